@@ -1,0 +1,1 @@
+"""Run a network: text -> tokens -> the record. The only room that does."""
