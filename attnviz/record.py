@@ -145,7 +145,8 @@ class Attention:
         if wanted not in self.head_ids:
             held = f"layers {numbers_as_ranges(self.layers)}, heads {numbers_as_ranges(self.heads)}"
             raise OutOfRange(f"no head {wanted}: this record holds {held}")
-        return self.weights[self.layers.index(wanted.layer), self.heads.index(wanted.index)]
+        square: Weights = self.weights[self.layers.index(wanted.layer), self.heads.index(wanted.index)]
+        return square
 
     def visible(self) -> NDArray[np.bool_]:
         """Say which keys the model let each query see: (query, key), True where it could look."""

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
 
 from attnviz.errors import OutOfRange, RequestError
 
@@ -11,7 +11,8 @@ _HEAD_NAME = re.compile(r"L(-?\d+)H(-?\d+)", re.IGNORECASE)
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?")
 
 
-class HeadId(NamedTuple):
+@dataclass(frozen=True, order=True)
+class HeadId:
     """One attention head, by the model's own numbers, counted from 0; written `L3H7`."""
 
     layer: int
