@@ -1,0 +1,112 @@
+"""The observer that keeps every row: this is how a record's weights are gathered."""
+
+import os
+from collections.abc import Sequence
+
+import array_api_compat
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.errors import BudgetError, CaptureFailed
+from attnviz.observe import RowBlock
+from attnviz.selection import HeadId
+
+_FLOAT32_BYTES = 4
+_GIB = 2**30
+
+# The other half is for the model itself and for what is then made of the record.
+_SHARE_OF_MEMORY = 0.5
+
+
+class KeepRows:
+    """Keeps the weights of the heads asked for, on the CPU and in float32.
+
+    A record holds the same heads of every layer, so heads named one by one are completed to a grid: asking
+    for `L0H2` and `L3H7` keeps heads 2 and 7 of layers 0 and 3.
+
+    Attributes:
+        layers: the numbers of the layers kept, ascending.
+        heads: the numbers of the heads kept in each of them, ascending.
+    """
+
+    def __init__(self, heads: Sequence[HeadId], queries: int, keys: int) -> None:
+        """Make room for the weights.
+
+        Args:
+            heads: the heads to keep, by the model's own numbers.
+            queries: the number of rows that will come.
+            keys: the number of columns each row has.
+
+        Raises:
+            BudgetError: the weights would take more than half of this machine's memory.
+        """
+        self.layers = tuple(sorted({head.layer for head in heads}))
+        self.heads = tuple(sorted({head.index for head in heads}))
+        shape = (len(self.layers), len(self.heads), queries, keys)
+        refuse_too_large(shape)
+        self._weights = np.empty(shape, dtype=np.float32)
+        self._came = np.zeros((len(self.layers), queries), dtype=bool)
+
+    def update(self, block: RowBlock) -> None:
+        """Copy the rows of a layer that is kept; pass over any other.
+
+        Shape:
+            block.weights: (head, query, key), every head of the layer, an array of any library and device.
+        """
+        if block.layer not in self.layers:
+            return
+        layer = self.layers.index(block.layer)
+        rows = slice(block.start, block.start + block.weights.shape[1])
+        for row, head in enumerate(self.heads):
+            self._weights[layer, row, rows] = _on_cpu(block.weights[head])
+        self._came[layer, rows] = True
+
+    def weights(self) -> NDArray[np.float32]:
+        """Give what was kept.
+
+        Shape:
+            Returns (layer, head, query, key), read-only.
+
+        Raises:
+            CaptureFailed: a row of a layer asked for never came.
+        """
+        if not self._came.all():
+            layer, query = np.argwhere(~self._came)[0]
+            raise CaptureFailed(f"no weights came for layer {self.layers[layer]}, query {query}")
+        self._weights.flags.writeable = False
+        return self._weights
+
+
+def refuse_too_large(shape: tuple[int, int, int, int]) -> None:
+    """Fail before any work is done if weights of this shape would not fit.
+
+    Shape:
+        shape: numbers of (layer, head, query, key).
+
+    Raises:
+        BudgetError: they would take more than half of this machine's memory.
+    """
+    layers, heads, queries, keys = shape
+    needed = layers * heads * queries * keys * _FLOAT32_BYTES
+    allowed = _SHARE_OF_MEMORY * _memory()
+    if needed > allowed:
+        what = f"the weights of {layers} layers x {heads} heads for {queries} x {keys} tokens"
+        raise BudgetError(
+            f"{what} do not fit: they take {needed / _GIB:.1f} GiB, allowed {allowed / _GIB:.1f} GiB"
+        )
+
+
+def _memory() -> float:
+    """The machine's physical memory in bytes; without bound where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return float("inf")
+
+
+def _on_cpu(weights: object) -> NDArray[np.float32]:
+    """Bring one head's weights (query, key) to numpy; numpy itself knows no bfloat16."""
+    if isinstance(weights, np.ndarray):
+        return weights
+    xp = array_api_compat.array_namespace(weights)
+    return np.asarray(array_api_compat.to_device(xp.astype(weights, xp.float32), "cpu"))
