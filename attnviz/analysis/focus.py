@@ -1,0 +1,221 @@
+"""What each head reads, as findings a sentence can be made of: words, links, pattern, breadth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.analysis.distance import distance
+from attnviz.analysis.entropy import breadth, entropy
+from attnviz.analysis.patterns import Pattern, find_pattern
+from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
+from attnviz.record import Attention, Block, Token
+from attnviz.selection import HeadId
+
+# A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets.
+NOTABLE = 0.3
+
+# A link is told if it carries twice what evenly spread mass would give it, and always from the second on.
+TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
+
+
+@dataclass(frozen=True)
+class FocusWord:
+    """A token that is read more than chance would have it.
+
+    Attributes:
+        token: its text.
+        position: its place among the keys, from 0.
+        mass: what it receives from other tokens beyond evenly spread mass, in queries' worth of attention.
+    """
+
+    token: str
+    position: int
+    mass: float
+
+
+@dataclass(frozen=True)
+class Link:
+    """One query reading one key: `source` looks at `target` with this weight, 0 to 1."""
+
+    head: HeadId
+    source: str
+    source_position: int
+    target: str
+    target_position: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class HeadFocus:
+    """What one head reads.
+
+    Attributes:
+        head: its name.
+        words: the tokens it focuses on, most mass first.
+        links: its strongest links between what the user wrote, strongest first.
+        pattern: the shape of its rows.
+        entropy: mean over queries, bits.
+        breadth: mean over queries of 2^entropy, in keys.
+        distance: mean over queries, in tokens.
+        self_mass: the share of the mass that queries keep on themselves; set aside in words and links.
+        special_mass: the share that goes to tokens the model added; set aside in words and links.
+        taught: what the head was trained towards, or None if it found its pattern by itself.
+    """
+
+    head: HeadId
+    words: tuple[FocusWord, ...]
+    links: tuple[Link, ...]
+    pattern: Pattern
+    entropy: float
+    breadth: float
+    distance: float
+    self_mass: float
+    special_mass: float
+    taught: str | None
+
+    @property
+    def hidden_mass(self) -> float:
+        """The share of the mass that words and links leave out."""
+        return self.self_mass + self.special_mass
+
+
+@dataclass(frozen=True)
+class Together:
+    """What several heads read between them.
+
+    Attributes:
+        words: the tokens their average focuses on, most mass first.
+        links: the strongest link of each query that has one, in the order of the text.
+        covered: positions of the tokens at either end of one of the heads' links, ascending.
+        coverable: how many tokens there are to cover.
+    """
+
+    words: tuple[FocusWord, ...]
+    links: tuple[Link, ...]
+    covered: tuple[int, ...]
+    coverable: int
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The focus of some heads of a record, and of all of them together."""
+
+    model: str
+    text: str
+    block: Block
+    tokens: tuple[Token, ...]
+    heads: tuple[HeadFocus, ...]
+    together: Together
+
+
+def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int = 3) -> Focus:
+    """Say what each head of a record reads.
+
+    Words and links leave out special tokens and self-links; how much mass that hides is part of the result.
+    Averages are over the queries the user wrote, nothing is renormalised.
+
+    Args:
+        record: one text's attention.
+        heads: the heads to tell about; None means every one.
+        top: how many words and links to tell of each head at most.
+
+    Raises:
+        OutOfRange: the record lacks one of the heads.
+
+    >>> import attnviz
+    >>> weights = [[0.0, 0.1, 0.9], [0.0, 0.0, 1.0], [0.1, 0.1, 0.8]]
+    >>> record = attnviz.from_arrays(weights, ["the", "lazy", "dog"])
+    >>> attnviz.focus(record).heads[0].words[0].token
+    'dog'
+    """
+    chosen = record.head_ids if heads is None else tuple(heads)
+    told = tuple(_head_focus(record, head, top) for head in chosen)
+    return Focus(
+        model=record.model,
+        text=record.text,
+        block=record.block,
+        tokens=record.keys,
+        heads=told,
+        together=_together(record, chosen, top),
+    )
+
+
+def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
+    weights = record.head(head)
+    rows = counted_queries(record)
+    return HeadFocus(
+        head=head,
+        words=_words(record, weights, top),
+        links=_strongest(_links(record, head), top),
+        pattern=find_pattern(record, weights),
+        entropy=float(entropy(weights)[rows].mean()),
+        breadth=float(breadth(weights)[rows].mean()),
+        distance=float(distance(weights, _start(record))[rows].mean()),
+        self_mass=_share(weights, self_links(record) & ~special_keys(record), rows),
+        special_mass=_share(weights, np.broadcast_to(special_keys(record), weights.shape), rows),
+        taught=record.taught.get(head),
+    )
+
+
+def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
+    average = np.mean([record.head(head) for head in heads], axis=0)
+    links = [link for head in heads for link in _links(record, head)]
+    ends = {end for link in links for end in (("query", link.source_position), ("key", link.target_position))}
+    if record.block != "cross":
+        ends = {("key", position) for _, position in ends}
+    coverable = [("key", j) for j, token in enumerate(record.keys) if not token.is_special]
+    return Together(
+        words=_words(record, average, top),
+        links=_best_of_each_query(links),
+        covered=tuple(sorted(position for kind, position in ends if kind == "key")),
+        coverable=len(coverable),
+    )
+
+
+def _between_words(record: Attention) -> Mask:
+    """Give the cells words and links are made of: (query, key), from what was written to something else."""
+    written = np.outer(counted_queries(record), ~special_keys(record))
+    cells: Mask = written & record.visible() & ~self_links(record)
+    return cells
+
+
+def _words(record: Attention, weights: NDArray[np.floating], top: int) -> tuple[FocusWord, ...]:
+    """Rank keys by what they receive beyond chance, each query spreading the same mass evenly."""
+    cells = _between_words(record)
+    given = np.where(cells, weights, 0.0)
+    beyond = (given - given.sum(axis=-1, keepdims=True) * uniform(cells)).sum(axis=0)
+    order = np.argsort(-beyond, kind="stable")[:top]
+    enough = max(NOTABLE * beyond.max(initial=0.0), 1e-6)
+    return tuple(
+        FocusWord(record.keys[j].text, int(j), float(beyond[j])) for j in order if beyond[j] >= enough
+    )
+
+
+def _links(record: Attention, head: HeadId) -> list[Link]:
+    """List one head's links worth telling, in the order of the text."""
+    weights, cells = record.head(head), _between_words(record)
+    told = cells & (weights >= np.clip(2 * uniform(cells), TOLD_FROM, TOLD_ALWAYS))
+    return [
+        Link(head, record.queries[i].text, int(i), record.keys[j].text, int(j), float(weights[i, j]))
+        for i, j in np.argwhere(told)
+    ]
+
+
+def _strongest(links: Sequence[Link], top: int) -> tuple[Link, ...]:
+    return tuple(sorted(links, key=lambda link: -link.weight)[:top])
+
+
+def _best_of_each_query(links: Sequence[Link]) -> tuple[Link, ...]:
+    best = {link.source_position: link for link in sorted(links, key=lambda link: link.weight)}
+    return tuple(best[position] for position in sorted(best))
+
+
+def _share(weights: NDArray[np.floating], cells: Mask, rows: Mask) -> float:
+    return float((weights * cells)[rows].sum(axis=-1).mean())
+
+
+def _start(record: Attention) -> int:
+    """Give the first query's position: where keys outnumber queries, the earlier ones came before."""
+    return 0 if record.block == "cross" else len(record.keys) - len(record.queries)

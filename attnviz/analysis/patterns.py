@@ -1,0 +1,121 @@
+"""Named shapes a head may have, each with a score and what chance would give it.
+
+A pattern is a set of cells of the query x key square. Its score is the share of a head's mass that falls on
+them; chance is the share that would fall there if every query spread the same mass evenly over the keys it
+can see. Self-links are set aside (a head that rests on itself where it has nothing to say is judged by what
+it does elsewhere), except for the pattern "self" itself, which is asked for last.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
+from attnviz.record import Attention, Token
+
+NO_PATTERN = "no clear pattern"
+
+# How far above chance a score must lie to be called a pattern.
+CLEAR = 0.3
+
+Cells = Callable[[Attention], Mask]
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What a head's rows have in common.
+
+    Attributes:
+        label: the pattern's name, or "no clear pattern".
+        nearest: the pattern that came closest; the label itself where there is one.
+        score: the share of the mass on the pattern's cells, 0 to 1.
+        over_chance: the score less what evenly spread mass would give, -1 to 1.
+    """
+
+    label: str
+    nearest: str
+    score: float
+    over_chance: float
+
+
+def find_pattern(record: Attention, weights: NDArray[np.float32]) -> Pattern:
+    """Name what one head does.
+
+    Shape:
+        weights: (query, key), of a head of `record`.
+
+    Returns:
+        The pattern furthest above chance. "self" is asked for only when no other is clear.
+    """
+    rows = counted_queries(record)
+    itself = self_links(record)
+    elsewhere = np.where(itself, 0.0, weights)[rows]
+    reachable = (record.visible() & ~itself)[rows]
+    scored = [_score(name, elsewhere, reachable, cells(record)[rows]) for name, cells in PATTERNS.items()]
+    best = max(scored, key=lambda pattern: pattern.over_chance)
+    resting = _score("self", weights[rows].astype(np.float64), record.visible()[rows], itself[rows])
+    if best.over_chance < CLEAR <= resting.over_chance:
+        best = resting
+    if best.over_chance < CLEAR:
+        return Pattern(NO_PATTERN, best.nearest, best.score, best.over_chance)
+    return best
+
+
+def _score(name: str, weights: NDArray[np.float64], reachable: Mask, cells: Mask) -> Pattern:
+    """Weigh the mass on some cells against evenly spread mass; all three are (query, key)."""
+    mass = weights.sum(axis=-1)
+    total = max(mass.sum(), np.finfo(np.float64).tiny)
+    score = (weights * cells).sum() / total
+    chance = (mass * (uniform(reachable) * cells).sum(axis=-1)).sum() / total
+    return Pattern(name, name, float(score), float(score - chance))
+
+
+def _offset(steps: int) -> Cells:
+    """Give the cells whose key stands `steps` tokens after the query."""
+
+    def cells(record: Attention) -> Mask:
+        queries, keys = len(record.queries), len(record.keys)
+        diagonal: Mask = np.eye(queries, keys, keys - queries + steps, dtype=bool)
+        return diagonal
+
+    return cells
+
+
+def _on(keys: Callable[[Attention], Mask]) -> Cells:
+    """Give whole columns as cells."""
+    return lambda record: np.broadcast_to(keys(record), (len(record.queries), len(record.keys)))
+
+
+def _first(record: Attention) -> Mask:
+    """The first key, when the user wrote it; a special token there is a special token."""
+    return (np.arange(len(record.keys)) == 0) & ~special_keys(record)
+
+
+def _punctuation(record: Attention) -> Mask:
+    return np.array([_is_punctuation(token) for token in record.keys])
+
+
+def _is_punctuation(token: Token) -> bool:
+    text = token.text.strip()
+    return not token.is_special and text != "" and not any(char.isalnum() for char in text)
+
+
+def _same_word(record: Attention) -> Mask:
+    """The other places where a query's own word stands."""
+    queries = np.array([token.text.strip().casefold() for token in record.queries])
+    keys = np.array([token.text.strip().casefold() for token in record.keys])
+    same: Mask = queries[:, None] == keys[None, :]
+    elsewhere: Mask = same & ~self_links(record) & ~special_keys(record)
+    return elsewhere
+
+
+PATTERNS: dict[str, Cells] = {
+    "previous": _offset(-1),
+    "next": _offset(1),
+    "first": _on(_first),
+    "special": _on(special_keys),
+    "punctuation": _on(_punctuation),
+    "same word": _same_word,
+}

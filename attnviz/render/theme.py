@@ -1,0 +1,99 @@
+"""The colours of every picture: one scale from "no weight" to "all of it", and what stands around it."""
+
+from dataclasses import dataclass
+
+RGB = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """A set of colours, each a hex string such as "#08306b".
+
+    Attributes:
+        name: what `--theme` calls it.
+        scale: evenly spaced stops of the weight scale, from no weight to the most; lightness only rises or
+            only falls along it, so it survives printing in grey.
+        background: the page.
+        foreground: text and axes.
+        muted: what matters less: ticks, special tokens, captions.
+        masked: a cell the model could not look at; on no point of the scale.
+    """
+
+    name: str
+    scale: tuple[str, ...]
+    background: str
+    foreground: str
+    muted: str
+    masked: str
+
+    def color(self, share: float) -> RGB:
+        """Give the colour of a weight.
+
+        Args:
+            share: the weight as a share of the scale's top, 0 to 1; outside, the nearer end is meant.
+        """
+        position = min(max(share, 0.0), 1.0) * (len(self.scale) - 1)
+        below = min(int(position), len(self.scale) - 2)
+        low, high = rgb(self.scale[below]), rgb(self.scale[below + 1])
+        red, green, blue = (round(a + (b - a) * (position - below)) for a, b in zip(low, high, strict=True))
+        return red, green, blue
+
+
+def rgb(color: str) -> RGB:
+    """Read a hex colour.
+
+    >>> rgb("#08306b")
+    (8, 48, 107)
+    """
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def luminance(color: RGB) -> float:
+    """Give a colour's relative luminance, 0 (black) to 1 (white); WCAG 2.2, "relative luminance"."""
+    red, green, blue = (
+        share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4
+        for share in (part / 255 for part in color)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+# Stops of ColorBrewer's "Blues" (Cynthia Brewer, colorbrewer2.org) with white at the bottom, so that no
+# weight leaves the paper blank, and of "viridis" (Smith and van der Walt, CC0) from its dark end.
+THEMES = {
+    "light": Theme(
+        name="light",
+        scale=(
+            "#ffffff",
+            "#deebf7",
+            "#c6dbef",
+            "#9ecae1",
+            "#6baed6",
+            "#4292c6",
+            "#2171b5",
+            "#08519c",
+            "#08306b",
+        ),
+        background="#ffffff",
+        foreground="#1a1a1a",
+        muted="#6b6b6b",
+        masked="#e4e0d8",
+    ),
+    "dark": Theme(
+        name="dark",
+        scale=(
+            "#440154",
+            "#472d7b",
+            "#3b528b",
+            "#2c728e",
+            "#21918c",
+            "#28ae80",
+            "#5ec962",
+            "#addc30",
+            "#fde725",
+        ),
+        background="#111418",
+        foreground="#e8e8e8",
+        muted="#9a9a9a",
+        masked="#2a2d31",
+    ),
+}
