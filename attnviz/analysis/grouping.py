@@ -1,7 +1,5 @@
 """Which heads belong together, by how differently they read."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,19 +22,15 @@ def group(divergences: NDArray[np.floating], below: float) -> tuple[tuple[int, .
     >>> group(np.array([[0.0, 0.1, 0.9], [0.1, 0.0, 0.8], [0.9, 0.8, 0.0]]), 0.5)
     ((0, 1), (2,))
     """
-    groups: list[tuple[int, ...]] = [(row,) for row in range(len(divergences))]
-    while len(groups) > 1:
-        apart, near, far = min(
-            (_mean_between(divergences, a, b), i, j)
-            for i, a in enumerate(groups)
-            for j, b in enumerate(groups[:i])
-        )
-        if apart >= below:
-            break
-        joined = tuple(sorted(groups[near] + groups[far]))
-        groups = [g for k, g in enumerate(groups) if k not in (near, far)] + [joined]
-    return tuple(sorted(groups, key=lambda g: (-len(g), g)))
-
-
-def _mean_between(divergences: NDArray[np.floating], a: Sequence[int], b: Sequence[int]) -> float:
-    return float(divergences[np.ix_(a, b)].mean())
+    groups = [[row] for row in range(len(divergences))]
+    apart = np.array(divergences, dtype=np.float64)
+    np.fill_diagonal(apart, np.inf)
+    while apart.min(initial=np.inf) < below:
+        near, far = sorted(int(row) for row in np.unravel_index(apart.argmin(), apart.shape))
+        sizes = len(groups[near]), len(groups[far])
+        # The mean over the pairs of a union is the mean of both means, weighted by their sizes.
+        apart[near] = apart[:, near] = np.average(apart[[near, far]], axis=0, weights=sizes)
+        apart[near, near] = np.inf
+        apart = np.delete(np.delete(apart, far, axis=0), far, axis=1)
+        groups[near] += groups.pop(far)
+    return tuple(sorted((tuple(sorted(g)) for g in groups), key=lambda g: (-len(g), g)))
