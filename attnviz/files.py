@@ -1,6 +1,7 @@
 """The one place that opens output files: each appears whole or not at all, nothing is replaced unasked."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -40,6 +41,49 @@ def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def whole_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `path` to fill, and move what it holds to `path` if all went well.
+
+    Args:
+        path: where the files shall appear; an empty folder may be there.
+        force: replace files of the same names; others stay.
+
+    Raises:
+        OutputExists: the folder holds something and `force` is off.
+        Unwritable: it cannot be made.
+    """
+    refuse_full(path, force=force)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".", dir=path.parent))
+    except OSError as error:
+        raise Unwritable(f"cannot write {path}: {error.strerror}") from error
+    try:
+        yield temporary
+        path.mkdir(exist_ok=True)
+        for made in sorted(temporary.iterdir()):
+            made.replace(path / made.name)
+    except OSError as error:
+        raise Unwritable(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def refuse_full(path: Path, *, force: bool) -> None:
+    """Fail before any work is done if the folder `path` could not be filled in the end.
+
+    Raises:
+        OutputExists: it holds something and `force` is off.
+        Unwritable: a file is there, or stands where a folder would have to be.
+    """
+    if path.exists() and not path.is_dir():
+        raise Unwritable(f"cannot write {path}: it is not a folder")
+    _refuse_unreachable(path)
+    if path.is_dir() and not force and any(path.iterdir()):
+        raise OutputExists(f"will not write into {path}: it is not empty")
+
+
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Fail before any work is done if `path` could not be written in the end.
 
@@ -51,13 +95,16 @@ def refuse_existing(path: Path, *, force: bool) -> None:
         raise Unwritable(f"cannot write {path}: it is a folder")
     if path.exists() and not force:
         raise OutputExists(f"will not replace {path}: it is already there")
-    for parent in path.parents:
-        if parent.exists():
-            if not parent.is_dir():
-                raise Unwritable(f"cannot write {path}: {parent} is not a folder")
-            if not os.access(parent, os.W_OK):
-                raise Unwritable(f"cannot write {path}: no permission to write in {parent}")
-            return
+    _refuse_unreachable(path)
+
+
+def _refuse_unreachable(path: Path) -> None:
+    """Fail if the nearest folder above `path` that is there is none, or may not be written in."""
+    nearest = next(parent for parent in path.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise Unwritable(f"cannot write {path}: {nearest} is not a folder")
+    if not os.access(nearest, os.W_OK):
+        raise Unwritable(f"cannot write {path}: no permission to write in {nearest}")
 
 
 def _umask() -> int:

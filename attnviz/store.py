@@ -80,7 +80,15 @@ def read(path: str | Path) -> Attention:
             return _from_facts(facts, file.get_tensor("weights"))
     except Damaged:
         raise
-    except (SafetensorError, AttnvizError, KeyError, TypeError, ValueError, OSError) as error:
+    except (
+        SafetensorError,
+        AttnvizError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OSError,
+    ) as error:
         raise Damaged(f"damaged record: {source} ({error})") from error
 
 

@@ -1,0 +1,20 @@
+"""`attnviz compare`: hold heads against each other."""
+
+from attnviz.cli.options import Heads, Input, Output
+
+
+def compare(source: Input, which: Heads, out: Output) -> None:
+    """Compare heads: row by row where they agree and differ; without --head, all pairs ranked and grouped.
+
+    Without --layer the last layer is meant. -o writes .txt or .json.
+    """
+    from attnviz.analysis.comparison import compare as hold_against
+    from attnviz.cli.inputs import attend
+    from attnviz.cli.outputs import check_output, show
+    from attnviz.render.machine import comparison_json
+    from attnviz.render.terminal.comparison import ComparisonView
+
+    check_output(out, ".txt", ".json")
+    record, heads = attend(source, which, default="-1")
+    found = hold_against(record, *heads)
+    show(ComparisonView(found), comparison_json(found), out)

@@ -1,0 +1,84 @@
+"""`attnviz export`: take everything away, to use or draw again without the model."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnviz.cli.options import Heads, Input, Output
+from attnviz.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attnviz.record import Attention
+    from attnviz.selection import HeadId
+
+
+def export(source: Input, which: Heads, out: Output) -> None:
+    """Write the record as .safetensors, .npz, .json or .csv, or fill a folder (-o pictures/).
+
+    A folder gets one PNG per head, the grid, the focus table and the record. Without --layer every layer is
+    meant. A .safetensors record can be shown again with --record.
+    """
+    from attnviz.cli.inputs import attend
+    from attnviz.files import refuse_existing, refuse_full
+    from attnviz.store import known_suffix, save
+
+    if out.output is None:
+        raise RequestError("no output: got nothing, allowed -o with a file name or a folder")
+    to_folder = out.output.is_dir() or out.output.suffix == ""
+    if to_folder:
+        refuse_full(out.output, force=out.force)
+    else:
+        known_suffix(out.output)
+        refuse_existing(out.output, force=out.force)
+    record, heads = attend(source, which, default="all")
+    if to_folder:
+        _fill(out.output, record, heads, out)
+    else:
+        save(record, out.output, force=out.force)
+    print(out.output)
+
+
+def _fill(folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Output) -> None:
+    """Write a folder of everything, with progress on stderr; it appears whole or not at all."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from attnviz.files import whole_folder
+
+    with whole_folder(folder, force=out.force) as temporary:
+        track_on = Console(stderr=True)
+        for _ in track(
+            _write_each(temporary, record, heads, out),
+            "writing",
+            total=len(heads) + 3,
+            console=track_on,
+            disable=not track_on.is_terminal,
+        ):
+            pass
+
+
+def _write_each(
+    folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Output
+) -> "Iterator[None]":
+    """Write one file after the other, yielding after each."""
+    from attnviz.analysis.focus import focus
+    from attnviz.cli.outputs import plain
+    from attnviz.render.figure import encode, heatmap
+    from attnviz.render.machine import focus_json
+    from attnviz.render.terminal.focus import FocusTable
+    from attnviz.store import save
+
+    theme = out.theme or "light"
+    for head in heads:
+        picture = encode(heatmap(record, heads=[head], theme=theme), ".png")
+        (folder / f"{head}.png").write_bytes(picture)
+        yield
+    (folder / "grid.png").write_bytes(encode(heatmap(record, heads=heads, theme=theme), ".png"))
+    yield
+    found = focus(record, heads)
+    (folder / "focus.txt").write_text(plain(FocusTable(found), out.width), encoding="utf-8")
+    (folder / "focus.json").write_text(focus_json(found) + "\n", encoding="utf-8")
+    yield
+    save(record, folder / "record.safetensors")
+    yield

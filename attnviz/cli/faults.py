@@ -1,0 +1,82 @@
+"""From an exception to one clear line, at most one line of advice, and the exit code."""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+from attnviz import errors
+from attnviz.errors import AttnvizError
+
+BUG, REQUEST, INTERRUPTED = 1, 2, 130
+
+# What to try, by what went wrong; the nearest class counts.
+ADVICE: dict[type[AttnvizError], str] = {
+    errors.EmptyText: 'give a text in quotes: attnviz focus "The quick brown fox"',
+    errors.UnknownSuffix: "the suffix of the file name chooses the format",
+    errors.OutputExists: "add --force to replace it, or choose another name",
+    errors.Unwritable: "choose another place with -o",
+    errors.HubUnreachable: "give a folder that holds the model instead: --model PATH",
+    errors.NotFound: "check the spelling; --model takes builtin, a folder or a hub id",
+    errors.Damaged: "make or download the file again",
+    errors.UnsafeModel: "ask its author for safetensors, or convert it yourself if you trust it",
+    errors.IncompleteModel: "copy or download the whole model folder: weights, config and tokenizer files",
+    errors.UnsupportedModel: "try a text encoder or decoder, such as BERT, GPT-2 or Llama",
+    errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",
+    errors.BudgetError: "choose fewer heads with --layer and --head, or a shorter text",
+}
+
+
+def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
+    """Run a command; whatever it raises becomes a line on stderr and an exit code.
+
+    Args:
+        run: the command; what it returns is its exit code, None is success.
+        debug: show tracebacks too.
+    """
+    try:
+        code = run() or 0
+        sys.stdout.flush()
+        return code
+    except AttnvizError as error:
+        return _report(str(error), _advice(error), error.exit_code, debug=debug)
+    except typer.TyperException as error:
+        return _report(error.format_message(), "see attnviz --help", REQUEST, debug=debug)
+    except MemoryError:
+        error = errors.BudgetError("out of memory: the weights do not fit")
+        return _report(str(error), _advice(error), error.exit_code, debug=debug)
+    except (KeyboardInterrupt, typer.Abort):
+        return _report("interrupted", None, INTERRUPTED, debug=debug)
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # the last line of defence: a fault of ours is still one line
+        what = f"a fault of ours: {type(error).__name__}: {error}"
+        return _report(what, "please report it, with what --debug prints", BUG, debug=debug)
+
+
+def _report(what: str, advice: str | None, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"attnviz: {_one_line(what)}", file=sys.stderr)
+    if advice:
+        print(f"try: {_one_line(advice)}", file=sys.stderr)
+    return code
+
+
+def _advice(error: AttnvizError) -> str | None:
+    return next((ADVICE[kind] for kind in type(error).__mro__ if kind in ADVICE), None)
+
+
+def _one_line(text: str) -> str:
+    """Keep a message on one line, and whatever was typed from acting on the terminal."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in words)
+
+
+def _reader_left() -> int:
+    """End quietly when the reader of our output has seen enough (`| head`)."""
+    # Python flushes stdout once more as it exits: let that go nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

@@ -1,0 +1,61 @@
+"""`attnviz heatmap`: draw the weights."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnviz.cli.options import Heads, Input, Output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnviz.record import Attention
+    from attnviz.selection import HeadId
+
+PICTURES = (".png", ".svg", ".pdf")
+
+
+def heatmap(
+    source: Input,
+    which: Heads,
+    out: Output,
+    size: Annotated[
+        str | None,
+        typer.Option(help="Of a picture: column, page, slide, or 3.3x3in, 8x8cm.", rich_help_panel="Output"),
+    ] = None,
+    dpi: Annotated[
+        int | None,
+        typer.Option(min=20, max=1200, help="Of a .png; 200 if not given.", rich_help_panel="Output"),
+    ] = None,
+) -> None:
+    """Draw attention weights in the terminal, or with -o as .png, .svg or .pdf.
+
+    Without --layer the terminal shows the last layer, a picture the grid of all layers and heads.
+    """
+    from attnviz.cli.inputs import attend
+    from attnviz.cli.outputs import check_output, console
+
+    check_output(out, *PICTURES)
+    record, heads = attend(source, which, default="-1" if out.output is None else "all")
+    if out.output is not None:
+        _draw(record, heads, out, size, dpi)
+    elif out.json:
+        from attnviz.render.machine import heatmap_json
+
+        print(heatmap_json(record, heads))
+    else:
+        from attnviz.render.terminal.heatmap import Heatmap
+
+        console(out).print(Heatmap(record, heads, theme=out.theme or "dark"))
+
+
+def _draw(
+    record: "Attention", heads: "Sequence[HeadId]", out: Output, size: str | None, dpi: int | None
+) -> None:
+    from attnviz.cli.outputs import write_bytes
+    from attnviz.render.figure import encode, heatmap
+
+    assert out.output is not None
+    figure = heatmap(record, heads=heads, theme=out.theme or "light", size=size, dpi=dpi)
+    write_bytes(out.output, encode(figure, out.output.suffix), force=out.force)
+    print(out.output)
