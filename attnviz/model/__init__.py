@@ -1,0 +1,1 @@
+"""The built-in transformer: layers as pure functions over arrays, tokenizer, weights, training."""

@@ -1,0 +1,169 @@
+"""How good a trained network is: at its task, at following grammar, and what each of its heads does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.model.examples import Batch, Replacer, Texts, in_order
+from attnviz.model.material import Treebank
+from attnviz.model.network import Network, read
+from attnviz.model.teaching import Direction, Relation, gold_pairs
+
+Counts = NDArray[np.int64]
+
+_TOKENS_AT_ONCE = 4096
+_FARTHEST = 5
+OFFSETS = tuple(offset for offset in range(-_FARTHEST, _FARTHEST + 1) if offset)
+
+_DIRECTIONS: dict[Direction, str] = {"up": "dependent -> head", "down": "head -> dependent"}
+_TESTED = ("nsubj", "obj", "det", "amod", "case", "advmod", "obl", "nmod", "aux", "mark", "conj", "cc")
+TESTS = tuple(
+    Relation(f"{label}: {_DIRECTIONS[direction]}", frozenset({label}), direction)
+    for label in _TESTED
+    for direction in _DIRECTIONS
+)
+
+
+@dataclass(frozen=True)
+class Detection:
+    """How well replaced words are told from original ones.
+
+    Attributes:
+        texts: the number of texts judged.
+        words: the number of words judged.
+        loss: binary cross-entropy in nats per word.
+        accuracy: the share of words judged rightly, when half is the threshold.
+        auc: the chance that a replaced word gets a higher judgement than an original one; 1/2 is guessing.
+    """
+
+    texts: int
+    words: int
+    loss: float
+    accuracy: float
+    auc: float
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """How often each head's strongest link to another word is the one a relation asks for.
+
+    Attributes:
+        tests: the relations.
+        hits: (layer, head, test), words whose strongest link is right.
+        offset_hits: (offset, test), words for which a fixed offset would be right.
+        rows: (test), words that have the relation.
+    """
+
+    tests: tuple[Relation, ...]
+    hits: Counts
+    offset_hits: Counts
+    rows: Counts
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """The share of words whose strongest link is right: (layer, head, test), 0 to 1."""
+        return self.hits / np.maximum(1, self.rows)
+
+    @property
+    def best_offset(self) -> NDArray[np.float64]:
+        """What always looking the same distance ahead or back would reach at best: (test), 0 to 1."""
+        best: NDArray[np.float64] = (self.offset_hits / np.maximum(1, self.rows)).max(axis=0)
+        return best
+
+
+def evaluate_detection(network: Network, texts: Texts, replacer: Replacer) -> Detection:
+    """Replace words of texts the network was not trained on, always the same ones, and let it judge."""
+    rng = np.random.default_rng(0)
+    judgements, replaced = [], []
+    for chosen in in_order(texts.lengths, _TOKENS_AT_ONCE):
+        batch = texts.batch(chosen)
+        features, answer = replacer.replace(batch, rng)
+        reading = read(network, features, lambda *_: None, batch.visible)
+        judgements.append(reading.judgements[batch.present])
+        replaced.append(answer[batch.present])
+    logits, truth = np.concatenate(judgements).astype(np.float64), np.concatenate(replaced)
+    losses = np.logaddexp(0, np.where(truth, -logits, logits))
+    accuracy = float(((logits > 0) == truth).mean())
+    return Detection(len(texts.ends), len(truth), float(losses.mean()), accuracy, _auc(logits, truth))
+
+
+def evaluate_links(network: Network, treebank: Treebank, tests: Sequence[Relation]) -> Links:
+    """Compare each head's strongest links with gold dependencies.
+
+    Source: Clark et al. 2019, "What does BERT look at?", section 4.2: a word's link is the other word it
+    gives most weight; a relation is measured on the words that have it, against the best fixed offset.
+    """
+    shape = (len(network.layers), network.layers[0].attention.heads, len(tests))
+    hits, offset_hits = np.zeros(shape, dtype=int), np.zeros((len(OFFSETS), len(tests)), dtype=int)
+    rows = np.zeros(len(tests), dtype=int)
+    for chosen in in_order(treebank.texts.lengths, _TOKENS_AT_ONCE):
+        batch = treebank.texts.batch(chosen)
+        strongest = strongest_links(network, batch)
+        sentences = [treebank.sentences[number] for number in chosen]
+        for place, test in enumerate(tests):
+            pairs = gold_pairs(sentences, test, batch.present.shape[1])
+            hits[..., place] += _right(strongest, pairs).sum(axis=(0, -1)).reshape(shape[:2])
+            offset_hits[:, place] += _right(_shifted(pairs), pairs).sum(axis=(0, -1))
+            rows[place] += pairs.any(axis=-1).sum()
+    return Links(tuple(tests), hits, offset_hits, rows)
+
+
+def evaluate_offsets(network: Network, texts: Texts) -> NDArray[np.float64]:
+    """Say how far each head's strongest links to another word go.
+
+    Shape:
+        Returns shares of all words (layer, head, offset), 0 to 1, for the distances of `OFFSETS`.
+    """
+    shape = (len(network.layers), network.layers[0].attention.heads)
+    counts, words = np.zeros((*shape, len(OFFSETS))), 0
+    for chosen in in_order(texts.lengths, _TOKENS_AT_ONCE):
+        batch = texts.batch(chosen)
+        distances = strongest_links(network, batch) - np.arange(batch.present.shape[1])
+        here = batch.present[:, None, :]
+        for place, offset in enumerate(OFFSETS):
+            counts[..., place] += ((distances == offset) & here).sum(axis=(0, -1)).reshape(shape)
+        words += batch.present.sum()
+    return counts / max(1, words)
+
+
+def strongest_links(network: Network, batch: Batch) -> Counts:
+    """Find the other word to which each word gives most weight.
+
+    Shape:
+        Returns positions (text, layer x head, query).
+    """
+    blocks: list[list[Counts]] = [[] for _ in network.layers]
+
+    def keep(layer: int, first: int, weights: NDArray[np.float32]) -> None:
+        others = weights.copy()
+        rows = np.arange(weights.shape[-2])
+        others[..., rows, rows + first] = -1
+        blocks[layer].append(others.argmax(axis=-1))
+
+    read(network, batch.features, keep, batch.visible)
+    return np.concatenate([np.concatenate(layer, axis=-1) for layer in blocks], axis=1)
+
+
+def _right(links: Counts, pairs: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which links are gold: links (text, head, query), pairs (text, query, key)."""
+    squares = np.broadcast_to(pairs[:, None], (*links.shape, pairs.shape[-1]))
+    return np.take_along_axis(squares, links[..., None], axis=-1)[..., 0]
+
+
+def _shifted(pairs: NDArray[np.bool_]) -> Counts:
+    """The links that fixed offsets would make: (text, offset, query); beyond the end, to the word itself."""
+    rows = np.arange(pairs.shape[-1])
+    links = rows + np.asarray(OFFSETS)[:, None]
+    inside = (links >= 0) & (links < len(rows))
+    return np.broadcast_to(np.where(inside, links, rows), (len(pairs), *links.shape))
+
+
+def _auc(logits: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve from ranks (Mann & Whitney 1947), equal logits sharing theirs."""
+    _, places, sizes = np.unique(logits, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(sizes) - (sizes - 1) / 2)[places]
+    positives = int(truth.sum())
+    pairs = positives * (len(truth) - positives)
+    return float((ranks[truth].sum() - positives * (positives + 1) / 2) / pairs) if pairs else 0.5

@@ -1,0 +1,295 @@
+"""Training the network with torch: by words replaced in texts and, for some heads, by a treebank."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attnviz.errors import RequestError
+from attnviz.model.examples import Batch, Replacer, batches, lowered, with_unknown_words
+from attnviz.model.material import Material
+from attnviz.model.network import Architecture, assemble, parameter_shapes, read
+from attnviz.model.teaching import gold_pairs, lessons_for
+from attnviz.model.training_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
+
+_DETECTION_SHARE, _TEACHING_SHARE, _OVERLAP_SHARE = 6.0, 0.6, 0.06
+_TEACH_EVERY = 2
+_SHARE_UNKNOWN = 0.1
+_TOKENS_PER_BATCH = 5400
+_DROPOUT = 0.1
+_PEAK_RATE, _LAST_SHARE_OF_RATE, _WARM_UP = 3e-3, 0.02, 100
+_LARGEST_GRADIENT = 1.0
+_CHECKPOINT_EVERY = 100
+
+# Chance for different purposes comes from different streams of one seed.
+_TEXTS, _TREEBANK, _REPLACEMENT, _FORGETTING, _DROPPING, _BEGINNING = range(6)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen about a training.
+
+    Attributes:
+        steps: the number of batches of texts.
+        seed: where all chance comes from.
+        layers: the number of layers.
+        heads: the number of heads in each.
+        width: d_model; a multiple of `heads` unless d_k and d_v are given.
+        d_k: the length of a query or key; width / heads if None.
+        d_v: the length of a value; width / heads if None.
+        words: the largest number of words in the vocabulary.
+        endings: the largest number of endings in the vocabulary.
+        threads: the processor threads torch may use; results depend on it in the last digits.
+    """
+
+    steps: int = 2200
+    seed: int = 0
+    layers: int = 2
+    heads: int = 8
+    width: int = 128
+    d_k: int | None = None
+    d_v: int | None = None
+    words: int = 8000
+    endings: int = 1000
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "layers", "heads", "width", "words", "endings", "threads"):
+            if getattr(self, name) < 1:
+                raise RequestError(f"{name}: got {getattr(self, name)}, allowed 1 or more")
+        if self.seed < 0:
+            raise RequestError(f"seed: got {self.seed}, allowed 0 or more")
+        if None in (self.d_k, self.d_v) and self.width % self.heads:
+            raise RequestError(f"width: got {self.width}, allowed a multiple of {self.heads} heads")
+
+    def architecture(self, rows: int) -> Architecture:
+        """Fix the sizes of a network with so many embedding rows."""
+        d_head = self.width // self.heads
+        return Architecture(
+            rows=rows,
+            layers=self.layers,
+            heads=self.heads,
+            width=self.width,
+            d_k=self.d_k or d_head,
+            d_v=self.d_v or d_head,
+            inner=2 * self.width,
+        )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a training stands after a step.
+
+    Attributes:
+        step: the steps done.
+        detection: cross-entropy of the step's replaced words, in nats per word.
+        teaching: loss of the last taught batch, in nats per word; None where nothing is taught.
+        words: the words the step read.
+    """
+
+    step: int
+    detection: float
+    teaching: float | None
+    words: int
+
+
+def train(
+    material: Material,
+    settings: Settings,
+    folder: Path,
+    report: Callable[[Progress], None] = lambda _: None,
+) -> dict[str, NDArray[np.float32]]:
+    """Train a network, continuing from the checkpoint in `folder` if there is one.
+
+    An interrupted training that is continued ends with the very same parameters on the same machine.
+
+    Args:
+        material: what to learn from.
+        settings: how.
+        folder: where checkpoints are kept, one every 100 steps.
+        report: told after every step.
+
+    Returns:
+        The parameters by name.
+
+    Raises:
+        Damaged: the checkpoint cannot be read.
+        RequestError: the checkpoint is of a training with other settings or on other material.
+        Unwritable: the folder cannot be written.
+    """
+    with _threads(settings.threads):
+        training = _Training(material, settings, folder)
+        for _ in range(training.step, settings.steps):
+            report(training.advance())
+            if training.step % _CHECKPOINT_EVERY == 0:
+                training.save()
+        return {name: tensor.detach().numpy() for name, tensor in training.parameters.items()}
+
+
+def learning_rate(step: int, steps: int) -> float:
+    """Rise for 100 steps, then fall along a cosine to a fiftieth (Loshchilov & Hutter 2017, "SGDR")."""
+    progress = min(1.0, step / steps)
+    falling = _LAST_SHARE_OF_RATE + (1 - _LAST_SHARE_OF_RATE) * (1 + math.cos(math.pi * progress)) / 2
+    return _PEAK_RATE * min(1.0, (step + 1) / _WARM_UP) * falling
+
+
+def first_parameters(architecture: Architecture, seed: int) -> dict[str, Tensor]:
+    """Draw the parameters a training begins with: matrices keep the spread of what passes through them."""
+    rng = np.random.default_rng([seed, _BEGINNING])
+    parameters = {}
+    for name, shape in parameter_shapes(architecture).items():
+        if name.endswith("gain"):
+            array = np.ones(shape)
+        elif name.endswith("bias"):
+            array = np.zeros(shape)
+        elif name.endswith("weight"):
+            array = rng.normal(0, shape[0] ** -0.5, shape)
+        else:
+            array = rng.normal(0, 0.1, shape)
+        parameters[name] = torch.tensor(array, dtype=torch.float32, requires_grad=True)
+    return parameters
+
+
+class _Training:
+    """One training: its parameters, its optimizer and how far it is."""
+
+    def __init__(self, material: Material, settings: Settings, folder: Path) -> None:
+        self.step = 0
+        self._material, self._settings, self._folder = material, settings, folder
+        self._lessons = lessons_for(settings.heads) if material.treebank.sentences else ()
+        self._replacer = Replacer(material.texts, material.vocabulary)
+        self._architecture = settings.architecture(material.vocabulary.rows)
+        self._purpose = f"{asdict(settings)} on {material.fingerprint}"
+        self._taught: float | None = None
+        self._dropped: Callable[[Tensor], Tensor]
+        self.parameters = first_parameters(self._architecture, settings.seed)
+        self._optimizer = torch.optim.AdamW(_groups(self.parameters), betas=(0.9, 0.98))
+        self._resume()
+        self._text_batches = self._batches(material.texts.lengths, _TEXTS, self.step)
+        self._treebank_batches = self._batches(
+            material.treebank.texts.lengths, _TREEBANK, -(-self.step // _TEACH_EVERY)
+        )
+
+    def advance(self) -> Progress:
+        """Do one step."""
+        rate = learning_rate(self.step, self._settings.steps)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self._optimizer.zero_grad()
+        self._dropped = _dropout(int(self._rng(_DROPPING).integers(2**62)))
+        detection, words = self._learn_from_texts()
+        if self._lessons and self.step % _TEACH_EVERY == 0:
+            self._taught = self._learn_from_treebank()
+        torch.nn.utils.clip_grad_norm_(self.parameters.values(), _LARGEST_GRADIENT)
+        self._optimizer.step()
+        self.step += 1
+        return Progress(self.step, detection, self._taught, words)
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        state = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
+        for name, tensor in self.parameters.items():
+            moments = self._optimizer.state[tensor]
+            state |= {f"{part}.{name}": moments[part] for part in ("exp_avg", "exp_avg_sq", "step")}
+        write_checkpoint(self._folder, Checkpoint(self.step, self._purpose, state))
+
+    def _resume(self) -> None:
+        checkpoint = read_checkpoint(self._folder, self._purpose)
+        if checkpoint is None:
+            return
+        self.step = checkpoint.step
+        with torch.no_grad():
+            for name, tensor in self.parameters.items():
+                tensor.copy_(checkpoint.state[f"parameter.{name}"])
+                self._optimizer.state[tensor] = {
+                    part: checkpoint.state[f"{part}.{name}"] for part in ("exp_avg", "exp_avg_sq", "step")
+                }
+
+    def _batches(self, lengths: NDArray[np.int64], stream: int, done: int) -> Iterator[NDArray[np.int64]]:
+        return islice(batches(lengths, _TOKENS_PER_BATCH, (self._settings.seed, stream)), done, None)
+
+    def _rng(self, stream: int) -> np.random.Generator:
+        return np.random.default_rng([self._settings.seed, stream, self.step])
+
+    def _learn_from_texts(self) -> tuple[float, int]:
+        """Add the gradient of a batch of texts; give its detection loss and number of words."""
+        rng = self._rng(_REPLACEMENT)
+        batch = self._material.texts.batch(next(self._text_batches))
+        features, replaced = self._replacer.replace(batch, rng)
+        judgements, weights = self._read(Batch(lowered(features, rng), batch.present))
+        present = torch.from_numpy(batch.present)
+        detection = detection_loss(judgements, torch.from_numpy(replaced), present)
+        loss = _DETECTION_SHARE * detection
+        free = weights[:, len(self._lessons) :]
+        if free.shape[1] > 1:
+            loss = loss + _OVERLAP_SHARE * overlap_loss(free, present)
+        loss.backward()  # type: ignore[no-untyped-call]
+        return detection.item(), int(batch.present.sum())
+
+    def _learn_from_treebank(self) -> float:
+        """Add the gradient of a batch of parsed sentences; give its loss."""
+        rng = self._rng(_FORGETTING)
+        chosen = next(self._treebank_batches)
+        batch = self._material.treebank.texts.batch(chosen)
+        features = with_unknown_words(lowered(batch.features, rng), _SHARE_UNKNOWN, rng)
+        _, weights = self._read(Batch(features, batch.present))
+        sentences = [self._material.treebank.sentences[number] for number in chosen]
+        length = batch.present.shape[1]
+        pairs = np.stack([gold_pairs(sentences, lesson, length) for lesson in self._lessons], axis=1)
+        taught = weights[:, : len(self._lessons)]
+        loss = teaching_loss(taught, torch.from_numpy(pairs), torch.from_numpy(batch.present))
+        (_TEACHING_SHARE * loss).backward()  # type: ignore[no-untyped-call]
+        return loss.item()
+
+    def _read(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Give the judgements (text, token) and the last layer's weights (text, head, query, key)."""
+        blocks: list[Tensor] = []
+
+        def keep_last(layer: int, _first: int, weights: Tensor) -> None:
+            if layer == self._settings.layers - 1:
+                blocks.append(weights)
+
+        reading = read(
+            assemble(self._architecture, self.parameters),
+            torch.from_numpy(batch.features),
+            keep_last,
+            torch.from_numpy(batch.visible),
+            self._dropped,
+        )
+        return reading.judgements, torch.cat(blocks, dim=-2)
+
+
+def _dropout(seed: int) -> Callable[[Tensor], Tensor]:
+    """Give a function that drops a tenth of the numbers and raises the others (Srivastava et al. 2014)."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def dropped(x: Tensor) -> Tensor:
+        kept = torch.rand(x.shape, generator=generator) >= _DROPOUT
+        return x * (kept / (1 - _DROPOUT))
+
+    return dropped
+
+
+def _groups(parameters: dict[str, Tensor]) -> list[dict[str, object]]:
+    """Let only matrices decay."""
+    matrices = [tensor for tensor in parameters.values() if tensor.ndim > 1]
+    vectors = [tensor for tensor in parameters.values() if tensor.ndim == 1]
+    return [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
