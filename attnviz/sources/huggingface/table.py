@@ -1,0 +1,182 @@
+"""The one place that touches transformers' table of attention functions, for the length of a `with` block.
+
+Every modern model file asks that table for its attention function under the name its configuration gives
+("sdpa", or "eager", which stands for the file's own function). Replacing the two entries and leaving the name
+alone matters: mask builders and some model files branch on the name.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers import AttentionInterface
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from attnviz.errors import UnsupportedModel
+
+AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
+
+# The table is one for the whole process. Reentrant, so that an observer may itself run a model.
+_LOCK = threading.RLock()
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One attention call, as the model made it.
+
+    Attributes:
+        module: the layer that calls.
+        query: (batch, head, query, d_k), positions already rotated in.
+        key: (batch, key head, key, d_k); grouped heads have fewer key heads than heads.
+        value: (batch, key head, key, d_v).
+        mask: (batch, 1 or head, 1 or query, key): bool, True where a query may look, or numbers added to the
+            logits, or None.
+        hides_later: whether, there being no mask, the function itself hides later keys.
+        options: all else that was passed.
+        usual: the function the model would have called.
+    """
+
+    module: nn.Module
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    hides_later: bool
+    options: dict[str, object]
+    usual: AttentionFunction
+
+    @property
+    def heads(self) -> int:
+        """The number of heads."""
+        return self.query.shape[1]
+
+    @property
+    def queries(self) -> int:
+        """The number of rows."""
+        return self.query.shape[2]
+
+    @property
+    def keys(self) -> int:
+        """The number of columns."""
+        return self.key.shape[2]
+
+    @property
+    def causal(self) -> bool:
+        """Whether no query may look at a later key."""
+        if self.mask is None:
+            return self.hides_later
+        later = torch.ones(self.queries, self.keys, dtype=torch.bool, device=self.mask.device)
+        later = later.triu(self.keys - self.queries + 1)
+        hidden = ~self.mask if self.mask.dtype == torch.bool else self.mask <= _least(self.mask.dtype) / 2
+        return bool(hidden.expand(*hidden.shape[:-2], *later.shape)[..., later].all())
+
+    def as_usual(self) -> Tensor:
+        """Do what the model would have done: the output (batch, query, head, d_v)."""
+        return self.usual(self.module, self.query, self.key, self.value, self.mask, **self.options)[0]
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Let the model's own plain function do some rows; softmax rows do not depend on each other.
+
+        Returns:
+            The output (batch, query, head, d_v) and the weights (batch, head, query, key).
+        """
+        options = dict(self.options)
+        if isinstance(bias := options.get("position_bias"), Tensor):
+            options["position_bias"] = _row_slice(bias, start, stop)
+        query = self.query[:, :, start:stop]
+        mask = self._added_mask(start, stop)
+        output, weights = _own_function(self.module)(
+            self.module, query, self.key, self.value, mask, **options
+        )
+        if weights is None:
+            raise UnsupportedModel(f"{type(self.module).__name__} does not give its attention weights")
+        return output, weights
+
+    def _added_mask(self, start: int, stop: int) -> Tensor | None:
+        """The mask of some rows as numbers to add, which is what the model's own function takes."""
+        if self.mask is not None:
+            mask = _row_slice(self.mask, start, stop)
+        elif self.hides_later:
+            positions = torch.arange(self.keys, device=self.query.device)
+            mask = positions <= positions[start:stop, None]
+        else:
+            return None
+        if mask.dtype != torch.bool:
+            return mask
+        added = torch.zeros(mask.shape, dtype=self.query.dtype, device=self.query.device)
+        return added.masked_fill(~mask, _least(self.query.dtype))
+
+
+@contextmanager
+def intercepted(handle: Callable[[Call], Tensor]) -> Iterator[None]:
+    """Hand every attention call of this process to `handle`, and put the table back afterwards.
+
+    Args:
+        handle: takes a call, gives the output (batch, query, head, d_v).
+    """
+    with _LOCK:
+        usual = {name: ALL_ATTENTION_FUNCTIONS.get(name) for name in ("sdpa", "eager")}
+        for name, function in usual.items():
+            AttentionInterface.register(name, _entry(name, function, handle))
+        try:
+            yield
+        finally:
+            for name, function in usual.items():
+                _put_back(name, function)
+
+
+def _entry(name: str, usual: AttentionFunction | None, handle: Callable[[Call], Tensor]) -> AttentionFunction:
+    """What stands in the table for a while; where no function stood, the file's own was called."""
+
+    def entry(
+        module: nn.Module,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attention_mask: Tensor | None,
+        **options: object,
+    ) -> tuple[Tensor, None]:
+        # Without a mask the fused function hides later keys if it is told to; the plain one hides nothing.
+        told = options.get("is_causal")
+        causal = getattr(module, "is_causal", True) if told is None else told
+        hides_later = name == "sdpa" and attention_mask is None and bool(causal) and query.shape[2] > 1
+        function = usual or _own_function(module)
+        return handle(Call(module, query, key, value, attention_mask, hides_later, options, function)), None
+
+    return entry
+
+
+def _put_back(name: str, function: AttentionFunction | None) -> None:
+    """Restore an entry; "eager" has none by default, and there is no public call that takes one out."""
+    if function is None:
+        AttentionInterface._global_mapping.pop(name, None)
+    else:
+        AttentionInterface.register(name, function)
+
+
+def _own_function(module: nn.Module) -> AttentionFunction:
+    """The plain attention function of the file the module's forward pass is written in.
+
+    Each model file has its own, with its own soft cap, sinks or position bias, under one common name.
+    """
+    names = inspect.unwrap(type(module).forward).__globals__
+    if "eager_attention_forward" not in names:
+        raise UnsupportedModel(
+            f"{type(module).__name__} has no plain attention function to read weights from"
+        )
+    function: AttentionFunction = names["eager_attention_forward"]
+    return function
+
+
+def _row_slice(added: Tensor, start: int, stop: int) -> Tensor:
+    """Some rows of (..., query, key); one row that serves all queries stays."""
+    return added if added.shape[-2] == 1 else added[..., start:stop, :]
+
+
+def _least(dtype: torch.dtype) -> float:
+    """What stands for minus infinity in a mask, as in the library: a row of it alone gives no NaN."""
+    return torch.finfo(dtype).min

@@ -1,0 +1,33 @@
+"""Keep the query, key and value vectors that pass by in a capture."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from attnviz.record import Internals
+from attnviz.sources.huggingface.table import Call
+
+
+class KeepVectors:
+    """Keeps the vectors of some heads of each layer it is shown."""
+
+    def __init__(self, heads: Sequence[int]) -> None:
+        self._heads = list(heads)
+        self._layers: dict[int, list[np.ndarray]] = {}
+
+    def take(self, layer: int, call: Call) -> None:
+        """Copy one layer's vectors; heads that share keys and values get each their own copy."""
+        vectors = (call.query, call.key, call.value)
+        self._layers[layer] = [self._of_heads(vector[0], call.heads) for vector in vectors]
+
+    def internals(self) -> Internals:
+        """Give what was kept, layers ascending."""
+        layers = [self._layers[layer] for layer in sorted(self._layers)]
+        queries, keys, values = (np.stack(vectors) for vectors in zip(*layers, strict=True))
+        return Internals(queries, keys, values)
+
+    def _of_heads(self, vectors: Tensor, heads: int) -> np.ndarray:
+        """Spread (key head, token, d) over all heads and keep the chosen ones."""
+        spread = vectors.repeat_interleave(heads // vectors.shape[0], dim=0)
+        return spread[self._heads].float().cpu().numpy()

@@ -1,0 +1,188 @@
+"""The weights captured are the model's own, and the model does not notice."""
+
+import numpy as np
+import pytest
+import torch
+from tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID, eager_weights, plain_states
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from attnviz.errors import CaptureFailed
+from attnviz.selection import Selection
+from attnviz.sources.huggingface import capture as capturing
+from attnviz.sources.huggingface.capture import capture
+from attnviz.sources.huggingface.load import load_pretrained
+from attnviz.sources.keep import KeepRows
+
+LONGER = FOX + " How vexingly quick daft zebras jump!"
+
+
+def largest_difference(weights, reference):
+    return np.abs(weights - torch.stack(reference).numpy()).max()
+
+
+def captured_states(source, text, *, block_bytes=capturing.BLOCK_BYTES):
+    """The final hidden states, and the weights, of a run in which every layer is captured."""
+    ids = source.tokenizer(text)["input_ids"]
+    keep = KeepRows(Selection().resolve(source.layers, source.heads), len(ids), len(ids))
+    states = capture(source.model, ids, source.layers, keep, chosen=source.layers, block_bytes=block_bytes)
+    return states, keep.weights()
+
+
+def test_the_real_minilm_matches_itself(minilm):
+    record = load_pretrained(str(minilm)).attend(FOX)
+    reference = eager_weights(minilm, FOX)
+    assert record.weights.shape == (6, 12, 15, 15)
+    assert largest_difference(record.weights, reference) <= 1e-5
+    assert not record.causal
+
+
+@pytest.mark.parametrize("config", ENCODERS.values(), ids=ENCODERS)
+def test_encoders_match_their_own_weights(config, save_model, word_pieces):
+    folder = save_model(config, word_pieces)
+    source = load_pretrained(str(folder))
+    record = source.attend(FOX)
+    assert largest_difference(record.weights, eager_weights(folder, FOX)) <= 1e-5
+    assert not record.causal
+    states, _ = captured_states(source, FOX)
+    torch.testing.assert_close(states, plain_states(folder, FOX), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", DECODERS.values(), ids=DECODERS)
+def test_decoders_match_their_own_weights(config, save_model, byte_pieces):
+    folder = save_model(config, byte_pieces)
+    source = load_pretrained(str(folder))
+    record = source.attend(FOX)
+    assert largest_difference(record.weights, eager_weights(folder, FOX)) <= 1e-5
+    assert record.causal
+    states, _ = captured_states(source, FOX)
+    torch.testing.assert_close(states, plain_states(folder, FOX), atol=1e-4, rtol=1e-4)
+
+
+def test_a_hybrid_keeps_the_models_own_layer_numbers(save_model, byte_pieces):
+    folder = save_model(HYBRID, byte_pieces)
+    source = load_pretrained(str(folder))
+    assert source.layers == (1, 3)
+    attending = [layer for layer in eager_weights(folder, FOX) if layer is not None]
+    assert largest_difference(source.attend(FOX).weights, attending) <= 1e-5
+
+
+def test_sinks_leave_rows_with_less_than_all_mass(save_model, byte_pieces):
+    record = load_pretrained(str(save_model(DECODERS["gpt_oss (sinks)"], byte_pieces))).attend(FOX)
+    assert record.weights.sum(axis=-1).min() < 0.99
+
+
+@pytest.mark.parametrize("kind", ["bert", "modernbert (sliding window)"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_block_size_does_not_matter_to_encoders(kind, rows, save_model, word_pieces):
+    assert_block_size_does_not_matter(load_pretrained(str(save_model(ENCODERS[kind], word_pieces))), rows)
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama (grouped heads)", "gemma2 (soft cap, sliding window)"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_block_size_does_not_matter_to_decoders(kind, rows, save_model, byte_pieces):
+    assert_block_size_does_not_matter(load_pretrained(str(save_model(DECODERS[kind], byte_pieces))), rows)
+
+
+def assert_block_size_does_not_matter(source, rows):
+    keys = len(source.tokenizer(FOX)["input_ids"])
+    states, whole = captured_states(source, FOX)
+    states_in_blocks, in_blocks = captured_states(source, FOX, block_bytes=rows * 4 * keys * 4)
+    np.testing.assert_allclose(in_blocks, whole, atol=1e-5)
+    torch.testing.assert_close(states_in_blocks, states, atol=1e-4, rtol=1e-4)
+
+
+def test_blocks_are_as_large_as_they_may_be(tiny_bert):
+    class Note:
+        starts = ()
+
+        def update(self, block):
+            self.starts += ((block.layer, block.start, block.weights.shape[1]),)
+
+    source, note = load_pretrained(str(tiny_bert)), Note()
+    capture(source.model, [2, 5, 6, 7, 3], source.layers, note, chosen={1}, block_bytes=2 * 4 * 5 * 4)
+    assert note.starts == ((1, 0, 2), (1, 2, 2), (1, 4, 1))
+
+
+def test_only_the_selected_heads_are_kept_and_the_others_run_as_usual(tiny_llama):
+    source = load_pretrained(str(tiny_llama))
+    whole = source.attend(FOX)
+    part = source.attend(FOX, Selection("-1", "1,3"))
+    assert (part.layers, part.heads) == ((2,), (1, 3))
+    np.testing.assert_allclose(part.weights, whole.weights[[2]][:, [1, 3]], atol=1e-5)
+
+
+def test_internals_make_the_weights_again(tiny_llama):
+    source = load_pretrained(str(tiny_llama))
+    record = source.attend(FOX, Selection("1-2", "0,2,3"), internals=True)
+    vectors, weights = record.internals, record.weights
+    assert vectors.queries.shape == (2, 3, len(record.queries), 8)
+    logits = np.einsum("lhqd,lhkd->lhqk", vectors.queries, vectors.keys) / np.sqrt(8)
+    logits[..., ~record.visible()] = -np.inf
+    again = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    np.testing.assert_allclose(again / again.sum(axis=-1, keepdims=True), weights, atol=1e-5)
+    # Llama's heads 2 and 3 share their keys and values; head 0 has others.
+    np.testing.assert_array_equal(vectors.values[:, 1], vectors.values[:, 2])
+    assert not np.allclose(vectors.values[:, 0], vectors.values[:, 1])
+
+
+def test_no_internals_unless_asked(tiny_bert):
+    assert load_pretrained(str(tiny_bert)).attend(FOX).internals is None
+
+
+def entries():
+    return {name: ALL_ATTENTION_FUNCTIONS.get(name) for name in ("sdpa", "eager")}
+
+
+def test_the_table_is_put_back_after_a_capture(tiny_bert):
+    before = entries()
+    load_pretrained(str(tiny_bert)).attend(FOX)
+    assert entries() == before
+    assert "eager" not in ALL_ATTENTION_FUNCTIONS
+
+
+def test_the_table_is_put_back_after_an_exception(tiny_bert):
+    class Faulty:
+        def update(self, _block):
+            raise KeyboardInterrupt
+
+    before = entries()
+    source = load_pretrained(str(tiny_bert))
+    with pytest.raises(KeyboardInterrupt):
+        capture(source.model, [2, 5, 3], source.layers, Faulty(), chosen=source.layers)
+    assert entries() == before
+
+
+def test_an_eager_entry_of_somebody_else_is_put_back(tiny_bert, monkeypatch):
+    def somebody_elses(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setitem(type(ALL_ATTENTION_FUNCTIONS)._global_mapping, "eager", somebody_elses)
+    load_pretrained(str(tiny_bert)).attend(FOX)
+    assert ALL_ATTENTION_FUNCTIONS["eager"] is somebody_elses
+
+
+def test_fewer_or_more_calls_than_expected_fail(tiny_bert):
+    source = load_pretrained(str(tiny_bert))
+    for layers, complaint in [((0, 1), "more attention calls"), ((0, 1, 2, 3), "layer 3 did not attend")]:
+        keep = KeepRows(Selection().resolve(layers, source.heads), 3, 3)
+        with pytest.raises(CaptureFailed, match=complaint):
+            capture(source.model, [2, 5, 3], layers, keep, chosen=layers)
+
+
+def test_weights_that_are_no_attention_are_never_shown(tiny_bert):
+    source = load_pretrained(str(tiny_bert))
+    with torch.no_grad():
+        source.model.encoder.layer[1].attention.self.query.weight.fill_(float("nan"))
+    with pytest.raises(CaptureFailed, match="not every one is a finite number"):
+        source.attend(FOX)
+
+
+def test_one_token_of_a_decoder_is_causal_too(tiny_gpt2):
+    record = load_pretrained(str(tiny_gpt2)).attend("a")
+    assert record.causal
+    assert record.weights.tolist() == [[[[1.0]]] * 4] * 3
+
+
+def test_nothing_is_said_on_stderr(minilm, capfd):
+    load_pretrained(str(minilm)).attend(LONGER)
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,213 @@
+"""A model is loaded whole and safely, or refused with one clear line."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import pytest
+from safetensors.numpy import load_file, save_file
+from tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
+
+from attnviz.errors import Damaged, IncompleteModel, NotFound, TextTooLong, UnsafeModel, UnsupportedModel
+from attnviz.sources import load
+from attnviz.sources.huggingface.load import load_pretrained
+
+
+def rewrite(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def one_line(raised):
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_gives_its_name_and_its_own_numbers(tiny_bert):
+    source = load(tiny_bert)
+    record = source.attend(FOX)
+    assert (source.name, source.layers, source.heads) == (str(tiny_bert), (0, 1, 2), (0, 1, 2, 3))
+    assert (record.model, record.revision, record.text, record.block) == (str(tiny_bert), None, FOX, "self")
+    assert record.queries == record.keys
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/at/all", "some/where/deep", "~/model", "a b", ""])
+def test_a_missing_folder(name):
+    with pytest.raises(NotFound, match="no such model") as raised:
+        load(name)
+    one_line(raised)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "weights.safetensors").touch()
+    with pytest.raises(NotFound, match="no such model folder"):
+        load(tmp_path / "weights.safetensors")
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(IncompleteModel, match=r"no config\.json"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{broken", "[]", "{}", '"text"', "\xff"])
+def test_a_damaged_configuration(tiny_bert, content):
+    (tiny_bert / "config.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(Damaged, match=r"config\.json"):
+        load(tiny_bert)
+
+
+def test_a_configuration_with_impossible_values(tiny_bert):
+    rewrite(tiny_bert / "config.json", num_attention_heads=5)
+    with pytest.raises(Damaged, match="not a multiple") as raised:
+        load(tiny_bert)
+    one_line(raised)
+
+
+def test_an_unknown_model_type(tiny_bert):
+    rewrite(tiny_bert / "config.json", model_type="nonesuch")
+    with pytest.raises(UnsupportedModel, match=r"unknown model type.*'nonesuch'"):
+        load(tiny_bert)
+
+
+def test_a_model_that_brings_its_own_code(tiny_bert):
+    (tiny_bert / "own.py").write_text("raise SystemExit('code was run')")
+    rewrite(tiny_bert / "config.json", model_type="own", auto_map={"AutoConfig": "own.Config"})
+    with pytest.raises(UnsafeModel, match="running code"):
+        load(tiny_bert)
+
+
+def test_a_tokenizer_that_brings_its_own_code(tiny_bert):
+    (tiny_bert / "own.py").write_text("raise SystemExit('code was run')")
+    rewrite(
+        tiny_bert / "tokenizer_config.json",
+        tokenizer_class="OwnTokenizer",
+        auto_map={"AutoTokenizer": ["own.OwnTokenizer", None]},
+    )
+    # The plain tokenizer.json serves without it.
+    assert load(tiny_bert).attend(FOX)
+    (tiny_bert / "tokenizer.json").rename(tiny_bert / "vocab.json")
+    with pytest.raises(Damaged, match="the tokenizer of"):
+        load(tiny_bert)
+
+
+def test_no_weights(tiny_bert):
+    (tiny_bert / "model.safetensors").unlink()
+    with pytest.raises(IncompleteModel, match="no weights"):
+        load(tiny_bert)
+
+
+def test_a_pickle_is_never_opened(tiny_bert, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "sprung"), "w"))
+
+    (tiny_bert / "model.safetensors").unlink()
+    (tiny_bert / "pytorch_model.bin").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(UnsafeModel, match="can run code"):
+        load(tiny_bert)
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("size", [0, 5, 1000, -100])
+def test_truncated_weights(tiny_bert, size):
+    path = tiny_bert / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(Damaged, match="the weights of") as raised:
+        load(tiny_bert)
+    one_line(raised)
+
+
+def test_weights_that_are_something_else(tiny_bert):
+    (tiny_bert / "model.safetensors").write_text("<html>Not found</html>")
+    with pytest.raises(Damaged, match="the weights of"):
+        load(tiny_bert)
+
+
+def test_more_layers_than_weights(tiny_bert):
+    rewrite(tiny_bert / "config.json", num_hidden_layers=4)
+    with pytest.raises(IncompleteModel, match=r"lacks 16 of its weights, such as encoder\.layer\.3"):
+        load(tiny_bert)
+
+
+def test_weights_of_another_shape(tiny_bert):
+    rewrite(tiny_bert / "config.json", intermediate_size=44)
+    with pytest.raises(Damaged, match="the weights of") as raised:
+        load(tiny_bert)
+    one_line(raised)
+
+
+def test_a_missing_pooler_is_no_matter(tiny_bert):
+    path = tiny_bert / "model.safetensors"
+    weights = {name: array for name, array in load_file(path).items() if not name.startswith("pooler")}
+    assert len(weights) < len(load_file(path))
+    save_file(weights, path, metadata={"format": "pt"})
+    assert load(tiny_bert).attend(FOX).layers == (0, 1, 2)
+
+
+def test_a_missing_shard(tiny_bert):
+    (tiny_bert / "model.safetensors").rename(tiny_bert / "model-00001-of-00002.safetensors")
+    shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    index = tiny_bert / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+    with pytest.raises(IncompleteModel, match="lacks 1 of its weight files, such as model-00002-of-00002"):
+        load(tiny_bert)
+    index.write_text("[]")
+    with pytest.raises(Damaged, match=r"model\.safetensors\.index\.json"):
+        load(tiny_bert)
+
+
+@pytest.mark.parametrize("kind", ["tiny_bert", "tiny_gpt2", "tiny_llama"])
+def test_no_tokenizer(kind, request):
+    folder = request.getfixturevalue(kind)
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(IncompleteModel, match="no tokenizer"):
+        load(folder)
+
+
+def test_a_tokenizer_without_a_vocabulary(tiny_bert):
+    (tiny_bert / "tokenizer.json").unlink()
+    rewrite(tiny_bert / "tokenizer_config.json", tokenizer_class="BertTokenizer")
+    (tiny_bert / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+    with pytest.raises(IncompleteModel, match="no vocabulary"):
+        load(tiny_bert)
+
+
+@pytest.mark.parametrize("content", ['{"version":', "{}", "<html>"])
+def test_a_damaged_tokenizer(tiny_bert, content):
+    (tiny_bert / "tokenizer.json").write_text(content)
+    with pytest.raises(Damaged, match="the tokenizer of") as raised:
+        load(tiny_bert)
+    one_line(raised)
+
+
+def test_a_tokenizer_of_another_model(save_model, byte_pieces):
+    folder = save_model(ENCODERS["bert"], byte_pieces)
+    with pytest.raises(Damaged, match=rf"token id \d+, allowed 0 to {WORD_PIECES - 1}"):
+        load(folder).attend(FOX * 2)
+    assert WORD_PIECES < BYTE_PIECES
+
+
+@pytest.mark.parametrize("kind", ["bert as a decoder", "gpt2", "llama (grouped heads)"])
+def test_a_text_too_long_for_the_positions(kind, save_model, byte_pieces):
+    source = load_pretrained(str(save_model(DECODERS[kind], byte_pieces)))
+    assert len(source.attend("a" * 64).queries) == 64
+    with pytest.raises(TextTooLong, match="got 65 tokens, allowed 64"):
+        source.attend("a" * 65)
+
+
+def test_roberta_has_fewer_positions_than_it_says(save_model, word_pieces):
+    source = load_pretrained(str(save_model(ENCODERS["roberta"], word_pieces)))
+    assert len(source.attend("a " * 60).queries) == 62
+    with pytest.raises(TextTooLong, match="got 63 tokens, allowed 62"):
+        source.attend("a " * 61)
+
+
+def test_a_text_too_long_for_the_tokenizer(tiny_bert):
+    rewrite(tiny_bert / "tokenizer_config.json", model_max_length=10)
+    with pytest.raises(TextTooLong, match="allowed 10"):
+        load(tiny_bert).attend("a " * 9)
+
+
+def test_importing_the_room_imports_no_torch():
+    probe = "import sys, attnviz.sources; print([n for n in ('torch', 'transformers') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
