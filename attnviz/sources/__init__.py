@@ -1,1 +1,32 @@
 """Run a network: text -> tokens -> the record. The only room that does."""
+
+from pathlib import Path
+
+from attnviz.model.parameters import is_model_folder
+from attnviz.sources.base import Source
+
+
+def load(model: str | Path = "builtin", *, revision: str | None = None, offline: bool = False) -> Source:
+    """Load a model that gives records.
+
+    Args:
+        model: "builtin", a folder (of ours or of a pretrained model), or a hub id.
+        revision: a branch, tag or commit of a hub id.
+        offline: never ask the hub, use what is in its cache.
+
+    Raises:
+        SourceError: the model cannot be found, read or trusted, or is of a kind that is not read.
+    """
+    name = str(model)
+    if name == "builtin":
+        from attnviz.sources.builtin import BuiltinSource
+
+        return BuiltinSource()
+    if is_model_folder(Path(name)):
+        from attnviz.sources.builtin import BuiltinSource
+
+        return BuiltinSource(Path(name))
+    # Imported only now: torch and transformers take seconds, and the built-in model needs neither.
+    from attnviz.sources.huggingface.load import load_pretrained
+
+    return load_pretrained(name, revision=revision, offline=offline)
