@@ -1,0 +1,151 @@
+"""Weights as cells of the terminal: painted where it has colours, typed where it has none."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Protocol
+
+import numpy as np
+from rich.color import Color
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+
+from attnviz.render.terminal.cells import fit, smallest_written, weight_text
+from attnviz.render.theme import RGB, Theme, luminance, rgb
+
+# More steps than an eye can tell apart; few enough that every style is made once.
+_STEPS = 64
+
+# Black and white have the same contrast with a colour of this luminance (WCAG 2.2).
+_MIDDLE = 0.179
+
+_SHADES = "·░▒▓█"
+_LEGEND_WIDTH = 16
+
+
+class Ink(Protocol):
+    """A way to show weights; NaN stands for a key the model did not let the query see.
+
+    Attributes:
+        weights_in_pair: how many of the two weights of a pair can be told apart.
+    """
+
+    weights_in_pair: ClassVar[int]
+
+    def cell(self, weight: float, width: int) -> Segment:
+        """Show one weight in a cell, with its number where there is room."""
+
+    def pair(self, upper: float, lower: float | None) -> Segment:
+        """Show two weights, one above the other, in one cell; None leaves the lower half empty."""
+
+    def scale(self, width: int) -> Text:
+        """Explain the scale to a reader of cells of this width."""
+
+    def masked(self) -> Text:
+        """Explain the cell of a key the model did not let the query see."""
+
+
+def ink_for(console: Console, theme: Theme, top: float) -> Ink:
+    """Choose how a console shows weights from 0 to `top`; sixteen colours are too few for a scale."""
+    painted = console.color_system in ("256", "truecolor") and not console.no_color
+    return Painted(theme, top) if painted else Typed(top)
+
+
+@dataclass(frozen=True)
+class Painted:
+    """Weights as background colours.
+
+    Attributes:
+        theme: where the colours come from.
+        top: the weight with the last colour of the scale.
+    """
+
+    theme: Theme
+    top: float
+    weights_in_pair: ClassVar[int] = 2
+
+    def cell(self, weight: float, width: int) -> Segment:
+        """Paint a cell, and write the weight on it where there is room."""
+        digits = _digits(width)
+        text = weight_text(weight, digits) if digits and weight >= smallest_written(digits) else ""
+        color = self._color(weight)
+        return Segment(fit(text, width, "^"), _style(_readable_on(color), color))
+
+    def pair(self, upper: float, lower: float | None) -> Segment:
+        """Paint two weights with a half block."""
+        return Segment("▀", _style(self._color(upper), None if lower is None else self._color(lower)))
+
+    def scale(self, width: int) -> Text:  # noqa: ARG002
+        """Paint a strip from 0 to the top."""
+        steps = [self.top * step / (_LEGEND_WIDTH - 1) for step in range(_LEGEND_WIDTH)]
+        strip = [(" ", _style(None, self._color(step))) for step in steps]
+        return Text.assemble("weight 0 ", *strip, f" {self.top:.2g}")
+
+    def masked(self) -> Text:
+        """Show the colour of no weight at all."""
+        return Text.assemble(("  ", _style(None, self._color(np.nan))), " not visible to the query")
+
+    def _color(self, weight: float) -> RGB:
+        if np.isnan(weight):
+            return rgb(self.theme.masked)
+        return self.theme.color(round(weight / self.top * _STEPS) / _STEPS)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """Weights as numbers, or as shades where a number does not fit.
+
+    Attributes:
+        top: the weight from which on the shade is solid.
+    """
+
+    top: float
+    weights_in_pair: ClassVar[int] = 1
+
+    def cell(self, weight: float, width: int) -> Segment:
+        """Write the weight, or shade a narrow cell."""
+        if np.isnan(weight):
+            return Segment(" " * width)
+        if digits := _digits(width):
+            return Segment(fit(weight_text(weight, digits), width, "^"))
+        shade = self._shade(weight)
+        return Segment(shade.ljust(width) if shade == _SHADES[0] else shade * width)
+
+    def pair(self, upper: float, lower: float | None) -> Segment:
+        """Shade a cell for the larger of two weights."""
+        weight = upper if lower is None else np.fmax(upper, lower)
+        return Segment(" " if np.isnan(weight) else self._shade(weight))
+
+    def scale(self, width: int) -> Text:
+        """Say what the numbers are, or list the shades with the weight each begins at."""
+        if digits := _digits(width):
+            return Text(f"weights from 0 to 1, · below {smallest_written(digits):g}")
+        starts = [self.top * (step - 0.5) / (len(_SHADES) - 1) for step in range(1, len(_SHADES))]
+        listed = ", ".join(f"{shade} {start:.2g}" for shade, start in zip(_SHADES[1:], starts, strict=True))
+        return Text(f"weights: {_SHADES[0]} less, {listed} and more")
+
+    def masked(self) -> Text:
+        """Say what a blank cell is."""
+        return Text("blank: not visible to the query")
+
+    def _shade(self, weight: float) -> str:
+        share = min(weight / self.top, 1.0)
+        return _SHADES[int(share * (len(_SHADES) - 1) + 0.5)]
+
+
+def _digits(width: int) -> int:
+    """Give how many digits of a weight, after its point and with a gap, fit into a cell."""
+    return min(max(width - 2, 0), 2)
+
+
+def _readable_on(color: RGB) -> RGB:
+    return (0, 0, 0) if luminance(color) > _MIDDLE else (255, 255, 255)
+
+
+@lru_cache(maxsize=8192)
+def _style(color: RGB | None, background: RGB | None) -> Style:
+    return Style(
+        color=None if color is None else Color.from_rgb(*color),
+        bgcolor=None if background is None else Color.from_rgb(*background),
+    )

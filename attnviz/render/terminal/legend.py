@@ -1,0 +1,67 @@
+"""What stands under a heatmap, so that nothing in it has to be guessed."""
+
+from collections.abc import Iterator, Sequence
+from math import ceil, floor, log10
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from attnviz.record import Attention
+from attnviz.render.labels import printable_sentence
+from attnviz.render.terminal.cells import elide, weight_text
+from attnviz.render.terminal.square import Axis
+from attnviz.selection import HeadId
+
+# The sign behind the name of a head that was taught its pattern.
+TAUGHT = "*"
+
+# A row that holds less than this lost mass to a sink, not to rounding.
+_WHOLE_ROW = 0.99
+
+_LONGEST_LISTED = 20
+
+
+def scale_top(shown: Sequence[NDArray[np.floating]]) -> float:
+    """Give a scale's top: the largest weight of all, rounded up to one digit.
+
+    Shape:
+        shown: (query, key) each, NaN where masked.
+
+    >>> scale_top([np.array([[0.31, np.nan]]), np.array([[0.02, 0.0]])])
+    0.4
+    """
+    largest = max(float(np.nanmax(weights, initial=0.0)) for weights in shown)
+    if largest <= 0:
+        return 1.0
+    digit = 10.0 ** floor(log10(largest))
+    # Rounding may lift a weight a little above a round one; that is no reason for a higher top.
+    return min(round(ceil(largest / digit - 0.01) * digit, 12), 1.0)
+
+
+def lost_mass(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
+    """Say so if some queries keep part of their mass from every key."""
+    least = min(float(record.head(head).sum(axis=-1).min()) for head in heads)
+    if least < _WHOLE_ROW:
+        yield Text(f"rows hold {weight_text(least)} of their mass or more: the rest goes to no key")
+
+
+def taught(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
+    """Say what heads were taught; the others found their patterns by themselves."""
+    for head in heads:
+        if head in record.taught:
+            yield Text(f"{TAUGHT} {head} was taught {printable_sentence(record.taught[head])}")
+
+
+def pooled(rows: int, columns: int) -> Iterator[Text]:
+    """Say so if a cell stands for more than one weight, for at most so many rows and columns of them."""
+    if rows * columns > 1:
+        yield Text(f"each cell: the largest of {rows} × {columns} weights")
+
+
+def key_list(columns: Axis) -> tuple[Text, ...]:
+    """List numbered columns with their labels."""
+    return tuple(
+        Text.assemble((number, "dim"), " ", elide(label, _LONGEST_LISTED))
+        for number, label in zip(columns.numbers, columns.labels, strict=True)
+    )

@@ -1,0 +1,227 @@
+"""Labelled squares side by side: the rows' labels once at the left, the columns' above every square."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+
+from attnviz.render.terminal.cells import fit
+from attnviz.render.terminal.ink import Ink
+from attnviz.render.terminal.pooling import pool, starts
+
+Line = list[Segment]
+
+_GAP = 2
+_SHORTEST_ELIDED, _WIDEST_CELL, _NARROWEST_OF_MANY = 5, 16, 2
+_PLAIN, _MUTED, _BOLD = Style(), Style(dim=True), Style(bold=True)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One side of the squares.
+
+    Attributes:
+        name: what it holds: "from" for queries, "to" for keys.
+        labels: a printable text for each row or column.
+        muted: which of them matter less.
+        positions: the tokens each stands for.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    muted: tuple[bool, ...]
+    positions: tuple[range, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def longest(self) -> int:
+        """The cells its longest label takes."""
+        return max(cell_len(label) for label in self.labels)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The positions in writing: "7", or "8-11" for a run."""
+        return tuple(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in self.positions)
+
+    def pooled(self, runs: int) -> "Axis":
+        """Join neighbours into so many runs."""
+        if runs == len(self):
+            return self
+        firsts = starts(len(self), runs).tolist()
+        joined = tuple(range(a, b) for a, b in zip(firsts, [*firsts[1:], len(self)], strict=True))
+        return Axis(
+            name=self.name,
+            labels=tuple(" ".join(self.labels[run[0] : run[-1] + 1]) for run in joined),
+            muted=tuple(all(self.muted[run[0] : run[-1] + 1]) for run in joined),
+            positions=joined,
+        )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One square: its title, and numbers (row, column) with NaN where there is none to show."""
+
+    title: str
+    values: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How squares of one size stand.
+
+    Attributes:
+        rows: the rows as drawn; shorter than they were if they are pooled.
+        columns: the columns as drawn.
+        numbers: cells for the numbers beside the rows' labels; 0 if columns carry labels themselves.
+        margin: cells for all that stands left of the first square.
+        cell: cells per column.
+        square: cells per square.
+        across: how many squares stand side by side.
+    """
+
+    rows: Axis
+    columns: Axis
+    numbers: int
+    margin: int
+    cell: int
+    square: int
+    across: int
+
+    @property
+    def pools(self) -> bool:
+        """Whether a cell stands for several tokens."""
+        return any(len(run) > 1 for run in self.rows.positions + self.columns.positions)
+
+
+def lay_out(width: int, panels: Sequence[Panel], rows: Axis, columns: Axis) -> Layout:
+    """Find the largest cells with which as many squares as possible stand side by side.
+
+    Columns carry their labels if these are readable, numbers otherwise. A square that is too wide even alone,
+    with one cell per column, has its rows and columns pooled.
+    """
+    title = max(cell_len(panel.title) for panel in panels)
+    for across in range(len(panels), 0, -1):
+        for numbers in (0, _longest_number(rows)):
+            layout = _stand(width, across, title, rows, columns, numbers)
+            if layout.cell >= _least_cell(layout):
+                return replace(layout, across=evenly(len(panels), across))
+    pairs_of_digits = 2 * len(str(len(rows))) + 1
+    room = max(width - _margin(width, rows, pairs_of_digits), 1)
+    step = -(-max(len(rows), len(columns)) // room)
+    rows, columns = (axis.pooled(-(-len(axis) // step)) for axis in (rows, columns))
+    return _stand(width, 1, title, rows, columns, _longest_number(rows))
+
+
+def draw(panels: Sequence[Panel], layout: Layout, ink: Ink) -> Iterator[Line]:
+    """Draw squares line by line, in bands of as many as stand side by side."""
+    for first in range(0, len(panels), layout.across):
+        if first:
+            yield []
+        band = [_shrunk(panel, layout) for panel in panels[first : first + layout.across]]
+        yield from _header(band, layout)
+        yield from (_row(band, layout, row, ink) for row in range(len(layout.rows)))
+
+
+def evenly(count: int, across: int) -> int:
+    """Give how many of `count` things to put in a line, at most `across`, so that the last line is not short.
+
+    >>> evenly(8, 7), evenly(8, 3), evenly(8, 8)
+    (4, 3, 8)
+    """
+    lines = -(-count // across)
+    return -(-count // lines)
+
+
+def _stand(width: int, across: int, title: int, rows: Axis, columns: Axis, numbers: int) -> Layout:
+    margin = _margin(width, rows, numbers)
+    room = (width - margin - _GAP * (across - 1)) // across
+    widest = min(max(columns.longest + 2, _SHORTEST_ELIDED + 1), _WIDEST_CELL)
+    cell = min(room // len(columns), widest) if title <= room or across == 1 else 0
+    square = min(max(cell * len(columns), title), room)
+    return Layout(rows, columns, numbers, margin, cell, square, across)
+
+
+def _margin(width: int, rows: Axis, numbers: int) -> int:
+    label = min(max(rows.longest, len(f"{rows.name} ↓")), max(width // 5, _SHORTEST_ELIDED))
+    return min(label + 1 + (numbers + 1 if numbers else 0), width - 1)
+
+
+def _longest_number(axis: Axis) -> int:
+    return max(len(number) for number in axis.numbers)
+
+
+def _least_cell(layout: Layout) -> int:
+    """Give the narrowest cell that will do: labels must be readable in it, numbers stand on end."""
+    if not layout.numbers:
+        return min(layout.columns.longest, _SHORTEST_ELIDED) + 1
+    return 1 if layout.across == 1 else _NARROWEST_OF_MANY
+
+
+def _shrunk(panel: Panel, layout: Layout) -> Panel:
+    return replace(panel, values=pool(panel.values, len(layout.rows), len(layout.columns)))
+
+
+def _header(band: Sequence[Panel], layout: Layout) -> Iterator[Line]:
+    blank = Segment(" " * layout.margin)
+    if any(panel.title for panel in band):
+        yield _joined(blank, [[Segment(fit(panel.title, layout.square), _BOLD)] for panel in band])
+    name = f"{layout.columns.name} →" if layout.square >= len(layout.columns.name) + 2 else "→"
+    yield _joined(blank, [[Segment(fit(name, layout.square), _MUTED)] for _ in band])
+    *upper, last = _column_heads(layout)
+    for head in upper:
+        yield _joined(blank, [head for _ in band])
+    corner = fit(f"{layout.rows.name} ↓", layout.margin - 1, ">") + " "
+    yield _joined(Segment(corner, _MUTED), [last for _ in band])
+
+
+def _column_heads(layout: Layout) -> list[Line]:
+    """Give what stands over the columns: labels, or numbers, on end where cells are narrow."""
+    columns, cell = layout.columns, layout.cell
+    if not layout.numbers:
+        shown = zip((_centred(label, cell) for label in columns.labels), columns.muted, strict=True)
+        return [_filled([Segment(label, _style(muted)) for label, muted in shown], layout)]
+    numbers = [str(run[0]) for run in columns.positions]
+    digits = len(numbers[-1])
+    if cell > digits:
+        levels = [numbers]
+    else:
+        levels = [list(level) for level in zip(*(number.rjust(digits) for number in numbers), strict=True)]
+    return [_filled([Segment(_centred(text, cell), _MUTED) for text in level], layout) for level in levels]
+
+
+def _centred(text: str, cell: int) -> str:
+    """Leave a gap to the next column."""
+    return fit(text, cell - 1, "^") + " " if cell > 1 else fit(text, cell)
+
+
+def _row(band: Sequence[Panel], layout: Layout, row: int, ink: Ink) -> Line:
+    axis = layout.rows
+    number = fit(axis.numbers[row], layout.numbers, ">") + " " if layout.numbers else ""
+    label = fit(axis.labels[row], layout.margin - len(number) - 1, ">") + " "
+    cells = [[ink.cell(value, layout.cell) for value in panel.values[row]] for panel in band]
+    return [
+        Segment(number, _MUTED),
+        *_joined(Segment(label, _style(axis.muted[row])), [_filled(line, layout) for line in cells]),
+    ]
+
+
+def _filled(line: Line, layout: Layout) -> Line:
+    """Widen a square's line to the square, where its title is wider than its columns."""
+    return [*line, Segment(" " * (layout.square - layout.cell * len(layout.columns)))]
+
+
+def _joined(margin: Segment, parts: Sequence[Line]) -> Line:
+    line = [margin]
+    for place, part in enumerate(parts):
+        line += [Segment(" " * _GAP), *part] if place else part
+    return line
+
+
+def _style(muted: bool) -> Style:
+    return _MUTED if muted else _PLAIN

@@ -1,0 +1,124 @@
+"""Many heads at a glance: a grid of small squares without labels, two query rows to a line."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.segment import Segment
+from rich.style import Style
+
+from attnviz.render.terminal.cells import fit
+from attnviz.render.terminal.ink import Ink
+from attnviz.render.terminal.pooling import pool
+from attnviz.render.terminal.square import Line, evenly
+from attnviz.selection import HeadId
+
+# A thumbnail is at least wide enough for its name, and a weight at most two cells.
+_GAP, _SMALLEST, _LARGEST_WEIGHT = 1, 4, 2
+
+# Lines of a tall terminal window.
+_SCREEN = 48
+
+_MUTED, _BOLD = Style(dim=True), Style(bold=True)
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """One head, the name it goes by within its layer, and weights (query, key) with NaN where masked."""
+
+    head: HeadId
+    name: str
+    weights: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How thumbnails stand: layers from top to bottom, their heads from left to right.
+
+    Attributes:
+        margin: cells for the layers' names.
+        side: cells per thumbnail.
+        across: thumbnails side by side; a layer with more heads takes several bands.
+    """
+
+    margin: int
+    side: int
+    across: int
+
+
+def lay_out_grid(width: int, thumbnails: Sequence[Thumbnail]) -> Grid:
+    """Find a size at which the heads of a layer stand side by side.
+
+    Where these would be too small for every token, and all heads at full size fit on one screen, a layer
+    takes several bands instead.
+    """
+    margin = max(len(f"L{thumbnail.head.layer} ") for thumbnail in thumbnails)
+    tokens = max(thumbnails[0].weights.shape)
+    layers = _layers(thumbnails)
+    most = max(len(layer) for layer in layers)
+    across, full = (_across(most, width - margin, side) for side in (_SMALLEST, tokens))
+    bands = sum(-(-len(layer) // full) for layer in layers)
+    if full < across and bands * (tokens // 2 + 3) <= _SCREEN:
+        across = full
+    side = min((width - margin) // across - _GAP, max(_LARGEST_WEIGHT * tokens, _SMALLEST))
+    return Grid(margin, max(side, 1), across)
+
+
+def _across(heads: int, room: int, side: int) -> int:
+    return evenly(heads, max(room // (side + _GAP), 1))
+
+
+def draw_grid(thumbnails: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
+    """Draw thumbnails line by line; the heads' numbers stand above the first band they are right for."""
+    above: list[str] = []
+    for layer in _layers(thumbnails):
+        for first in range(0, len(layer), grid.across):
+            band = layer[first : first + grid.across]
+            names = [thumbnail.name for thumbnail in band]
+            if names != above:
+                yield [Segment(" " * grid.margin), *(_name(name, grid) for name in names)]
+            above = names
+            yield from _band(band, grid, ink)
+            yield []
+
+
+def _layers(thumbnails: Sequence[Thumbnail]) -> list[list[Thumbnail]]:
+    return [list(heads) for _, heads in groupby(thumbnails, key=lambda thumbnail: thumbnail.head.layer)]
+
+
+def _name(name: str, grid: Grid) -> Segment:
+    return Segment(fit(name, grid.side) + " " * _GAP, _BOLD)
+
+
+def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
+    images = [scaled(thumbnail.weights, grid.side) for thumbnail in band]
+    height = len(images[0])
+    for row in range(0, height, 2):
+        name = f"L{band[0].head.layer} " if row == 0 else ""
+        line = [Segment(name.ljust(grid.margin), _BOLD)]
+        for image in images:
+            lower = image[row + 1] if row + 1 < height else [None] * image.shape[1]
+            line += [ink.pair(*weights) for weights in zip(image[row], lower, strict=True)]
+            line.append(Segment(" " * (grid.side - image.shape[1] + _GAP)))
+        yield line
+
+
+def scaled(weights: NDArray[np.floating], side: int) -> NDArray[np.floating]:
+    """Fit weights into a square of a given side: pooled if they are more, each drawn larger if fewer.
+
+    Shape:
+        weights: (query, key).
+    """
+    rows, columns = (min(count, side) for count in weights.shape)
+    larger = min(side // max(rows, columns), _LARGEST_WEIGHT)
+    return pool(weights, rows, columns).repeat(larger, axis=0).repeat(larger, axis=1)
+
+
+def weights_per_cell(thumbnails: Sequence[Thumbnail], grid: Grid, ink: Ink) -> tuple[int, int]:
+    """Give how many queries and keys a cell stands for at most, or half a cell where it shows two weights."""
+    rows, columns = thumbnails[0].weights.shape
+    image = scaled(thumbnails[0].weights, grid.side)
+    shown = -(-image.shape[0] // 2) * ink.weights_in_pair
+    return -(-rows // min(rows, shown)), -(-columns // min(columns, image.shape[1]))
