@@ -17,6 +17,7 @@ class Theme:
         foreground: text and axes.
         muted: what matters less: ticks, special tokens, captions.
         masked: a cell the model could not look at; on no point of the scale.
+        rule: thin lines: frames, and what parts the tiles of a grid.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Theme:
     foreground: str
     muted: str
     masked: str
+    rule: str
 
     def color(self, share: float) -> RGB:
         """Give the colour of a weight.
@@ -77,6 +79,7 @@ THEMES = {
         foreground="#1a1a1a",
         muted="#6b6b6b",
         masked="#e4e0d8",
+        rule="#cfcfcf",
     ),
     "dark": Theme(
         name="dark",
@@ -95,5 +98,6 @@ THEMES = {
         foreground="#e8e8e8",
         muted="#9a9a9a",
         masked="#2a2d31",
+        rule="#4a4e54",
     ),
 }

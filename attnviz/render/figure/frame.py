@@ -1,0 +1,115 @@
+"""What stands around the panels: headings above, notes and the legend below."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from matplotlib.patches import Patch
+
+from attnviz.record import Attention, Weights
+from attnviz.render.figure.canvas import HAIRLINE, Canvas
+from attnviz.render.figure.layout import HEADING, NOTE, PAD
+from attnviz.render.labels import printable_sentence
+from attnviz.selection import HeadId, numbers_as_ranges
+
+_MOST_CHARACTERS = 300
+
+# A row that holds less lost mass to a sink, not to rounding.
+_WHOLE_ROW = 0.99
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a figure says around its panels.
+
+    Attributes:
+        title: which heads.
+        source: which model, and the text.
+        notes: what a reader has to know to read the panels, a line each.
+        masked: whether some cells are masked.
+    """
+
+    title: str
+    source: str
+    notes: tuple[str, ...] = ()
+    masked: bool = False
+
+    @property
+    def lines(self) -> int:
+        """How many lines stand below the panels."""
+        return len(self.notes) + self.masked
+
+
+def source_line(record: Attention) -> str:
+    """Say which model read which text, on one line; of a folder only the name."""
+    path = PurePath(record.model)
+    model = printable_sentence(path.name if path.is_absolute() else record.model)
+    text = printable_sentence(record.text[:_MOST_CHARACTERS])
+    return f"{model}  ·  “{text}”" if text else model
+
+
+def mass_notes(weights: Weights) -> tuple[str, ...]:
+    """Say how much of a row some heads give to no key at all.
+
+    Shape:
+        weights: (..., query, key).
+    """
+    least = float(weights.sum(axis=-1).min())
+    return () if least >= _WHOLE_ROW else (f"rows hold {least:.2f} of their mass or more: the rest goes to no key",)
+
+
+def pooled_note(rows: int, columns: int, weights: Weights) -> tuple[str, ...]:
+    """Say how many weights share a cell, if some do.
+
+    Shape:
+        weights: (..., query, key).
+    """
+    high, wide = -(-weights.shape[-2] // rows), -(-weights.shape[-1] // columns)
+    return (f"each cell shows the largest of up to {high} × {wide} weights",) if max(high, wide) > 1 else ()
+
+
+def name_heads(heads: Sequence[HeadId]) -> str:
+    """Name several heads.
+
+    >>> name_heads([HeadId(5, 0), HeadId(5, 1), HeadId(5, 2)])
+    'Layer 5, heads 0-2'
+    """
+    layers = sorted({head.layer for head in heads})
+    indices = sorted({head.index for head in heads})
+    if len(heads) < len(layers) * len(indices):
+        return f"Heads {', '.join(map(str, heads))}"
+    name = "Layer" if len(layers) == 1 else "Layers"
+    return f"{name} {numbers_as_ranges(layers)}, heads {numbers_as_ranges(indices)}"
+
+
+def draw_words(canvas: Canvas, words: Words) -> None:
+    """Write the headings and the notes, and explain the colour of masked cells."""
+    layout, unit = canvas.layout, canvas.layout.letter
+    canvas.write(words.title, layout.edge, layout.crown, 1.25 * unit, weight="bold")
+    canvas.write(words.source, layout.edge, layout.crown + HEADING * unit, 0.92 * unit)
+    first = layout.foot + PAD * unit
+    for line, note in enumerate(words.notes, start=int(words.masked)):
+        canvas.write(note, layout.edge, first + line * NOTE * unit, 0.85 * unit)
+    if words.masked:
+        _draw_legend(canvas, first)
+
+
+def _draw_legend(canvas: Canvas, top: float) -> None:
+    size = 0.85 * canvas.layout.letter
+    left, bottom, _, height = canvas.layout.box(canvas.layout.edge, top, 0, size)
+    label = "masked: later keys, which the query cannot see"
+    swatch = Patch(facecolor=canvas.theme.masked, edgecolor=canvas.theme.rule, linewidth=HAIRLINE, label=label)
+    legend = canvas.figure.legend(
+        handles=[swatch],
+        loc="lower left",
+        bbox_to_anchor=(left, bottom - 0.2 * height),
+        borderpad=0,
+        borderaxespad=0,
+        frameon=False,
+        handlelength=1.2,
+        handleheight=0.7,
+        handletextpad=0.6,
+        fontsize=size,
+    )
+    for text in legend.get_texts():
+        text.set(**canvas.lettering.style(size, canvas.theme.muted))

@@ -1,0 +1,306 @@
+"""Where everything goes: panels as large as fit, labels as large as fit them. Lengths are in points."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from attnviz.errors import RequestError
+from attnviz.render.figure.sides import Side, next_step
+from attnviz.render.figure.size import Size
+
+POINTS = 72.0
+
+Angle = Literal[0, 90]
+ColumnsAt = Literal["above", "below"]
+
+# As wide as a page of A4 or letter paper between its margins, in inches.
+_WIDEST = 6.9
+
+# Beyond this ratio of its sides a panel is no longer made of square cells: a strip could not be labelled.
+_LONGEST = 2.5
+
+# Letters of the three named widths: what journals ask for at the least, and what a hall can read.
+_WIDTHS, _LETTERS = (3.3, 6.9, 13.333), (7.0, 9.0, 15.0)
+_SHRINK = np.linspace(1.0, 0.65, 6)
+
+# What the parts around the panels take, in letters.
+MARGIN, HEADING, CROWN, AXIS, PAD, NOTE = 1.0, 1.75, 1.7, 1.8, 0.45, 1.4
+BAR_GAP, BAR, BAR_TICKS = 1.2, 0.8, 2.4
+_GAP = 1.3
+_NARROWEST = 30
+
+# Cells of fewer pixels than this would shrink too much by being made of whole pixels.
+_WHOLE_PIXELS = 6
+# A panel smaller than this many letters shows nothing.
+_LEAST_PANEL = 1.5
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The paper.
+
+    Attributes:
+        size: its sides as asked for.
+        pixel: the side of a pixel.
+        letter: the size of ordinary letters; titles are larger, captions smaller.
+    """
+
+    size: Size
+    pixel: float
+    letter: float
+
+    @classmethod
+    def of(cls, size: Size, dpi: int) -> "Sheet":
+        """Choose letters that suit the width."""
+        letter = float(np.interp(size.width or _WIDEST, _WIDTHS, _LETTERS))
+        return cls(size, POINTS / dpi, letter)
+
+    @property
+    def width(self) -> float:
+        """The most width there is."""
+        return (self.size.width or _WIDEST) * POINTS
+
+    def height(self, panels: int) -> float:
+        """Give the most height there is: what was asked for, or what looks well."""
+        if self.size.height is not None:
+            return self.size.height * POINTS
+        return self.width * (1.3 if panels == 1 else 0.95)
+
+    def snap(self, length: float) -> float:
+        """Cut a length to whole pixels."""
+        return math.floor(length / self.pixel + 1e-6) * self.pixel
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is to be laid out.
+
+    Attributes:
+        panels: how many heatmaps.
+        rows: gives the labels at the left, thinned out by a step.
+        columns: gives the labels of the columns, thinned out by a step.
+        columns_at: where the columns' labels stand.
+        notes: how many lines stand below the panels.
+        largest_cell: how many letters the side of a cell may have.
+        ratio: of a panel's width to its height; None for that of its rows and columns, within reason.
+    """
+
+    panels: int
+    rows: Callable[[int], Side]
+    columns: Callable[[int], Side]
+    columns_at: ColumnsAt = "below"
+    notes: int = 0
+    largest_cell: float = 5.0
+    ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class Lettered:
+    """How the labels are written: their size, how the columns' are turned, and which are left out."""
+
+    letter: float
+    angle: Angle
+    rows: Side
+    columns: Side
+
+    @property
+    def column_reach(self) -> float:
+        """How far the columns' labels reach from the panel."""
+        return self.letter * (self.columns.width if self.angle else self.columns.height)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything is, from the left and from the top.
+
+    Attributes:
+        width: of the figure.
+        height: of the figure.
+        across: how many panels stand side by side.
+        down: how many rows of panels there are.
+        left: of the first panel.
+        top: of the first panel.
+        panel: width and height of a panel.
+        gap: between panels, sideways and downwards.
+        labels: how the labels are written.
+        letter: the size of ordinary letters.
+        edge: the left edge of all there is.
+        crown: the upper edge of all there is.
+        foot: the upper edge of the notes.
+    """
+
+    width: float
+    height: float
+    across: int
+    down: int
+    left: float
+    top: float
+    panel: tuple[float, float]
+    gap: tuple[float, float]
+    labels: Lettered
+    letter: float
+    edge: float
+    crown: float
+    foot: float
+
+    def pixels(self, pixel: float) -> tuple[int, int]:
+        """Give the rows and columns of pixels in a panel."""
+        return max(1, round(self.panel[1] / pixel)), max(1, round(self.panel[0] / pixel))
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a cell."""
+        return self.panel[0] / self.labels.columns.count, self.panel[1] / self.labels.rows.count
+
+    @property
+    def block(self) -> tuple[float, float]:
+        """Width and height of all panels together."""
+        return (
+            self.across * (self.panel[0] + self.gap[0]) - self.gap[0],
+            self.down * (self.panel[1] + self.gap[1]) - self.gap[1],
+        )
+
+    def box(self, left: float, top: float, width: float, height: float) -> tuple[float, float, float, float]:
+        """Give left, bottom, width and height as shares of the figure, as matplotlib counts them."""
+        bottom = self.height - top - height
+        return left / self.width, bottom / self.height, width / self.width, height / self.height
+
+    def place(self, number: int) -> tuple[float, float, float, float]:
+        """Give the box of a panel."""
+        down, right = divmod(number, self.across)
+        left = self.left + right * (self.panel[0] + self.gap[0])
+        top = self.top + down * (self.panel[1] + self.gap[1])
+        return self.box(left, top, *self.panel)
+
+    def legible(self) -> bool:
+        """Say whether no label touches the next."""
+        width, height = self.cell
+        return _rows_fit(self.labels, height) and _columns_fit(self.labels, width)
+
+
+def fit(sheet: Sheet, content: Content) -> Layout:
+    """Find the largest letters with which no two labels touch; where there are none, leave labels out.
+
+    Raises:
+        RequestError: the paper is too small.
+    """
+    rows, columns = content.rows(1), content.columns(1)
+    for share in _SHRINK:
+        for angle in (0, 90):
+            layout = _largest(sheet, content, Lettered(sheet.letter * float(share), angle, rows, columns))
+            if layout is not None and layout.legible():
+                return layout
+    return _thinned(sheet, content)
+
+
+def _thinned(sheet: Sheet, content: Content) -> Layout:
+    """Leave out more and more labels on the sides where they touch."""
+    letter = sheet.letter * float(_SHRINK[-1])
+    across, down = 1, 1
+    while True:
+        rows, columns = content.rows(down), content.columns(across)
+        angle: Angle = 90 if columns.width > columns.height * 2 else 0
+        layout = _largest(sheet, content, Lettered(letter, angle, rows, columns))
+        if layout is None:
+            raise RequestError(_too_small(sheet, content))
+        width, height = layout.cell
+        rows_fit, columns_fit = _rows_fit(layout.labels, height), _columns_fit(layout.labels, width)
+        if rows_fit and columns_fit:
+            return layout
+        down = down if rows_fit else next_step(down, rows.count)
+        across = across if columns_fit else next_step(across, columns.count)
+
+
+def _rows_fit(labels: Lettered, cell: float) -> bool:
+    rows = labels.rows
+    return len(rows.labels) == 1 or rows.step * cell >= labels.letter * rows.height * 1.05
+
+
+def _columns_fit(labels: Lettered, cell: float) -> bool:
+    columns = labels.columns
+    needed = columns.height * 1.05 if labels.angle else columns.width + 0.5
+    return len(columns.labels) == 1 or columns.step * cell >= labels.letter * needed
+
+
+def _largest(sheet: Sheet, content: Content, labels: Lettered) -> Layout | None:
+    """Arrange the panels in as many columns as make them largest; None if they fit in none."""
+    layouts = (_arrange(sheet, content, labels, across) for across in _columns_of(content.panels))
+    return max((layout for layout in layouts if layout), key=lambda layout: layout.panel, default=None)
+
+
+def _columns_of(panels: int) -> Iterator[int]:
+    """Give the numbers of columns that leave no row empty."""
+    widths = {math.ceil(panels / down) for down in range(1, panels + 1)}
+    yield from sorted(widths, reverse=True)
+
+
+def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> Layout | None:
+    unit = sheet.letter
+    down = math.ceil(content.panels / across)
+    gap = sheet.snap(_GAP * unit), sheet.snap((CROWN + _GAP) * unit)
+    left = (MARGIN + AXIS + PAD) * unit + labels.letter * labels.rows.width
+    right = (BAR_GAP + BAR + BAR_TICKS + MARGIN) * unit
+    axis = labels.column_reach + (PAD + AXIS) * unit
+    top = (MARGIN + 2 * HEADING) * unit + max(CROWN * unit, axis if content.columns_at == "above" else 0)
+    notes = (content.notes * NOTE + (PAD if content.notes else 0)) * unit
+    bottom = notes + MARGIN * unit + (axis if content.columns_at == "below" else 0)
+    room = (
+        (sheet.width - left - right - (across - 1) * gap[0]) / across,
+        (sheet.height(content.panels) - top - bottom - (down - 1) * gap[1]) / down,
+    )
+    if min(room) < _LEAST_PANEL * unit:
+        return None
+    panel = _panel(sheet, content, labels, room)
+    used = (
+        left + across * panel[0] + (across - 1) * gap[0] + right,
+        top + down * panel[1] + (down - 1) * gap[1] + bottom,
+    )
+    width = sheet.width if sheet.size.width else min(sheet.width, max(used[0], _NARROWEST * unit))
+    height = sheet.height(content.panels) if sheet.size.height else used[1]
+    width, height = sheet.snap(width), sheet.snap(height)
+    edge, crown = sheet.snap(max(0, width - used[0]) / 2), sheet.snap(max(0, height - used[1]) / 2)
+    return Layout(
+        width=width,
+        height=height,
+        across=across,
+        down=down,
+        left=sheet.snap(edge + left),
+        top=sheet.snap(crown + top),
+        panel=panel,
+        gap=gap,
+        labels=labels,
+        letter=unit,
+        edge=edge + MARGIN * unit,
+        crown=crown + MARGIN * unit,
+        foot=crown + used[1] - MARGIN * unit - notes,
+    )
+
+
+def _panel(sheet: Sheet, content: Content, labels: Lettered, room: tuple[float, float]) -> tuple[float, float]:
+    """Give the largest width and height with square cells, unless that would be a strip."""
+    columns, rows = labels.columns.count, labels.rows.count
+    ratio = content.ratio or square_ratio(rows, columns)
+    width = min(room[0], room[1] * ratio)
+    largest = max(width / columns, width / ratio / rows)
+    width *= min(1.0, content.largest_cell * sheet.letter / largest)
+    return _whole(sheet, width, columns), _whole(sheet, width / ratio, rows)
+
+
+def square_ratio(rows: int, columns: int) -> float:
+    """Give the width to height of a panel with square cells, within reason."""
+    return min(max(columns / rows, 1 / _LONGEST), _LONGEST)
+
+
+def _whole(sheet: Sheet, length: float, cells: int) -> float:
+    """Make each cell a whole number of pixels, or the panel if its cells are too small."""
+    cell = sheet.snap(length / cells)
+    return cell * cells if cell >= _WHOLE_PIXELS * sheet.pixel else sheet.snap(length)
+
+
+def _too_small(sheet: Sheet, content: Content) -> str:
+    width, height = sheet.width / POINTS, sheet.height(content.panels) / POINTS
+    heads = f"{content.panels} heads" if content.panels > 1 else "a head with these labels"
+    return f"too small a picture: got {width:.3g} x {height:.3g} inches for {heads}, allowed larger ones"

@@ -1,0 +1,126 @@
+"""What stands at the sides of a heatmap: tokens as short labels, and the room they need."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attnviz.record import Token
+from attnviz.render.figure.fonts import Lettering
+from attnviz.render.labels import clusters, printable
+
+# Measuring a label of a thousand characters only to cut it would take long.
+_MOST_CHARACTERS = 64
+
+_STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000)
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label.
+
+    Attributes:
+        at: the position of its token, counted from 0.
+        text: what it says.
+        muted: whether it says something the user did not write.
+    """
+
+    at: int
+    text: str
+    muted: bool = False
+
+
+@dataclass(frozen=True)
+class Side:
+    """The labels of the rows or of the columns, some of which are left out where they have no room.
+
+    Attributes:
+        labels: those that are written.
+        count: how many rows or columns there are.
+        step: 1 if all are labelled, 5 if every fifth is.
+        width: of the widest label, in units of the letter size.
+        height: of the highest label, in the same units.
+    """
+
+    labels: tuple[Label, ...]
+    count: int
+    step: int
+    width: float
+    height: float
+
+    @classmethod
+    def of(cls, labels: Sequence[Label], count: int, step: int, lettering: Lettering) -> "Side":
+        """Measure the labels that are written."""
+        sizes = [lettering.measure(label.text) for label in labels]
+        width, height = (max(extent) for extent in zip(*sizes, strict=True))
+        return cls(tuple(labels), count, step, width, height)
+
+
+@dataclass(frozen=True)
+class TokenLabels:
+    """The labels of a side made of tokens.
+
+    Attributes:
+        tokens: one for each row or column.
+        lettering: how they are written.
+        limit: where a label is elided, in units of the letter size.
+    """
+
+    tokens: Sequence[Token]
+    lettering: Lettering
+    limit: float
+
+    def every(self, step: int) -> Side:
+        """Label every so-manieth token; so thinned out, each says its position too."""
+        labels = [self._label(at, step) for at in range(0, len(self.tokens), step)]
+        return Side.of(labels, len(self.tokens), step, self.lettering)
+
+    def _label(self, at: int, step: int) -> Label:
+        token = self.tokens[at]
+        text = elide(self.lettering.spell(shown(token)), self.lettering, self.limit)
+        return Label(at, text if step == 1 else f"{at} {text}", token.is_special)
+
+
+@dataclass(frozen=True)
+class NumberLabels:
+    """The labels of a side made of layers or heads.
+
+    Attributes:
+        numbers: one for each row or column.
+        lettering: how they are written.
+    """
+
+    numbers: Sequence[int]
+    lettering: Lettering
+
+    def every(self, step: int) -> Side:
+        """Label every so-manieth number."""
+        labels = [Label(at, str(self.numbers[at])) for at in range(0, len(self.numbers), step)]
+        return Side.of(labels, len(self.numbers), step, self.lettering)
+
+
+def shown(token: Token) -> str:
+    """Give a token's text as it is looked up in fonts and drawn, but for its length."""
+    return printable(token.text[:_MOST_CHARACTERS])
+
+
+def elide(text: str, lettering: Lettering, limit: float) -> str:
+    """Cut a text to a width, between characters that belong together, and say so with an ellipsis."""
+    if lettering.measure(text)[0] <= limit:
+        return text
+    parts = clusters(text)
+    low, high = 0, len(parts) - 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if lettering.measure(_cut(parts, middle))[0] <= limit:
+            low = middle
+        else:
+            high = middle - 1
+    return _cut(parts, low)
+
+
+def next_step(step: int, count: int) -> int:
+    """Give the next larger round step by which so many labels may be thinned out; the last leaves one label."""
+    return next((larger for larger in _STEPS if step < larger < count), count)
+
+
+def _cut(parts: Sequence[str], count: int) -> str:
+    return "".join(parts[:count]).rstrip() + "…"

@@ -1,0 +1,36 @@
+"""Many weights in few cells: each cell shows the largest weight it stands for, so that no link is lost."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def pool(weights: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.floating]:
+    """Shrink squares to the maximum over evenly sized runs of rows and columns.
+
+    Shape:
+        weights: (..., query, key), NaN where the query could not look.
+        result: (..., row, column).
+
+    Args:
+        weights: what to shrink.
+        rows: how many rows to keep, at most as many as there are.
+        columns: how many columns to keep, at most as many as there are.
+
+    Returns:
+        The maxima, NaN where a cell stands for invisible keys only.
+
+    >>> pool(np.array([[0.1, 0.2, 0.3, 0.4]]), 1, 2)
+    array([[0.2, 0.4]])
+    """
+    down = np.fmax.reduceat(weights, starts(weights.shape[-2], rows), axis=-2)
+    pooled: NDArray[np.floating] = np.fmax.reduceat(down, starts(weights.shape[-1], columns), axis=-1)
+    return pooled
+
+
+def starts(count: int, runs: int) -> NDArray[np.int_]:
+    """Cut `count` things into `runs` runs that differ by at most one in length; give where each begins.
+
+    >>> starts(7, 3).tolist()
+    [0, 2, 4]
+    """
+    return np.arange(runs) * count // runs
