@@ -1,5 +1,7 @@
 """The weights captured are the model's own, and the model does not notice."""
 
+from threading import Thread
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +152,40 @@ def test_the_table_is_put_back_after_an_exception(tiny_bert):
     with pytest.raises(KeyboardInterrupt):
         capture(source.model, [2, 5, 3], source.layers, Faulty(), chosen=source.layers)
     assert entries() == before
+
+
+def test_a_capture_within_a_capture(tiny_bert, tiny_bert_states):
+    source = load_pretrained(str(tiny_bert))
+
+    class RunsItAgain:
+        inner = None
+
+        def update(self, _block):
+            self.inner = source.attend(FOX, Selection("1"))
+
+    observer, ids = RunsItAgain(), source.tokenizer(FOX)["input_ids"]
+    states = capture(source.model, ids, source.layers, observer, chosen={0})
+    torch.testing.assert_close(states, tiny_bert_states, atol=1e-4, rtol=1e-4)
+    assert observer.inner == source.attend(FOX, Selection("1"))
+
+
+def test_other_threads_go_on_as_usual(tiny_bert, tiny_bert_states):
+    source = load_pretrained(str(tiny_bert))
+
+    class RunsElsewhere:
+        def update(self, _block):
+            thread = Thread(target=lambda: found.append(plain_states(tiny_bert, FOX)))
+            thread.start()
+            thread.join()
+
+    found, ids = [], source.tokenizer(FOX)["input_ids"]
+    capture(source.model, ids, source.layers, RunsElsewhere(), chosen={0})
+    torch.testing.assert_close(found, [tiny_bert_states])
+
+
+@pytest.fixture
+def tiny_bert_states(tiny_bert):
+    return plain_states(tiny_bert, FOX)
 
 
 def test_an_eager_entry_of_somebody_else_is_put_back(tiny_bert, monkeypatch):

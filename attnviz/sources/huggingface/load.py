@@ -22,8 +22,8 @@ from attnviz.sources.huggingface.outline import outline, refuse_unless_text
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.source import HuggingFaceSource
 
-# Parts that only read what the layers give, so attention does not depend on them.
-_AFTER_THE_LAYERS = ("pooler", "lm_head", "contact_head")
+# It only reads what the last layer gives, so attention does not depend on it, and many models lack it.
+_POOLER = "pooler."
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
 # Left to themselves these ask on stdin whether to run a model's own code, and look on the hub for more files.
@@ -90,7 +90,7 @@ def _load_model(checkpoint: Checkpoint, config: PreTrainedConfig) -> PreTrainedM
             output_loading_info=True,
             **_SAFELY,
         )
-    missing = sorted(key for key in report["missing_keys"] if key.split(".")[0] not in _AFTER_THE_LAYERS)
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith(_POOLER))
     if missing:
         raise IncompleteModel(f"{checkpoint.name} lacks {len(missing)} of its weights, such as {missing[0]}")
     loaded: PreTrainedModel = model.eval()

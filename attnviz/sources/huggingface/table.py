@@ -20,7 +20,7 @@ from attnviz.errors import UnsupportedModel
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
-# The table is one for the whole process. Reentrant, so that an observer may itself run a model.
+# The table is one for the whole process. Reentrant, so that what takes a call may itself run a model.
 _LOCK = threading.RLock()
 
 
@@ -113,41 +113,56 @@ class Call:
 
 @contextmanager
 def intercepted(handle: Callable[[Call], Tensor]) -> Iterator[None]:
-    """Hand every attention call of this process to `handle`, and put the table back afterwards.
+    """Hand every attention call of this thread to `handle`, and put the table back afterwards.
 
     Args:
         handle: takes a call, gives the output (batch, query, head, d_v).
     """
     with _LOCK:
-        usual = {name: ALL_ATTENTION_FUNCTIONS.get(name) for name in ("sdpa", "eager")}
-        for name, function in usual.items():
-            AttentionInterface.register(name, _entry(name, function, handle))
+        found = {name: ALL_ATTENTION_FUNCTIONS.get(name) for name in ("sdpa", "eager")}
+        for name, function in found.items():
+            usual = function.usual if isinstance(function, _Entry) else function
+            AttentionInterface.register(name, _Entry(name, usual, handle, threading.get_ident()))
         try:
             yield
         finally:
-            for name, function in usual.items():
+            for name, function in found.items():
                 _put_back(name, function)
 
 
-def _entry(name: str, usual: AttentionFunction | None, handle: Callable[[Call], Tensor]) -> AttentionFunction:
-    """What stands in the table for a while; where no function stood, the file's own was called."""
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """What stands in the table for a while.
 
-    def entry(
+    Attributes:
+        name: the entry's name.
+        usual: the function that stood there; None where the model file's own was called instead.
+        handle: takes the calls.
+        thread: whose calls it takes; models that other threads run meanwhile go on as usual.
+    """
+
+    name: str
+    usual: AttentionFunction | None
+    handle: Callable[[Call], Tensor]
+    thread: int
+
+    def __call__(
+        self,
         module: nn.Module,
         query: Tensor,
         key: Tensor,
         value: Tensor,
         attention_mask: Tensor | None,
         **options: object,
-    ) -> tuple[Tensor, None]:
+    ) -> tuple[Tensor, Tensor | None]:
+        function = self.usual or _own_function(module)
+        if threading.get_ident() != self.thread:
+            return function(module, query, key, value, attention_mask, **options)
         # Without a mask the fused function hides later keys if it is told to; the plain one hides nothing.
         told = options.get("is_causal")
         causal = getattr(module, "is_causal", True) if told is None else told
-        hides_later = name == "sdpa" and attention_mask is None and bool(causal) and query.shape[2] > 1
-        function = usual or _own_function(module)
-        return handle(Call(module, query, key, value, attention_mask, hides_later, options, function)), None
-
-    return entry
+        hides = self.name == "sdpa" and attention_mask is None and bool(causal) and query.shape[2] > 1
+        return self.handle(Call(module, query, key, value, attention_mask, hides, options, function)), None
 
 
 def _put_back(name: str, function: AttentionFunction | None) -> None:
