@@ -1,11 +1,10 @@
 """Files and standard input to texts and parsed sentences, line by line, so that size does not matter."""
 
 import gzip
-import io
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def _parsed(path: Path, rows: list[tuple[int, list[str]]]) -> Parsed:
 def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Decode a file line by line, numbered from 1; a byte order mark in front is no text."""
     try:
-        with closing(_opened(path)) as binary:
+        with _opened(path) as binary:
             for number, line in enumerate(binary, 1):
                 yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
@@ -117,7 +116,7 @@ def _numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise NotFound(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _opened(path: Path) -> io.IOBase:
+def _opened(path: Path) -> AbstractContextManager[Iterable[bytes]]:
     if path == STDIN:
-        return io.FileIO(sys.stdin.fileno(), closefd=False)
+        return nullcontext(sys.stdin.buffer)
     return gzip.open(path) if path.suffix == ".gz" else path.open("rb")

@@ -18,6 +18,7 @@ from attnviz.model.network import Architecture, Network, assemble, parameter_sha
 from attnviz.model.vocabulary import Vocabulary
 from attnviz.selection import HeadId
 
+CARD = "card.md"
 SCHEMA = "attnviz/model/1"
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -82,7 +83,7 @@ def save_model(
     vocabulary: Vocabulary,
     arrays: Arrays,
     about: Mapping[str, Any],
-) -> None:
+) -> dict[str, Any]:
     """Write a model folder; the file that names the others' hashes comes last.
 
     Args:
@@ -91,6 +92,9 @@ def save_model(
         vocabulary: the words it knows.
         arrays: its parameters by name.
         about: `taught` (head to relation) and whatever else was measured, as JSON.
+
+    Returns:
+        The content of the JSON file.
 
     Raises:
         Unwritable: the folder cannot be written.
@@ -101,10 +105,11 @@ def save_model(
         _VOCABULARY: json.dumps(words, ensure_ascii=False, separators=(",", ":")).encode(),
     }
     hashes = {name: sha256(content).hexdigest() for name, content in contents.items()}
-    head = {"schema": SCHEMA, "architecture": asdict(architecture), "sha256": hashes}
-    contents[_ABOUT] = json.dumps({**head, **about}, ensure_ascii=False, indent=1).encode() + b"\n"
+    whole = {"schema": SCHEMA, "architecture": asdict(architecture), "sha256": hashes, **about}
+    contents[_ABOUT] = json.dumps(whole, ensure_ascii=False, indent=1).encode() + b"\n"
     for name, content in contents.items():
         write_whole(folder / name, content)
+    return whole
 
 
 def write_whole(path: Path, content: bytes) -> None:

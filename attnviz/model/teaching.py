@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.model.tokenizer import fold
+from attnviz.selection import HeadId
 
 Direction = Literal["up", "down", "both"]
 
@@ -69,6 +70,11 @@ _FREE_HEADS = 2
 def lessons_for(heads: int) -> tuple[Relation, ...]:
     """Choose what is taught to the heads of a last layer, the first lesson to its first head."""
     return LESSONS[: max(0, heads - _FREE_HEADS)]
+
+
+def heads_taught(lessons: Sequence[Relation], layers: int) -> dict[HeadId, str]:
+    """Say which heads are taught what."""
+    return {HeadId(layers - 1, index): lesson.name for index, lesson in enumerate(lessons)}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Training the network with torch: by words replaced in texts and, for some heads, by a treebank."""
 
 import math
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -16,7 +17,7 @@ from attnviz.errors import RequestError
 from attnviz.model.examples import Batch, Replacer, batches, lowered, with_unknown_words
 from attnviz.model.material import Material
 from attnviz.model.network import Architecture, assemble, parameter_shapes, read
-from attnviz.model.teaching import gold_pairs, lessons_for
+from attnviz.model.teaching import Relation, gold_pairs, lessons_for
 from attnviz.model.training_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
 
@@ -101,12 +102,27 @@ class Progress:
     words: int
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What comes out of a training.
+
+    Attributes:
+        arrays: the parameters by name.
+        lessons: what the first heads of the last layer were taught.
+        seconds: the time it took, interruptions aside.
+    """
+
+    arrays: Mapping[str, NDArray[np.float32]]
+    lessons: tuple[Relation, ...]
+    seconds: float
+
+
 def train(
     material: Material,
     settings: Settings,
     folder: Path,
     report: Callable[[Progress], None] = lambda _: None,
-) -> dict[str, NDArray[np.float32]]:
+) -> Trained:
     """Train a network, continuing from the checkpoint in `folder` if there is one.
 
     An interrupted training that is continued ends with the very same parameters on the same machine.
@@ -116,9 +132,6 @@ def train(
         settings: how.
         folder: where checkpoints are kept, one every 100 steps.
         report: told after every step.
-
-    Returns:
-        The parameters by name.
 
     Raises:
         Damaged: the checkpoint cannot be read.
@@ -131,7 +144,8 @@ def train(
             report(training.advance())
             if training.step % _CHECKPOINT_EVERY == 0:
                 training.save()
-        return {name: tensor.detach().numpy() for name, tensor in training.parameters.items()}
+        arrays = {name: tensor.detach().numpy() for name, tensor in training.parameters.items()}
+        return Trained(arrays, training.lessons, training.seconds)
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -162,9 +176,9 @@ class _Training:
     """One training: its parameters, its optimizer and how far it is."""
 
     def __init__(self, material: Material, settings: Settings, folder: Path) -> None:
-        self.step = 0
+        self.step, self._seconds_before, self._began = 0, 0.0, time.monotonic()
         self._material, self._settings, self._folder = material, settings, folder
-        self._lessons = lessons_for(settings.heads) if material.treebank.sentences else ()
+        self.lessons = lessons_for(settings.heads) if material.treebank.sentences else ()
         self._replacer = Replacer(material.texts, material.vocabulary)
         self._architecture = settings.architecture(material.vocabulary.rows)
         self._purpose = f"{asdict(settings)} on {material.fingerprint}"
@@ -186,12 +200,17 @@ class _Training:
         self._optimizer.zero_grad()
         self._dropped = _dropout(int(self._rng(_DROPPING).integers(2**62)))
         detection, words = self._learn_from_texts()
-        if self._lessons and self.step % _TEACH_EVERY == 0:
+        if self.lessons and self.step % _TEACH_EVERY == 0:
             self._taught = self._learn_from_treebank()
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), _LARGEST_GRADIENT)
         self._optimizer.step()
         self.step += 1
         return Progress(self.step, detection, self._taught, words)
+
+    @property
+    def seconds(self) -> float:
+        """The time the steps took, those before an interruption included."""
+        return self._seconds_before + time.monotonic() - self._began
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -199,13 +218,13 @@ class _Training:
         for name, tensor in self.parameters.items():
             moments = self._optimizer.state[tensor]
             state |= {f"{part}.{name}": moments[part] for part in ("exp_avg", "exp_avg_sq", "step")}
-        write_checkpoint(self._folder, Checkpoint(self.step, self._purpose, state))
+        write_checkpoint(self._folder, Checkpoint(self.step, self._purpose, self.seconds, state))
 
     def _resume(self) -> None:
         checkpoint = read_checkpoint(self._folder, self._purpose)
         if checkpoint is None:
             return
-        self.step = checkpoint.step
+        self.step, self._seconds_before = checkpoint.step, checkpoint.seconds
         with torch.no_grad():
             for name, tensor in self.parameters.items():
                 tensor.copy_(checkpoint.state[f"parameter.{name}"])
@@ -228,7 +247,7 @@ class _Training:
         present = torch.from_numpy(batch.present)
         detection = detection_loss(judgements, torch.from_numpy(replaced), present)
         loss = _DETECTION_SHARE * detection
-        free = weights[:, len(self._lessons) :]
+        free = weights[:, len(self.lessons) :]
         if free.shape[1] > 1:
             loss = loss + _OVERLAP_SHARE * overlap_loss(free, present)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -243,8 +262,8 @@ class _Training:
         _, weights = self._read(Batch(features, batch.present))
         sentences = [self._material.treebank.sentences[number] for number in chosen]
         length = batch.present.shape[1]
-        pairs = np.stack([gold_pairs(sentences, lesson, length) for lesson in self._lessons], axis=1)
-        taught = weights[:, : len(self._lessons)]
+        pairs = np.stack([gold_pairs(sentences, lesson, length) for lesson in self.lessons], axis=1)
+        taught = weights[:, : len(self.lessons)]
         loss = teaching_loss(taught, torch.from_numpy(pairs), torch.from_numpy(batch.present))
         (_TEACHING_SHARE * loss).backward()  # type: ignore[no-untyped-call]
         return loss.item()

@@ -1,0 +1,160 @@
+"""What is known of a trained model, measured and ready to be written down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.model.evaluation import (
+    OFFSETS,
+    TESTS,
+    Detection,
+    Links,
+    evaluate_detection,
+    evaluate_links,
+    evaluate_offsets,
+)
+from attnviz.model.examples import Replacer
+from attnviz.model.material import Material, Treebank
+from attnviz.model.network import Network
+from attnviz.model.teaching import Relation, Sentence
+from attnviz.selection import HeadId
+
+# A free head is named after a distance or a relation only where it clearly follows it.
+_CLEAR_SHARE = 0.4
+_CLEAR_GAIN = 0.1
+
+
+@dataclass(frozen=True)
+class HeadFacts:
+    """What one head does.
+
+    Attributes:
+        head: its name, such as "L1H0".
+        taught: whether a treebank taught it.
+        pattern: what it was taught, or the pattern it found by itself.
+        score: the share of words whose strongest link to another word follows the pattern; of the words that
+            have the relation where the pattern is one, else of all words.
+        fixed_offset: what always looking the same distance ahead or back would score; None for a distance.
+    """
+
+    head: str
+    taught: bool
+    pattern: str
+    score: float
+    fixed_offset: float | None
+
+
+@dataclass(frozen=True)
+class RelationFacts:
+    """How well the heads follow one relation.
+
+    Attributes:
+        relation: its name and direction.
+        head: the head that follows it best on the choosing half.
+        score: the share of words right on the reporting half.
+        fixed_offset: the same for the best fixed distance.
+        words: the number of words that have the relation.
+    """
+
+    relation: str
+    head: str
+    score: float
+    fixed_offset: float
+    words: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that was measured.
+
+    Attributes:
+        detection: how well replaced words are found in held-out texts.
+        heads: every head, from the words up.
+        relations: every tested relation; empty without a treebank to test on.
+        choosing_sentences: the parsed sentences on which heads were chosen.
+        reporting_sentences: those on which they were scored.
+    """
+
+    detection: Detection
+    heads: tuple[HeadFacts, ...]
+    relations: tuple[RelationFacts, ...]
+    choosing_sentences: int
+    reporting_sentences: int
+
+
+def measure(
+    network: Network, material: Material, lessons: Sequence[Relation], judged: Sequence[Sentence]
+) -> Facts:
+    """Measure a trained network.
+
+    Args:
+        network: its parameters, on numpy.
+        material: what it was trained on, with the texts held out.
+        lessons: what the first heads of the last layer were taught.
+        judged: parsed sentences it was not trained on: every second is for choosing heads, the others for
+            scoring them.
+    """
+    tests = (*lessons, *TESTS)
+    halves = [Treebank.of(judged[part::2], material.vocabulary) for part in (0, 1)]
+    choosing, reporting = (evaluate_links(network, half, tests) for half in halves)
+    offsets = evaluate_offsets(network, material.held_out)
+    detection = evaluate_detection(network, material.held_out, Replacer(material.texts, material.vocabulary))
+    heads = np.ndindex(offsets.shape[:2])
+    return Facts(
+        detection,
+        tuple(_head_facts(HeadId(*head), offsets[head], lessons, choosing, reporting) for head in heads),
+        _relation_facts(choosing, reporting),
+        *(len(half.sentences) for half in halves),
+    )
+
+
+def _head_facts(
+    head: HeadId,
+    offsets: NDArray[np.float64],
+    lessons: Sequence[Relation],
+    choosing: Links,
+    reporting: Links,
+) -> HeadFacts:
+    place = (head.layer, head.index)
+    last = head.layer == len(choosing.hits) - 1
+    if last and head.index < len(lessons):
+        return _following(head, head.index, reporting, taught=True)
+    farthest = int(offsets.argmax())
+    if offsets[farthest] >= _CLEAR_SHARE:
+        return HeadFacts(str(head), False, offset_name(OFFSETS[farthest]), float(offsets[farthest]), None)
+    gains = choosing.accuracy[place] - choosing.best_offset
+    if gains.max() >= _CLEAR_GAIN:
+        return _following(head, int(gains.argmax()), reporting, taught=False)
+    pattern = f"mixed; most often {offset_name(OFFSETS[farthest])}"
+    return HeadFacts(str(head), False, pattern, float(offsets[farthest]), None)
+
+
+def _following(head: HeadId, test: int, links: Links, *, taught: bool) -> HeadFacts:
+    score = float(links.accuracy[head.layer, head.index, test])
+    return HeadFacts(str(head), taught, links.tests[test].name, score, float(links.best_offset[test]))
+
+
+def _relation_facts(choosing: Links, reporting: Links) -> tuple[RelationFacts, ...]:
+    """Give every relation that occurs, with the head that follows it best."""
+    facts = []
+    for test, relation in enumerate(reporting.tests):
+        if not reporting.rows[test]:
+            continue
+        layer, index = np.unravel_index(choosing.hits[..., test].argmax(), choosing.hits.shape[:2])
+        followed = _following(HeadId(int(layer), int(index)), test, reporting, taught=False)
+        score, fixed = followed.score, float(reporting.best_offset[test])
+        facts.append(RelationFacts(relation.name, followed.head, score, fixed, int(reporting.rows[test])))
+    return tuple(facts)
+
+
+def offset_name(offset: int) -> str:
+    """Name a distance in words.
+
+    >>> offset_name(-1), offset_name(2)
+    ('previous word', '2 words ahead')
+    """
+    if abs(offset) == 1:
+        return "next word" if offset > 0 else "previous word"
+    return f"{abs(offset)} words {'ahead' if offset > 0 else 'back'}"
