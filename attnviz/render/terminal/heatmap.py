@@ -1,11 +1,10 @@
 """Attention weights in the terminal: one head with its numbers, a few side by side, or a grid of many."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.segment import Segment
 from rich.text import Text
 
 from attnviz.record import Attention, Token
@@ -13,7 +12,7 @@ from attnviz.render.labels import printable, printable_sentence
 from attnviz.render.terminal import legend
 from attnviz.render.terminal.flow import Flow
 from attnviz.render.terminal.ink import Ink, ink_for
-from attnviz.render.terminal.square import Axis, Layout, Line, Panel, draw, lay_out
+from attnviz.render.terminal.square import Axis, Layout, Panel, draw, lay_out, printed
 from attnviz.render.terminal.thumbnails import Thumbnail, draw_grid, lay_out_grid, weights_per_cell
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
@@ -42,7 +41,8 @@ class Heatmap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         panels = [self._panel(head) for head in self.heads]
-        ink = ink_for(console, self.theme, legend.scale_top([panel.values for panel in panels]))
+        top = legend.scale_top([panel.values for panel in panels])
+        ink = ink_for(console, self.theme, top, "weight")
         layout = lay_out(options.max_width, panels, *axes(self.record))
         few = len(panels) <= _MOST_SQUARES and layout.cell >= _NARROWEST_OF_SQUARES
         yield self._heading()
@@ -61,7 +61,7 @@ class Heatmap:
         return Text(printable_sentence(self.record.model) + block, style="dim")
 
     def _squares(self, panels: Sequence[Panel], layout: Layout, ink: Ink) -> RenderResult:
-        yield from _printed(draw(panels, layout, ink))
+        yield from printed(draw(panels, layout, ink))
         yield ""
         if layout.numbers and self.record.keys != self.record.queries:
             yield Flow(legend.key_list(layout.columns))
@@ -74,7 +74,7 @@ class Heatmap:
             for head, panel in zip(self.heads, panels, strict=True)
         ]
         grid = lay_out_grid(width, thumbnails)
-        yield from _printed(draw_grid(thumbnails, grid, ink))
+        yield from printed(draw_grid(thumbnails, grid, ink))
         most = weights_per_cell(thumbnails, grid, ink)
         yield Flow((ink.scale(1), *self._signs(ink), *legend.pooled(*most)))
 
@@ -86,7 +86,7 @@ class Heatmap:
 
 def axes(record: Attention) -> tuple[Axis, Axis]:
     """Give the sides of a record's squares: queries down the rows, keys along the columns."""
-    return _axis("from", record.queries), _axis("to", record.keys)
+    return _axis("from ↓", record.queries), _axis("to →", record.keys)
 
 
 def _axis(name: str, tokens: Sequence[Token]) -> Axis:
@@ -96,9 +96,3 @@ def _axis(name: str, tokens: Sequence[Token]) -> Axis:
         muted=tuple(token.is_special for token in tokens),
         positions=tuple(range(i, i + 1) for i in range(len(tokens))),
     )
-
-
-def _printed(lines: Iterable[Line]) -> Iterator[Segment]:
-    for line in lines:
-        yield from Segment.simplify(line)
-        yield Segment.line()

@@ -46,10 +46,17 @@ class Ink(Protocol):
         """Explain the cell of a key the model did not let the query see."""
 
 
-def ink_for(console: Console, theme: Theme, top: float) -> Ink:
-    """Choose how a console shows weights from 0 to `top`; sixteen colours are too few for a scale."""
+def ink_for(console: Console, theme: Theme, top: float, what: str) -> Ink:
+    """Choose how a console shows numbers from 0 to `top`; sixteen colours are too few for a scale.
+
+    Args:
+        console: where they will be shown.
+        theme: the colours, where there are any.
+        top: the largest number.
+        what: what the numbers are, said in the legend.
+    """
     painted = console.color_system in ("256", "truecolor") and not console.no_color
-    return Painted(theme, top) if painted else Typed(top)
+    return Painted(theme, top, what) if painted else Typed(top, what)
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,12 @@ class Painted:
     Attributes:
         theme: where the colours come from.
         top: the weight with the last colour of the scale.
+        what: what the numbers are.
     """
 
     theme: Theme
     top: float
+    what: str
     weights_in_pair: ClassVar[int] = 2
 
     def cell(self, weight: float, width: int) -> Segment:
@@ -80,7 +89,7 @@ class Painted:
         """Paint a strip from 0 to the top."""
         steps = [self.top * step / (_LEGEND_WIDTH - 1) for step in range(_LEGEND_WIDTH)]
         strip = [(" ", _style(None, self._color(step))) for step in steps]
-        return Text.assemble("weight 0 ", *strip, f" {self.top:.2g}")
+        return Text.assemble(f"{self.what} 0 ", *strip, f" {self.top:.2g}")
 
     def masked(self) -> Text:
         """Show the colour of no weight at all."""
@@ -97,10 +106,12 @@ class Typed:
     """Weights as numbers, or as shades where a number does not fit.
 
     Attributes:
-        top: the weight from which on the shade is solid.
+        top: the weight with the solid shade.
+        what: what the numbers are.
     """
 
     top: float
+    what: str
     weights_in_pair: ClassVar[int] = 1
 
     def cell(self, weight: float, width: int) -> Segment:
@@ -120,10 +131,10 @@ class Typed:
     def scale(self, width: int) -> Text:
         """Say what the numbers are, or list the shades with the weight each begins at."""
         if digits := _digits(width):
-            return Text(f"weights from 0 to 1, · below {smallest_written(digits):g}")
+            return Text(f"{self.what} 0 to 1, · below {smallest_written(digits):g}")
         starts = [self.top * (step - 0.5) / (len(_SHADES) - 1) for step in range(1, len(_SHADES))]
         listed = ", ".join(f"{shade} {start:.2g}" for shade, start in zip(_SHADES[1:], starts, strict=True))
-        return Text(f"weights: {_SHADES[0]} less, {listed} and more")
+        return Text(f"{self.what}: {_SHADES[0]} less, {listed} and more")
 
     def masked(self) -> Text:
         """Say what a blank cell is."""

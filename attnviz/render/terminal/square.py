@@ -1,6 +1,6 @@
 """Labelled squares side by side: the rows' labels once at the left, the columns' above every square."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ class Axis:
     """One side of the squares.
 
     Attributes:
-        name: what it holds: "from" for queries, "to" for keys.
+        name: what it holds, with an arrow, such as "from ↓"; or nothing.
         labels: a printable text for each row or column.
         muted: which of them matter less.
         positions: the tokens each stands for.
@@ -138,6 +138,13 @@ def evenly(count: int, across: int) -> int:
     return -(-count // lines)
 
 
+def printed(lines: Iterable[Line]) -> Iterator[Segment]:
+    """End each line, and join what looks the same."""
+    for line in lines:
+        yield from Segment.simplify(line)
+        yield Segment.line()
+
+
 def _stand(width: int, across: int, title: int, rows: Axis, columns: Axis, numbers: int) -> Layout:
     margin = _margin(width, rows, numbers)
     room = (width - margin - _GAP * (across - 1)) // across
@@ -148,7 +155,7 @@ def _stand(width: int, across: int, title: int, rows: Axis, columns: Axis, numbe
 
 
 def _margin(width: int, rows: Axis, numbers: int) -> int:
-    label = min(max(rows.longest, len(f"{rows.name} ↓")), max(width // 5, _SHORTEST_ELIDED))
+    label = min(max(rows.longest, cell_len(rows.name)), max(width // 5, _SHORTEST_ELIDED))
     return min(label + 1 + (numbers + 1 if numbers else 0), width - 1)
 
 
@@ -171,12 +178,13 @@ def _header(band: Sequence[Panel], layout: Layout) -> Iterator[Line]:
     blank = Segment(" " * layout.margin)
     if any(panel.title for panel in band):
         yield _joined(blank, [[Segment(fit(panel.title, layout.square), _BOLD)] for panel in band])
-    name = f"{layout.columns.name} →" if layout.square >= len(layout.columns.name) + 2 else "→"
-    yield _joined(blank, [[Segment(fit(name, layout.square), _MUTED)] for _ in band])
+    if name := layout.columns.name:
+        shown = name if cell_len(name) <= layout.square else name[-1]
+        yield _joined(blank, [[Segment(fit(shown, layout.square), _MUTED)] for _ in band])
     *upper, last = _column_heads(layout)
     for head in upper:
         yield _joined(blank, [head for _ in band])
-    corner = fit(f"{layout.rows.name} ↓", layout.margin - 1, ">") + " "
+    corner = fit(layout.rows.name, layout.margin - 1, ">") + " "
     yield _joined(Segment(corner, _MUTED), [last for _ in band])
 
 

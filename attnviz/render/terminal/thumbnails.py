@@ -62,8 +62,15 @@ def lay_out_grid(width: int, thumbnails: Sequence[Thumbnail]) -> Grid:
     bands = sum(-(-len(layer) // full) for layer in layers)
     if full < across and bands * (tokens // 2 + 3) <= _SCREEN:
         across = full
-    side = min((width - margin) // across - _GAP, max(_LARGEST_WEIGHT * tokens, _SMALLEST))
-    return Grid(margin, max(side, 1), across)
+    side = _side((width - margin) // across - _GAP, tokens)
+    return Grid(margin, side, across)
+
+
+def _side(room: int, tokens: int) -> int:
+    """Give the cells of a thumbnail: whole weights, but no less than its name needs."""
+    if room < tokens:
+        return max(room, 1)
+    return max(tokens * min(room // tokens, _LARGEST_WEIGHT), min(room, _SMALLEST))
 
 
 def _across(heads: int, room: int, side: int) -> int:

@@ -1,0 +1,178 @@
+"""Results as JSON for other programs: every number plain, every position counted from 0."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from attnviz.analysis.comparison import Comparison, Pair, Row
+from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
+from attnviz.analysis.patterns import Pattern
+from attnviz.record import Attention, Token
+from attnviz.selection import HeadId
+
+FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
+
+Fields = dict[str, Any]
+
+
+def focus_json(focus: Focus) -> str:
+    """Write what heads read: words, links, pattern and breadth of each, and of all together.
+
+    `entropy` is in bits, `breadth` and `distance` in tokens, every mass and weight a share of 1 but a word's
+    `mass`, which is in queries' worth of attention.
+    """
+    return _text(
+        {
+            "schema": FOCUS,
+            "model": focus.model,
+            "text": focus.text,
+            "block": focus.block,
+            "tokens": _tokens(focus.tokens),
+            "heads": [_head(head) for head in focus.heads],
+            "together": _together(focus.together),
+        }
+    )
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """Write how heads differ: pairs from the most alike on, groups, and the favourite key at each query.
+
+    Every divergence is a Jensen-Shannon divergence in bits, 0 to 1.
+    """
+    return _text(
+        {
+            "schema": COMPARISON,
+            "model": comparison.model,
+            "text": comparison.text,
+            "block": comparison.block,
+            "tokens": _tokens(comparison.queries),
+            "heads": _names(comparison.heads),
+            "divergences": _plain(comparison.divergences),
+            "pairs": [_pair(pair) for pair in comparison.pairs],
+            "groups": [_names(group) for group in comparison.groups],
+            "rows": [_row(comparison, row) for row in comparison.rows],
+        }
+    )
+
+
+def heatmap_json(record: Attention, heads: Sequence[HeadId]) -> str:
+    """Write the weights of some heads of a record; read as float32 they are the record's own.
+
+    Raises:
+        OutOfRange: the record lacks one of the heads.
+    """
+    return _text(
+        {
+            "schema": HEATMAP,
+            "model": record.model,
+            "text": record.text,
+            "block": record.block,
+            "causal": record.causal,
+            "queries": _tokens(record.queries),
+            "keys": _tokens(record.keys),
+            "heads": [
+                {**_identity(head), **_taught(record.taught.get(head)), "weights": _plain(record.head(head))}
+                for head in heads
+            ],
+        }
+    )
+
+
+def _text(fields: Fields) -> str:
+    # All but ASCII is escaped: a lone surrogate in a token could not be written as UTF-8.
+    return json.dumps(fields, allow_nan=False)
+
+
+def _plain(numbers: ArrayLike) -> Any:  # noqa: ANN401
+    """Turn numbers into floats with the shortest decimals that read back to the same float32."""
+    return np.asarray(numbers, dtype=np.float32).astype(str).astype(np.float64).tolist()
+
+
+def _tokens(tokens: Iterable[Token]) -> list[Fields]:
+    return [asdict(token) for token in tokens]
+
+
+def _names(heads: Iterable[HeadId]) -> list[str]:
+    return [str(head) for head in heads]
+
+
+def _identity(head: HeadId) -> Fields:
+    return {"head": str(head), "layer": head.layer, "index": head.index}
+
+
+def _taught(pattern: str | None) -> Fields:
+    return {"taught": pattern is not None, "taught_pattern": pattern}
+
+
+def _head(head: HeadFocus) -> Fields:
+    return {
+        **_identity(head.head),
+        **_taught(head.taught),
+        "focus": _words(head.words),
+        "links": [_link(link) for link in head.links],
+        "pattern": _pattern(head.pattern),
+        "entropy": _plain(head.entropy),
+        "breadth": _plain(head.breadth),
+        "distance": _plain(head.distance),
+        "hidden_mass": _plain(head.hidden_mass),
+        "self_mass": _plain(head.self_mass),
+        "special_mass": _plain(head.special_mass),
+    }
+
+
+def _together(together: Together) -> Fields:
+    return {
+        "focus": _words(together.words),
+        "links": [{**_link(link), "head": str(link.head)} for link in together.links],
+        "covered": list(together.covered),
+        "coverable": together.coverable,
+    }
+
+
+def _words(words: Iterable[FocusWord]) -> list[Fields]:
+    return [{"token": word.token, "position": word.position, "mass": _plain(word.mass)} for word in words]
+
+
+def _link(link: Link) -> Fields:
+    return {
+        "from": link.source,
+        "from_position": link.source_position,
+        "to": link.target,
+        "to_position": link.target_position,
+        "weight": _plain(link.weight),
+    }
+
+
+def _pattern(pattern: Pattern) -> Fields:
+    return {
+        "label": pattern.label,
+        "score": _plain(pattern.score),
+        "over_chance": _plain(pattern.over_chance),
+        "nearest": pattern.nearest,
+    }
+
+
+def _pair(pair: Pair) -> Fields:
+    return {"heads": _names((pair.first, pair.second)), "divergence": _plain(pair.divergence)}
+
+
+def _row(comparison: Comparison, row: Row) -> Fields:
+    return {
+        "from": row.query,
+        "from_position": row.position,
+        "agrees": row.agrees,
+        "divergence": _plain(row.divergence),
+        "choices": [
+            {
+                "head": str(head),
+                "to": choice.token,
+                "to_position": choice.position,
+                "weight": _plain(choice.weight),
+            }
+            for head, choice in zip(comparison.heads, row.choices, strict=True)
+        ],
+    }

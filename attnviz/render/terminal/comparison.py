@@ -1,0 +1,147 @@
+"""Heads held against each other: a few side by side row by row, many as ranked pairs and groups."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from attnviz.analysis.comparison import ALIKE, Choice, Comparison, Pair
+from attnviz.render.labels import printable_sentence
+from attnviz.render.terminal import sentences
+from attnviz.render.terminal.cells import weight_text
+from attnviz.render.terminal.flow import Flow
+from attnviz.render.terminal.ink import Ink, ink_for
+from attnviz.render.terminal.square import Axis, Panel, draw, lay_out, printed
+from attnviz.render.theme import Theme
+from attnviz.selection import HeadId
+
+# More heads than this do not stand side by side.
+_MOST_SIDE_BY_SIDE = 4
+
+# A divergence of 1 bit is a bar of so many cells, where the view has this width at least.
+_BAR, _WIDE = 10, 72
+
+# The matrix is left out where it does not fit with cells of this width.
+_NARROWEST_CELL = 2
+
+# How many of the most alike and the most different pairs are told.
+_TOLD_PAIRS = 5
+
+_DIVERGENCE = (
+    "Jensen-Shannon divergence per row, in bits: 0 where two heads read alike, 1 where they share nothing;"
+    " means over the text's own tokens."
+)
+
+
+@dataclass(frozen=True)
+class ComparisonView:
+    """Some heads held against each other, fitted to the width.
+
+    Attributes:
+        comparison: what to show.
+        theme: the colours of the matrix of divergences.
+    """
+
+    comparison: Comparison
+    theme: Theme
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._heading()
+        if len(self.comparison.heads) <= _MOST_SIDE_BY_SIDE:
+            yield from self._side_by_side(_bar(options))
+        if len(self.comparison.heads) > 2:
+            yield from self._ranked(_bar(options))
+            yield from self._matrix(options.max_width, ink_for(console, self.theme, 1.0, "bits"))
+        yield Text(_DIVERGENCE, style="dim")
+
+    def _heading(self) -> Text:
+        block = "" if self.comparison.block == "self" else f", {self.comparison.block} attention"
+        return Text(printable_sentence(self.comparison.model) + block, style="dim")
+
+    def _side_by_side(self, bar: int) -> Iterator[RenderableType]:
+        rows, pairs = self.comparison.rows, self.comparison.pairs
+        names = sentences.enumeration([Text(str(head), style="bold") for head in self.comparison.heads])
+        agreeing = sum(row.agrees for row in rows)
+        mean = sum(pair.divergence for pair in pairs) / len(pairs)
+        told = f" read the same word most at {agreeing} of {len(rows)} words; they differ by {mean:.2f} bits."
+        yield Text(" ").join(names) + told
+        yield ""
+        yield _rows(self.comparison, bar)
+        yield ""
+
+    def _ranked(self, bar: int) -> Iterator[RenderableType]:
+        pairs = self.comparison.pairs
+        told = min(_TOLD_PAIRS, len(pairs) // 2)
+        yield _pairs(pairs[:told], pairs[: -told - 1 : -1], bar)
+        yield ""
+        yield from _groups(self.comparison.groups)
+
+    def _matrix(self, width: int, ink: Ink) -> Iterator[RenderableType | Segment]:
+        names = _axis(self.comparison.heads)
+        panels = [Panel("", self.comparison.divergences)]
+        layout = lay_out(width, panels, names, names)
+        if layout.cell >= _NARROWEST_CELL:
+            yield from printed(draw(panels, layout, ink))
+            yield ink.scale(layout.cell)
+            yield ""
+
+
+def _rows(comparison: Comparison, bar: int) -> Table:
+    """Put the words each head reads most side by side, a row for each query."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column(Text("from", style="dim"), justify="right")
+    for head in comparison.heads:
+        table.add_column(str(head))
+    table.add_column("")
+    table.add_column(Text("bits", style="dim"))
+    for row in comparison.rows:
+        choices = [_choice(choice) for choice in row.choices]
+        sign = "=" if row.agrees else "≠"
+        table.add_row(Text(sentences.word(row.query)), *choices, sign, _amount(row.divergence, bar))
+    return table
+
+
+def _choice(choice: Choice) -> Text:
+    return Text.assemble(sentences.word(choice.token), (f" {weight_text(choice.weight)}", "dim"))
+
+
+def _amount(bits: float, bar: int) -> Text:
+    """Show a divergence as a number, and as a bar drawn to half a cell."""
+    halves = round(bits * bar * 2)
+    return Text.assemble(f"{bits:.2f} ", ("━" * (halves // 2) + "╸" * (halves % 2), "dim"))
+
+
+def _bar(options: ConsoleOptions) -> int:
+    return _BAR if options.max_width >= _WIDE else 0
+
+
+def _pairs(alike: Sequence[Pair], different: Sequence[Pair], bar: int) -> Table:
+    table = Table(box=None, padding=(0, 4, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("most alike")
+    table.add_column("most different")
+    for pairs in zip(alike, different, strict=True):
+        table.add_row(
+            *(Text(f"{pair.first} {pair.second} ") + _amount(pair.divergence, bar) for pair in pairs)
+        )
+    return table
+
+
+def _groups(groups: Sequence[Sequence[HeadId]]) -> Iterator[RenderableType]:
+    """List the heads that go together, and those that are like no other."""
+    together = [Text(" ".join(map(str, group))) for group in groups if len(group) > 1]
+    alone = [str(group[0]) for group in groups if len(group) == 1]
+    if together:
+        yield Text(f"groups that read alike, closer than {ALIKE} bits on average:", style="dim")
+        yield Flow(tuple(together), gap=" | ")
+    if alone:
+        yield Text("like no other:", style="dim")
+        yield Text(" ".join(alone))
+    yield ""
+
+
+def _axis(heads: Sequence[HeadId]) -> Axis:
+    positions = tuple(range(i, i + 1) for i in range(len(heads)))
+    return Axis("", tuple(map(str, heads)), (False,) * len(heads), positions)

@@ -1,0 +1,122 @@
+"""What each head reads: a row or a short block for each, then all of them together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from attnviz.analysis.focus import Focus, HeadFocus
+from attnviz.render.labels import printable_sentence
+from attnviz.render.terminal import sentences
+from attnviz.render.terminal.flow import Flow
+
+# From this width on an entry is a row of columns, below it a block of lines.
+_WIDE = 110
+
+# Of a long text only so many links are told of all heads together.
+_MOST_LINKS = 24
+
+_FOOTNOTES = (
+    "fox (1.2): fox receives 1.2 words' worth of attention from other words beyond an even spread.",
+    "dog → lazy .98: dog looks at lazy with .98 of its attention.",
+    "reads n words: 2 to the power of the entropy in bits.",
+    "aside, in no word or link: what words keep on themselves (self), what the model's own tokens get (special).",
+    "Means are over the text's own tokens; nothing is renormalised.",
+)
+_TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."
+
+
+@dataclass(frozen=True)
+class FocusTable:
+    """The focus of some heads in words, fitted to the width.
+
+    Attributes:
+        focus: what to tell.
+    """
+
+    focus: Focus
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._heading()
+        if sentence := sentences.in_a_sentence(self.focus):
+            yield sentence
+        yield ""
+        heads = [_head_entry(head) for head in self.focus.heads]
+        yield _as_columns(heads) if options.max_width >= _WIDE else _as_blocks(heads)
+        if len(heads) > 1:
+            yield ""
+            yield _as_blocks([_together_entry(self.focus)])
+        yield ""
+        yield Text(" ".join(self._footnotes()), style="dim")
+
+    def _heading(self) -> Text:
+        block = "" if self.focus.block == "self" else f", {self.focus.block} attention"
+        return Text(printable_sentence(self.focus.model) + block, style="dim")
+
+    def _footnotes(self) -> Iterator[str]:
+        yield from _FOOTNOTES
+        if any(head.taught for head in self.focus.heads):
+            yield _TAUGHT
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """What is told of one head, or of all together, in pieces that lines are made of."""
+
+    name: str
+    words: tuple[Text, ...]
+    links: tuple[Text, ...]
+    pattern: tuple[Text, ...]
+    breadth: tuple[Text, ...] = ()
+    taught: tuple[Text, ...] = ()
+
+
+def _head_entry(head: HeadFocus) -> _Entry:
+    return _Entry(
+        name=str(head.head),
+        words=tuple(sentences.focus_words(head.words)),
+        links=tuple(sentences.link(link) for link in head.links),
+        pattern=tuple(sentences.pattern(head.pattern)),
+        breadth=tuple(sentences.breadth(head)),
+        taught=(Text(f"taught {printable_sentence(head.taught)}"),) if head.taught else (),
+    )
+
+
+def _together_entry(focus: Focus) -> _Entry:
+    links = focus.together.links
+    told = set(sorted(links, key=lambda link: -link.weight)[:_MOST_LINKS])
+    pieces = [sentences.link(link) + Text(f" {link.head}", style="dim") for link in links if link in told]
+    if len(links) > len(told):
+        pieces.append(Text(f"and {len(links) - len(told)} weaker ones", style="dim"))
+    return _Entry(
+        name="all ",
+        words=tuple(sentences.focus_words(focus.together.words)),
+        links=tuple(pieces),
+        pattern=(Text(f"together they link {sentences.coverage(focus)}"),),
+    )
+
+
+def _as_columns(entries: list[_Entry]) -> Table:
+    table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False, header_style="dim")
+    table.add_column("head", no_wrap=True)
+    table.add_column("focuses on", ratio=4)
+    table.add_column("strongest links", ratio=3)
+    table.add_column("pattern", ratio=5)
+    table.add_column("breadth", no_wrap=True)
+    for entry in entries:
+        listed = (
+            Text("\n").join(pieces) for pieces in (entry.links, entry.pattern + entry.taught, entry.breadth)
+        )
+        table.add_row(Text(entry.name, style="bold"), Flow(entry.words, gap=" "), *listed)
+    return table
+
+
+def _as_blocks(entries: list[_Entry]) -> Table:
+    table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False, show_header=False)
+    for entry in entries:
+        words = Flow((Text("focuses on"), *entry.words), gap=" ")
+        facts = Flow((*entry.pattern, *entry.breadth, *entry.taught), gap=", ")
+        table.add_row(Text(entry.name, style="bold"), Group(words, Flow(entry.links), facts))
+    return table

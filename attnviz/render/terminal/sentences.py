@@ -1,0 +1,99 @@
+"""What a head reads, in words."""
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
+from attnviz.analysis.patterns import NO_PATTERN, Pattern
+from attnviz.render.labels import printable
+from attnviz.render.terminal.cells import elide, smallest_written, weight_text
+
+_LONGEST_WORD = 24
+
+# A sentence names this many words of a head, and is told of at most this many heads.
+_NAMED, _MOST_HEADS = 2, 8
+
+# In queries' worth of attention: what would be written as 0.0, and what is too little to name in a sentence.
+_WRITTEN_AS_NOTHING, _HARDLY_READ = 0.05, 0.3
+
+
+def word(token: str) -> str:
+    """Show a token within a sentence; one without letters or digits would be taken for punctuation.
+
+    >>> word("fox"), word(".")
+    ('fox', '“.”')
+    """
+    shown = elide(printable(token), _LONGEST_WORD)
+    return shown if any(char.isalnum() for char in shown) else f"“{shown}”"
+
+
+def enumeration(parts: Sequence[Text]) -> list[Text]:
+    """Give parts the commas and the "and" of speech.
+
+    >>> [part.plain for part in enumeration([Text("fox"), Text("jumps"), Text("dog")])]
+    ['fox,', 'jumps', 'and dog']
+    """
+    if len(parts) < 2:
+        return list(parts)
+    *before, second_to_last, last = parts
+    return [*(part + "," for part in before), second_to_last, Text("and ") + last]
+
+
+def focus_words(words: Sequence[FocusWord]) -> list[Text]:
+    """Name the words a head focuses on, each with the attention it receives beyond chance."""
+    told = [found for found in words if found.mass >= _WRITTEN_AS_NOTHING]
+    named = [Text.assemble((word(found.token), "bold"), (f" ({found.mass:.1f})", "dim")) for found in told]
+    return enumeration(named) or [Text("no word in particular", style="dim")]
+
+
+def link(found: Link) -> Text:
+    """Say which word looks at which, with the weight."""
+    return Text.assemble(
+        f"{word(found.source)} → {word(found.target)}", (f" {weight_text(found.weight)}", "dim")
+    )
+
+
+def pattern(found: Pattern) -> list[Text]:
+    """Name a pattern with its score and its margin over chance, or the one that came nearest.
+
+    >>> pattern(Pattern("next", "next", 0.62, 0.53))[0].plain
+    'next .62 (+.53 over chance)'
+    """
+    margin = f"{found.over_chance:+.2f}".replace("0.", ".", 1)
+    score = f" {weight_text(found.score)} ({margin}"
+    if found.label != NO_PATTERN:
+        return [Text.assemble(found.label, (f"{score} over chance)", "dim"))]
+    return [Text(NO_PATTERN), Text(f"nearest: {found.nearest}{score})", style="dim")]
+
+
+def breadth(head: HeadFocus) -> list[Text]:
+    """Say how many words a head reads, and which shares of the mass words and links set aside."""
+    shares = (("self", head.self_mass), ("special", head.special_mass))
+    aside = [f"{name} {weight_text(share)} aside" for name, share in shares if share >= smallest_written(2)]
+    return [Text(f"reads {head.breadth:.1f} words"), *(Text(share, style="dim") for share in aside)]
+
+
+def coverage(focus: Focus) -> str:
+    """Say how many of the words the heads' links reach between them.
+
+    Written "all 9 words" or "8 of 9 words".
+    """
+    covered, coverable = len(focus.together.covered), focus.together.coverable
+    return f"all {coverable} words" if covered == coverable else f"{covered} of {coverable} words"
+
+
+def in_a_sentence(focus: Focus) -> Text | None:
+    """Tell what a few heads read in one sentence; None if they are too many, or none prefers a word."""
+    telling = [head for head in focus.heads if head.words and head.words[0].mass >= _HARDLY_READ]
+    if not telling or len(focus.heads) > _MOST_HEADS:
+        return None
+    clauses = [Text.assemble(str(head.head), " ", _named(head)) for head in telling[1:]]
+    first = Text.assemble(f"{telling[0].head} reads ", _named(telling[0]))
+    whole = f"; together they link {coverage(focus)}." if len(focus.heads) > 1 else "."
+    return Text(", ").join([first, *clauses]) + whole
+
+
+def _named(head: HeadFocus) -> Text:
+    named = [Text(word(found.token), style="bold") for found in head.words[:_NAMED]]
+    return Text(" ").join(enumeration(named))
