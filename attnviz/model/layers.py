@@ -228,15 +228,6 @@ def layer_norm(x: Array, parameters: Norm, epsilon: float = 1e-5) -> Array:
     return centred / xp.sqrt(variance + epsilon) * parameters.gain + parameters.bias
 
 
-def causal_mask(xp: ModuleType, queries: int, keys: int) -> Array:
-    """Allow each query the keys up to its own position, the queries being the last of the keys.
-
-    Shape:
-        Returns booleans (query, key), in the array library `xp`.
-    """
-    return xp.tril(xp.ones((queries, keys), dtype=xp.bool), k=keys - queries)
-
-
 def namespace(x: Array) -> ModuleType:
     """Name the array library of `x` by the array API's names.
 

@@ -42,7 +42,6 @@ _INFLECTIONS = (
     ("est", ""),
     ("st", ""),
 )
-_SHORTEST_STEM = 3
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _stems(word: str) -> Iterator[str]:
     """
     for ending, taken in _INFLECTIONS:
         stem = word.removesuffix(ending)
-        if stem == word or len(stem) < _SHORTEST_STEM:
+        if stem == word or len(stem) < (2 if taken == "y" else 3):  # "flies" is "fly", "thing" not "the"
             continue
         yield stem + taken
         if not taken and stem[-1] == stem[-2]:
