@@ -10,6 +10,7 @@ from transformers import (
     BertConfig,
     DistilBertConfig,
     ElectraConfig,
+    EsmConfig,
     Gemma2Config,
     GPT2Config,
     GPTNeoXConfig,
@@ -55,6 +56,9 @@ with quiet():
         "roberta": RobertaConfig(**_ENCODER),
         "albert (one module for all layers)": AlbertConfig(embedding_size=16, **_ENCODER),
         "electra": ElectraConfig(embedding_size=16, **_ENCODER),
+        "esm (rotated positions)": EsmConfig(
+            position_embedding_type="rotary", pad_token_id=0, mask_token_id=4, **_ENCODER
+        ),
         "modernbert (sliding window)": ModernBertConfig(
             local_attention=4,
             pad_token_id=0,

@@ -1,6 +1,8 @@
 """From a model's name, a folder or a hub id, to a folder on this machine."""
 
+import sys
 from collections.abc import Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -105,7 +107,11 @@ def _from_hub(name: str, revision: str | None) -> Checkpoint:
     with quiet():
         answer = HfApi().model_info(name, revision=revision, timeout=_SECONDS_TO_ANSWER)
     _refuse_without_weights(name, [file.rfilename for file in answer.siblings or ()])
-    folder = snapshot_download(name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_SUBFOLDERS)
+    # A download takes minutes: whoever watches a terminal is shown how far it is, a log is not.
+    with nullcontext() if sys.stderr.isatty() else quiet():
+        folder = snapshot_download(
+            name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_SUBFOLDERS
+        )
     return Checkpoint(name, Path(folder), Path(folder).name)
 
 

@@ -11,6 +11,7 @@ from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.table import Call, intercepted
 
 _TOKENS = 2
+_ALLOWED = "allowed one encoder or decoder of text"
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,16 @@ def refuse_unless_text(config: PreTrainedConfig, name: str) -> None:
     if first is None:
         raise _unsupported(config, name, "transformers has no plain model of this type")
     if config.is_encoder_decoder:
-        raise _unsupported(config, name, "it is an encoder-decoder")
-    if config.get_text_config() is not config or config.sub_configs:
-        raise _unsupported(config, name, "it has more than one tower")
+        raise _unsupported(config, name, f"it is an encoder-decoder, {_ALLOWED}")
+    if config.get_text_config() is not config or any(_is_tower(config, part) for part in config.sub_configs):
+        raise _unsupported(config, name, f"it has more than one tower, {_ALLOWED}")
     if first.main_input_name != "input_ids":
-        raise _unsupported(config, name, f"it reads {first.main_input_name}, not text")
+        raise _unsupported(config, name, f"it reads {first.main_input_name}, {_ALLOWED}")
+
+
+def _is_tower(config: PreTrainedConfig, part: str) -> bool:
+    """Whether a part of a configuration has layers of its own; others only group a few settings."""
+    return bool(getattr(getattr(config, part, None), "num_hidden_layers", None))
 
 
 def outline(model: PreTrainedModel, name: str) -> Outline:
@@ -98,5 +104,4 @@ def _numbers(calls: list[Call], total: int) -> tuple[int, ...] | None:
 
 
 def _unsupported(config: PreTrainedConfig, name: str, why: str) -> UnsupportedModel:
-    kind = f"{name} (model type {config.model_type})"
-    return UnsupportedModel(f"cannot read the attention of {kind}: {why}, allowed a text encoder or decoder")
+    return UnsupportedModel(f"cannot read the attention of {name} (model type {config.model_type}): {why}")

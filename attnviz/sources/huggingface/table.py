@@ -84,9 +84,13 @@ class Call:
         Returns:
             The output (batch, query, head, d_v) and the weights (batch, head, query, key).
         """
-        options = dict(self.options)
-        if isinstance(bias := options.get("position_bias"), Tensor):
-            options["position_bias"] = _row_slice(bias, start, stop)
+        # A position bias or sinks that differ by query come among the options, as (batch, head, query, any).
+        options = {
+            name: value[..., start:stop, :]
+            if isinstance(value, Tensor) and value.ndim == 4 and value.shape[-2] == self.queries
+            else value
+            for name, value in self.options.items()
+        }
         query = self.query[:, :, start:stop]
         mask = self._added_mask(start, stop)
         output, weights = _own_function(self.module)(
