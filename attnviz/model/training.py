@@ -21,7 +21,7 @@ from attnviz.model.teaching import Relation, gold_pairs, lessons_for
 from attnviz.model.training_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
 
-_DETECTION_SHARE, _TEACHING_SHARE, _OVERLAP_SHARE = 6.0, 0.6, 0.06
+_DETECTION_SHARE, _TEACHING_SHARE, _OVERLAP_SHARE = 6.0, 1.2, 0.06
 _TEACH_EVERY = 2
 _SHARE_UNKNOWN = 0.1
 _TOKENS_PER_BATCH = 5400
@@ -63,11 +63,10 @@ class Settings:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "layers", "heads", "width", "words", "endings", "threads"):
-            if getattr(self, name) < 1:
-                raise RequestError(f"{name}: got {getattr(self, name)}, allowed 1 or more")
-        if self.seed < 0:
-            raise RequestError(f"seed: got {self.seed}, allowed 0 or more")
+        for name, value in vars(self).items():
+            smallest = 0 if name == "seed" else 1
+            if value is not None and value < smallest:
+                raise RequestError(f"{name}: got {value}, allowed {smallest} or more")
         if None in (self.d_k, self.d_v) and self.width % self.heads:
             raise RequestError(f"width: got {self.width}, allowed a multiple of {self.heads} heads")
 
