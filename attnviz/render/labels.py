@@ -42,8 +42,8 @@ def clusters(text: str) -> list[str]:
     Marks, joiners, variation signs and skin tones stay with their base, the letters of a flag and of a Korean
     syllable together; the parts of Unicode's grapheme clusters (UAX 29) that tokens meet.
 
-    >>> clusters("ne\u0301🇫🇷")
-    ['n', 'é', '🇫🇷']
+    >>> clusters("a👍🏽🇫🇷")
+    ['a', '👍🏽', '🇫🇷']
     """
     parts: list[str] = []
     for char in text:

@@ -12,7 +12,6 @@ from attnviz.analysis.comparison import ALIKE, Choice, Comparison, Pair
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.cells import weight_text
-from attnviz.render.terminal.flow import Flow
 from attnviz.render.terminal.ink import Ink, ink_for
 from attnviz.render.terminal.square import Axis, Panel, draw, lay_out, printed
 from attnviz.render.theme import Theme
@@ -24,8 +23,8 @@ _MOST_SIDE_BY_SIDE = 4
 # A divergence of 1 bit is a bar of so many cells, where the view has this width at least.
 _BAR, _WIDE = 10, 72
 
-# The matrix is left out where it does not fit with cells of this width.
-_NARROWEST_CELL = 2
+# The matrix is left out where its cells would be narrower, and where it would take more lines.
+_NARROWEST_CELL, _MOST_IN_MATRIX = 2, 32
 
 # How many of the most alike and the most different pairs are told.
 _TOLD_PAIRS = 5
@@ -54,6 +53,7 @@ class ComparisonView:
             yield from self._side_by_side(_bar(options))
         if len(self.comparison.heads) > 2:
             yield from self._ranked(_bar(options))
+        if 2 < len(self.comparison.heads) <= _MOST_IN_MATRIX:
             yield from self._matrix(options.max_width, ink_for(console, self.theme, 1.0, "bits"))
         yield Text(_DIVERGENCE, style="dim")
 
@@ -135,7 +135,7 @@ def _groups(groups: Sequence[Sequence[HeadId]]) -> Iterator[RenderableType]:
     alone = [str(group[0]) for group in groups if len(group) == 1]
     if together:
         yield Text(f"groups that read alike, closer than {ALIKE} bits on average:", style="dim")
-        yield Flow(tuple(together), gap=" | ")
+        yield from together
     if alone:
         yield Text("like no other:", style="dim")
         yield Text(" ".join(alone))

@@ -22,7 +22,7 @@ _FOOTNOTES = (
     "fox (1.2): fox receives 1.2 words' worth of attention from other words beyond an even spread.",
     "dog → lazy .98: dog looks at lazy with .98 of its attention.",
     "reads n words: 2 to the power of the entropy in bits.",
-    "aside, in no word or link: what words keep on themselves (self), what the model's own tokens get (special).",
+    "aside, in no word or link: what words keep on themselves (self) or give to added tokens (special).",
     "Means are over the text's own tokens; nothing is renormalised.",
 )
 _TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."

@@ -60,8 +60,7 @@ def pattern(found: Pattern) -> list[Text]:
     >>> pattern(Pattern("next", "next", 0.62, 0.53))[0].plain
     'next .62 (+.53 over chance)'
     """
-    margin = f"{found.over_chance:+.2f}".replace("0.", ".", 1)
-    score = f" {weight_text(found.score)} ({margin}"
+    score = f" {_decimals(found.score)} ({_decimals(found.over_chance, '+')}"
     if found.label != NO_PATTERN:
         return [Text.assemble(found.label, (f"{score} over chance)", "dim"))]
     return [Text(NO_PATTERN), Text(f"nearest: {found.nearest}{score})", style="dim")]
@@ -97,3 +96,8 @@ def in_a_sentence(focus: Focus) -> Text | None:
 def _named(head: HeadFocus) -> Text:
     named = [Text(word(found.token), style="bold") for found in head.words[:_NAMED]]
     return Text(" ").join(enumeration(named))
+
+
+def _decimals(share: float, sign: str = "-") -> str:
+    """Write a share of 1 with two decimals and no zero before them; `sign` "+" marks gains too."""
+    return f"{round(share, 2) + 0.0:{sign}.2f}".replace("0.", ".", 1)
