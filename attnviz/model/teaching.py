@@ -60,7 +60,7 @@ LESSONS = (
     Relation("subject <-> verb", frozenset({"nsubj", "nsubj:pass"}), "both"),
     Relation("verb <-> object", frozenset({"obj"}), "both"),
     Relation("preposition <-> noun", frozenset({"case"}), "both"),
-    Relation("noun <-> what it adds to", frozenset({"obl", "nmod", "obl:agent"}), "both"),
+    Relation("oblique noun <-> governor", frozenset({"obl", "nmod", "obl:agent"}), "both"),
 )
 
 # So many heads of the last layer are always left to find their own pattern.

@@ -23,7 +23,7 @@ from attnviz.model.training_losses import detection_loss, overlap_loss, teaching
 
 _DETECTION_SHARE, _TEACHING_SHARE, _OVERLAP_SHARE = 6.0, 1.2, 0.06
 _TEACH_EVERY = 2
-_SHARE_UNKNOWN = 0.1
+_SHARE_UNKNOWN = 0.15
 _TOKENS_PER_BATCH = 5400
 _DROPOUT = 0.1
 _PEAK_RATE, _LAST_SHARE_OF_RATE, _WARM_UP = 3e-3, 0.02, 100

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 # A row without a relation is taught to look at itself, but more gently than a row with one.
-_REST_WEIGHT = 0.3
+_REST_WEIGHT = 0.4
 _SMALLEST = 1e-9
 
 

@@ -1,0 +1,136 @@
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from attnviz.model.card import model_card
+from attnviz.model.evaluation import (
+    OFFSETS,
+    TESTS,
+    _auc,
+    evaluate_detection,
+    evaluate_links,
+    evaluate_offsets,
+)
+from attnviz.model.examples import Replacer
+from attnviz.model.facts import measure, offset_name
+from attnviz.model.material import Treebank, prepare
+from attnviz.model.network import Architecture, assemble, parameter_shapes
+from attnviz.model.parameters import load_model
+from attnviz.model.teaching import LESSONS, Relation, sentences_of
+from attnviz.model.training import Settings
+from attnviz.model.training_run import make_model
+from attnviz.selection import HeadId
+from tests.model.treebank import sentences, texts
+
+
+@pytest.fixture(scope="module")
+def material():
+    return prepare(texts(120), sentences(40), vocabulary_size=60, endings=20)
+
+
+@pytest.fixture(scope="module")
+def judged():
+    return sentences_of(sentences(30, seed=7), 1, 99)
+
+
+def network_looking(ahead, rows):
+    """A network whose first head looks so many words ahead and whose second looks so many back."""
+    sizes = Architecture(rows=rows, layers=1, heads=2, width=8, d_k=4, d_v=4, inner=8, reach=5)
+    arrays = {name: np.zeros(shape, dtype=np.float32) for name, shape in parameter_shapes(sizes).items()}
+    arrays["embedding"][:] = np.random.default_rng(0).normal(size=(rows, 8))
+    arrays["layers.0.attention.query.bias"][:] = 10
+    arrays["layers.0.attention.distances"][0, sizes.reach + ahead] = 10
+    arrays["layers.0.attention.distances"][1, sizes.reach - ahead] = 10
+    return assemble(sizes, arrays)
+
+
+def test_links_of_a_head_that_looks_ahead_are_those_of_the_offset(material, judged):
+    treebank = Treebank.of(judged, material.vocabulary)
+    links = evaluate_links(network_looking(1, material.vocabulary.rows), treebank, TESTS)
+    np.testing.assert_array_equal(links.hits[0, 0], links.offset_hits[OFFSETS.index(1)])
+    # No word stands before the first, which may be a dependent; it is never one that has dependents here.
+    np.testing.assert_array_equal(links.hits[0, 1, 1::2], links.offset_hits[OFFSETS.index(-1), 1::2])
+
+
+def test_links_are_counted_as_by_hand(material, judged):
+    relation = Relation("object", frozenset({"obj"}), "down")
+    treebank = Treebank.of(judged, material.vocabulary)
+    links = evaluate_links(network_looking(2, material.vocabulary.rows), treebank, [relation])
+    verbs = [
+        (i, sentence.heads[i]) for sentence in judged for i, r in enumerate(sentence.relations) if r == "obj"
+    ]
+    assert links.rows[0] == len(verbs)
+    assert links.hits[0, 0, 0] == sum(noun - verb == 2 for noun, verb in verbs)
+    distances = [sum(noun - verb == offset for noun, verb in verbs) for offset in OFFSETS]
+    assert links.best_offset[0] == pytest.approx(max(distances) / len(verbs))
+
+
+def test_offsets_of_a_head_that_looks_ahead(material):
+    shares = evaluate_offsets(network_looking(2, material.vocabulary.rows), material.held_out)
+    lengths = material.held_out.lengths
+    assert shares[0, 0, OFFSETS.index(2)] >= np.maximum(0, lengths - 2).sum() / lengths.sum()
+    assert (shares.sum(axis=-1) <= 1 + 1e-9).all()
+
+
+def test_auc_against_every_pair():
+    rng = np.random.default_rng(0)
+    logits, truth = rng.integers(0, 8, size=60).astype(float), rng.random(60) < 0.3
+    wins = [np.sign(p - n) / 2 + 0.5 for p in logits[truth] for n in logits[~truth]]
+    assert _auc(logits, truth) == pytest.approx(np.mean(wins))
+    assert _auc(logits, np.zeros(60, dtype=bool)) == 0.5
+
+
+def test_a_network_that_knows_nothing_detects_nothing(material):
+    sizes = Architecture(material.vocabulary.rows, layers=1, heads=1, width=4, d_k=4, d_v=4, inner=4)
+    arrays = {name: np.zeros(shape, dtype=np.float32) for name, shape in parameter_shapes(sizes).items()}
+    found = evaluate_detection(
+        assemble(sizes, arrays), material.held_out, Replacer(material.texts, material.vocabulary)
+    )
+    assert found.loss == pytest.approx(np.log(2))
+    assert found.auc == 0.5
+    assert found.words == material.held_out.lengths.sum()
+
+
+def test_heads_are_named_by_what_was_measured(material, judged):
+    facts = measure(network_looking(1, material.vocabulary.rows), material, LESSONS[:1], judged)
+    taught, free = facts.heads
+    assert (taught.head, taught.taught, taught.pattern) == ("L0H0", True, "modifier -> noun")
+    assert (free.head, free.taught, free.pattern, free.fixed_offset) == ("L0H1", False, "previous word", None)
+    assert facts.choosing_sentences == facts.reporting_sentences == 15
+    names = [relation.relation for relation in facts.relations]
+    assert "nsubj: dependent -> head" in names
+    assert "case: dependent -> head" not in names, "the made-up language has no prepositions"
+
+
+@pytest.mark.parametrize(("offset", "name"), [(1, "next word"), (-1, "previous word"), (-3, "3 words back")])
+def test_distances_have_names(offset, name):
+    assert offset_name(offset) == name
+
+
+@pytest.mark.parametrize("treebank", [sentences(60), []], ids=["taught", "untaught"])
+def test_a_made_model_can_be_loaded_and_its_card_says_what_was_measured(tmp_path, treebank):
+    settings = Settings(steps=2, layers=1, heads=4, width=8)
+    told = {"command": "attnviz train x", "words_of_its_makers": "Licence: free."}
+    make_model(tmp_path, settings, texts(60), treebank, **told)
+    model = load_model(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "card.md",
+        "model.json",
+        "model.safetensors",
+        "vocabulary.json",
+    ]
+    assert list(model.taught) == ([HeadId(0, 0), HeadId(0, 1)] if treebank else [])
+    card = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert card == model_card(model.facts, "Licence: free.")
+    assert "    attnviz train x" in card
+    assert f"{model.facts['facts']['detection']['auc']:.3f}" in card
+    assert card.count("| taught |") == len(model.taught)
+    assert ("No head was taught" in card) == (not treebank)
+    assert ("## How well heads follow grammar" in card) == bool(treebank)
+
+
+def test_facts_are_plain_json(material, judged):
+    facts = asdict(measure(network_looking(1, material.vocabulary.rows), material, (), judged))
+    assert json.loads(json.dumps(facts))["heads"][0]["pattern"] == "next word"
