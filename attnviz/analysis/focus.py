@@ -1,6 +1,6 @@
 """What each head reads, as findings a sentence can be made of: words, links, pattern, breadth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from attnviz.analysis.distance import distance
 from attnviz.analysis.entropy import breadth, entropy
 from attnviz.analysis.patterns import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
-from attnviz.record import Attention, Block, Token
+from attnviz.record import Attention, Block, Token, Weights
 from attnviz.selection import HeadId
 
 # A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets.
@@ -87,7 +87,8 @@ class Together:
 
     Attributes:
         words: the tokens their average focuses on, most mass first.
-        links: the strongest link of each query that has one, in the order of the text.
+        links: the most telling link of each query that has one, in the order of the text: what its head does
+            at this query and not at the others.
         covered: positions of the tokens at either end of one of the heads' links, ascending.
         coverable: how many tokens there are to cover.
     """
@@ -162,13 +163,14 @@ def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
 def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     average = np.mean([record.head(head) for head in heads], axis=0)
     links = [link for head in heads for link in _links(record, head)]
+    usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
     ends = {end for link in links for end in (("query", link.source_position), ("key", link.target_position))}
     if record.block != "cross":
         ends = {("key", position) for _, position in ends}
     coverable = [("key", j) for j, token in enumerate(record.keys) if not token.is_special]
     return Together(
         words=_words(record, average, top),
-        links=_best_of_each_query(links),
+        links=_most_telling(links, usual),
         covered=tuple(sorted(position for kind, position in ends if kind == "key")),
         coverable=len(coverable),
     )
@@ -207,9 +209,17 @@ def _strongest(links: Sequence[Link], top: int) -> tuple[Link, ...]:
     return tuple(sorted(links, key=lambda link: -link.weight)[:top])
 
 
-def _best_of_each_query(links: Sequence[Link]) -> tuple[Link, ...]:
-    best = {link.source_position: link for link in sorted(links, key=lambda link: link.weight)}
-    return tuple(best[position] for position in sorted(best))
+def _most_telling(links: Sequence[Link], usual: Mapping[HeadId, Weights]) -> tuple[Link, ...]:
+    """Keep one link of each query: the one furthest above what its head's queries give that key on average.
+
+    A head that gives every query the same key, such as the full stop, would otherwise have the last word.
+
+    Shape:
+        usual: for each head, (key,).
+    """
+    ranked = sorted(links, key=lambda link: link.weight - usual[link.head][link.target_position])
+    telling = {link.source_position: link for link in ranked}
+    return tuple(telling[position] for position in sorted(telling))
 
 
 def _share(weights: NDArray[np.floating], cells: Mask, rows: Mask) -> float:

@@ -90,7 +90,9 @@ def _on(keys: Callable[[Attention], Mask]) -> Cells:
 
 def _first(record: Attention) -> Mask:
     """The first key, when the user wrote it; a special token there is a special token."""
-    return (np.arange(len(record.keys)) == 0) & ~special_keys(record)
+    first: Mask = np.arange(len(record.keys)) == 0
+    written: Mask = first & ~special_keys(record)
+    return written
 
 
 def _punctuation(record: Attention) -> Mask:

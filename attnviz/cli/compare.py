@@ -10,11 +10,11 @@ def compare(source: Input, which: Heads, out: Output) -> None:
     """
     from attnviz.analysis.comparison import compare as hold_against
     from attnviz.cli.inputs import attend
-    from attnviz.cli.outputs import check_output, show
+    from attnviz.cli.outputs import check_output, show, terminal_theme
     from attnviz.render.machine import comparison_json
     from attnviz.render.terminal.comparison import ComparisonView
 
     check_output(out, ".txt", ".json")
     record, heads = attend(source, which, default="-1")
     found = hold_against(record, *heads)
-    show(ComparisonView(found), comparison_json(found), out)
+    show(ComparisonView(found, terminal_theme(out)), comparison_json(found), out)

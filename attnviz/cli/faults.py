@@ -3,6 +3,7 @@
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 
 import typer
@@ -14,6 +15,8 @@ BUG, REQUEST, INTERRUPTED = 1, 2, 130
 
 # What to try, by what went wrong; the nearest class counts.
 ADVICE: dict[type[AttnvizError], str] = {
+    errors.RequestError: "attnviz --help lists the verbs, attnviz VERB --help what each takes",
+    errors.OutOfRange: "numbers count from 0, negative ones from the end: --layer -1 is the last",
     errors.EmptyText: 'give a text in quotes: attnviz focus "The quick brown fox"',
     errors.UnknownSuffix: "the suffix of the file name chooses the format",
     errors.OutputExists: "add --force to replace it, or choose another name",
@@ -37,16 +40,19 @@ def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
         debug: show tracebacks too.
     """
     try:
-        code = run() or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _note_warning
+            code = run() or 0
         sys.stdout.flush()
+        if code == INTERRUPTED:  # Typer turns a Ctrl-C into this code
+            raise KeyboardInterrupt
         return code
     except AttnvizError as error:
-        return _report(str(error), _advice(error), error.exit_code, debug=debug)
+        return _report_named(error, debug=debug)
     except typer.TyperException as error:
         return _report(error.format_message(), "see attnviz --help", REQUEST, debug=debug)
     except MemoryError:
-        error = errors.BudgetError("out of memory: the weights do not fit")
-        return _report(str(error), _advice(error), error.exit_code, debug=debug)
+        return _report_named(errors.BudgetError("out of memory: the weights do not fit"), debug=debug)
     except (KeyboardInterrupt, typer.Abort):
         return _report("interrupted", None, INTERRUPTED, debug=debug)
     except BrokenPipeError:
@@ -56,6 +62,16 @@ def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
         return _report(what, "please report it, with what --debug prints", BUG, debug=debug)
 
 
+def _note_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as a note, without the line of code it came from."""
+    print(f"note: {_one_line(str(message))}", file=sys.stderr)
+
+
+def _report_named(error: AttnvizError, *, debug: bool) -> int:
+    advice = next((ADVICE[kind] for kind in type(error).__mro__ if kind in ADVICE), None)
+    return _report(str(error), advice, error.exit_code, debug=debug)
+
+
 def _report(what: str, advice: str | None, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
@@ -63,10 +79,6 @@ def _report(what: str, advice: str | None, code: int, *, debug: bool) -> int:
     if advice:
         print(f"try: {_one_line(advice)}", file=sys.stderr)
     return code
-
-
-def _advice(error: AttnvizError) -> str | None:
-    return next((ADVICE[kind] for kind in type(error).__mro__ if kind in ADVICE), None)
 
 
 def _one_line(text: str) -> str:

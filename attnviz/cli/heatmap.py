@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnviz.record import Attention
+    from attnviz.render.figure.size import Size
     from attnviz.selection import HeadId
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -33,12 +34,14 @@ def heatmap(
     Without --layer the terminal shows the last layer, a picture the grid of all layers and heads.
     """
     from attnviz.cli.inputs import attend
-    from attnviz.cli.outputs import check_output, console
+    from attnviz.cli.outputs import check_output, console, terminal_theme
+    from attnviz.render.figure.size import parse_size
 
     check_output(out, *PICTURES)
+    paper = parse_size(size) if size else None
     record, heads = attend(source, which, default="-1" if out.output is None else "all")
     if out.output is not None:
-        _draw(record, heads, out, size, dpi)
+        _draw(record, heads, out, paper, dpi)
     elif out.json:
         from attnviz.render.machine import heatmap_json
 
@@ -46,11 +49,11 @@ def heatmap(
     else:
         from attnviz.render.terminal.heatmap import Heatmap
 
-        console(out).print(Heatmap(record, heads, theme=out.theme or "dark"))
+        console(out).print(Heatmap(record, heads, terminal_theme(out)))
 
 
 def _draw(
-    record: "Attention", heads: "Sequence[HeadId]", out: Output, size: str | None, dpi: int | None
+    record: "Attention", heads: "Sequence[HeadId]", out: Output, size: "Size | None", dpi: int | None
 ) -> None:
     from attnviz.cli.outputs import write_bytes
     from attnviz.render.figure import encode, heatmap

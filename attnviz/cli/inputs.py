@@ -36,9 +36,10 @@ def attend(given: Input, which: Heads, *, default: str) -> "tuple[Attention, tup
     source = _open(given)
     selection = which.selection(default)
     heads = selection.resolve(source.layers, source.heads)
+    record = source.attend(text, selection)
     if selection.layers == default != which.layer and len(source.layers) > 1:
         _say_which(source.layers, default)
-    return source.attend(text, selection), heads
+    return record, heads
 
 
 def _say_which(layers: "Sequence[int]", default: str) -> None:

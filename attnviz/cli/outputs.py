@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from attnviz.cli.options import Color, Output
 from attnviz.errors import UnknownSuffix
 from attnviz.files import refuse_existing, whole_file
+from attnviz.render.theme import THEMES, Theme
 
 # A table for people keeps to a width even where there is no terminal to ask.
 FILE_WIDTH = 100
@@ -32,6 +33,11 @@ def console(given: Output) -> Console:
         emoji=False,
         soft_wrap=False,
     )
+
+
+def terminal_theme(given: Output) -> Theme:
+    """Give the theme asked for; on a terminal the dark one if none was."""
+    return THEMES[given.theme or "dark"]
 
 
 def note(text: str) -> None:

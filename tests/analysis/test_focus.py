@@ -139,3 +139,13 @@ def test_averages_are_over_what_the_user_wrote() -> None:
     assert head.entropy == pytest.approx(0)
     assert head.breadth == pytest.approx(1)
     assert head.distance == pytest.approx(0)
+
+
+def test_a_head_that_reads_the_same_everywhere_does_not_have_the_last_word() -> None:
+    everywhere = np.eye(4)[[3, 3, 3, 3]]
+    told = focus(from_arrays(np.stack([everywhere, 0.9 * TO_THE_NOUN + 0.1 * np.eye(4)]), WORDS))
+    assert [(link.source, link.target) for link in told.together.links] == [
+        ("the", "dog"),
+        ("lazy", "dog"),
+        ("dog", "sleeps"),
+    ]
