@@ -15,7 +15,8 @@ from attnviz.errors import OutputExists
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attnviz.model.training import Progress, Settings
+    from attnviz.model.settings import Settings
+    from attnviz.model.training import Progress
 
 _TEXTS, _NETWORK, _OUTPUT = "Texts", "Network and training", "Output"
 _NO_PART_OF_THE_RECIPE = ("files", "resume", "debug")
@@ -64,7 +65,7 @@ class Choices:
 
     def settings(self) -> "Settings":
         """Give them to the model's room, which checks them."""
-        from attnviz.model.training import Settings
+        from attnviz.model.settings import Settings
 
         return Settings(**vars(self))
 

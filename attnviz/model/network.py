@@ -27,6 +27,9 @@ from attnviz.model.layers import (
 # The weights of one block of rows take 2 MiB in float32: what fits a processor's cache is fastest.
 _PAIRS_AT_ONCE = 2**19
 
+# Takes a layer's number, a block's first row and its weights (..., head, query, key).
+Watch = Callable[[int, int, Array], None]
+
 _PROJECTIONS = ("query", "key", "value", "output")
 
 
@@ -100,10 +103,6 @@ class Reading:
     memories: tuple[Memory, ...]
 
 
-Watch = Callable[[int, int, Array], None]
-Passage = Callable[[Array], Array]
-
-
 def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     """Name every parameter and give its shape, in the order in which they are stored."""
     a = architecture
@@ -160,7 +159,7 @@ def read(
     features: Array,
     watch: Watch,
     mask: Array | None = None,
-    dropped: Passage = lambda x: x,
+    dropped: Callable[[Array], Array] = lambda x: x,
 ) -> Reading:
     """Read texts, handing every layer's attention weights to `watch`, block of rows by block of rows.
 
@@ -171,7 +170,7 @@ def read(
     Args:
         network: the parameters.
         features: what is known of each word.
-        watch: takes the layer's number, the first row's position and the weights (..., head, query, key).
+        watch: is handed the weights, and must copy what it wants to keep.
         mask: True where a query may look; None means everywhere.
         dropped: what each part's output passes through before it is added; training drops some of it.
     """

@@ -13,8 +13,9 @@ from attnviz.model.facts import measure
 from attnviz.model.material import SHORTEST, Material, prepare
 from attnviz.model.network import assemble
 from attnviz.model.parameters import CARD, half_precision, save_model, write_whole
+from attnviz.model.settings import Settings
 from attnviz.model.teaching import Parse, heads_taught, sentences_of
-from attnviz.model.training import Progress, Settings, Trained, train
+from attnviz.model.training import Progress, Trained, train
 from attnviz.model.training_checkpoint import remove_checkpoint
 
 _LONGEST_JUDGED = 60

@@ -18,8 +18,8 @@ from attnviz.model.facts import measure, offset_name
 from attnviz.model.material import Treebank, prepare
 from attnviz.model.network import Architecture, assemble, parameter_shapes
 from attnviz.model.parameters import load_model
+from attnviz.model.settings import Settings
 from attnviz.model.teaching import LESSONS, Relation, sentences_of
-from attnviz.model.training import Settings
 from attnviz.model.training_run import make_model
 from attnviz.selection import HeadId
 from tests.model.treebank import sentences, texts

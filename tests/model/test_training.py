@@ -8,8 +8,9 @@ from attnviz.errors import Damaged, EmptyText, RequestError
 from attnviz.model.evaluation import evaluate_links
 from attnviz.model.material import Treebank, prepare
 from attnviz.model.network import assemble
+from attnviz.model.settings import Settings
 from attnviz.model.teaching import sentences_of
-from attnviz.model.training import Settings, learning_rate, train
+from attnviz.model.training import learning_rate, train
 from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
 from tests.model.treebank import sentences, texts
 
