@@ -4,9 +4,10 @@ from pathlib import Path
 
 from attnviz.model.parameters import is_model_folder
 from attnviz.sources.base import Source
+from attnviz.sources.builtin import NAME, BuiltinSource
 
 
-def load(model: str | Path = "builtin", *, revision: str | None = None, offline: bool = False) -> Source:
+def load(model: str | Path = NAME, *, revision: str | None = None, offline: bool = False) -> Source:
     """Load a model that gives records.
 
     Args:
@@ -18,15 +19,11 @@ def load(model: str | Path = "builtin", *, revision: str | None = None, offline:
         SourceError: the model cannot be found, read or trusted, or is of a kind that is not read.
     """
     name = str(model)
-    if name == "builtin":
-        from attnviz.sources.builtin import BuiltinSource
-
+    if name == NAME:
         return BuiltinSource()
     if is_model_folder(Path(name)):
-        from attnviz.sources.builtin import BuiltinSource
-
         return BuiltinSource(Path(name))
-    # Imported only now: torch and transformers take seconds, and the built-in model needs neither.
+    # Imported only now: torch and transformers take seconds, and the models above need neither.
     from attnviz.sources.huggingface.load import load_pretrained
 
     return load_pretrained(name, revision=revision, offline=offline)

@@ -2,14 +2,17 @@
 
 import json
 import pickle
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
 
 from attnviz.errors import Damaged, IncompleteModel, NotFound, TextTooLong, UnsafeModel, UnsupportedModel
+from attnviz.model.parameters import SHIPPED
 from attnviz.sources import load
 from attnviz.sources.huggingface.load import load_pretrained
 
@@ -211,3 +214,10 @@ def test_importing_the_room_imports_no_torch():
     probe = "import sys, attnviz.sources; print([n for n in ('torch', 'transformers') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_built_in_model_and_folders_of_its_kind(tmp_path):
+    folder = shutil.copytree(SHIPPED, tmp_path / "ours")
+    assert load().name == load("builtin").name == "builtin"
+    assert (ours := load(folder)).name == str(folder)
+    np.testing.assert_array_equal(ours.attend(FOX).weights, load().attend(FOX).weights)

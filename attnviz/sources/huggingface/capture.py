@@ -8,7 +8,6 @@ from transformers import PreTrainedModel
 
 from attnviz.errors import CaptureFailed
 from attnviz.observe import Observer, RowBlock
-from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.table import Call, intercepted
 
 # One block of float32 weights of all heads of a layer; below about 512 tokens a layer is one block.
@@ -57,7 +56,7 @@ def capture(
         return _in_blocks(call, layer, observer, block_bytes)
 
     row = torch.tensor([list(ids)], device=model.device)
-    with intercepted(handle), quiet(), torch.no_grad():
+    with intercepted(handle), torch.no_grad():
         output = model(input_ids=row, attention_mask=torch.ones_like(row))
     missed = list(pending)
     if missed:

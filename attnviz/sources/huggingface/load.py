@@ -47,7 +47,7 @@ def load_pretrained(name: str, *, revision: str | None = None, offline: bool = F
         refuse_unless_text(config, name)
         tokenizer = _load_tokenizer(checkpoint)
         model = _load_model(checkpoint, config)
-    return HuggingFaceSource(checkpoint, tokenizer, model, outline(model, name))
+        return HuggingFaceSource(checkpoint, tokenizer, model, outline(model, name))
 
 
 def _load_config(checkpoint: Checkpoint) -> PreTrainedConfig:

@@ -7,7 +7,6 @@ from transformers import MODEL_MAPPING, PreTrainedConfig, PreTrainedModel
 
 from attnviz.errors import UnsupportedModel
 from attnviz.sources.huggingface.faults import brief
-from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.table import Call, intercepted
 
 _TOKENS = 2
@@ -84,7 +83,7 @@ def _watch(model: PreTrainedModel, name: str) -> list[Call]:
 
     ids = torch.zeros(1, _TOKENS, dtype=torch.long, device=model.device)
     try:
-        with intercepted(note), quiet(), torch.no_grad():
+        with intercepted(note), torch.no_grad():
             model(input_ids=ids, attention_mask=torch.ones_like(ids))
     except Exception as error:  # what a model raises that is not made for plain text has no common class
         raise _unsupported(model.config, name, f"it does not run on plain text: {brief(error)}") from error

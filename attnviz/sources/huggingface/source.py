@@ -13,6 +13,7 @@ from attnviz.sources.base import EVERYTHING
 from attnviz.sources.huggingface.capture import capture
 from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.outline import Outline
+from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.text import read_tokens
 from attnviz.sources.huggingface.vectors import KeepVectors
 from attnviz.sources.keep import KeepRows
@@ -68,12 +69,13 @@ class HuggingFaceSource:
             CaptureFailed: a check of the weights failed.
         """
         chosen = selection.resolve(self.layers, self.heads)
-        tokens = read_tokens(self.tokenizer, text)
-        ids = self._ids(tokens)
-        kept = KeepRows(chosen, len(ids), len(ids))
-        vectors = KeepVectors(kept.heads) if internals else None
-        on_call = vectors.take if vectors else None
-        capture(self.model, ids, self.layers, kept, chosen=kept.layers, on_call=on_call)
+        with quiet():
+            tokens = read_tokens(self.tokenizer, text)
+            ids = self._ids(tokens)
+            kept = KeepRows(chosen, len(ids), len(ids))
+            vectors = KeepVectors(kept.heads) if internals else None
+            on_call = vectors.take if vectors else None
+            capture(self.model, ids, self.layers, kept, chosen=kept.layers, on_call=on_call)
         return self._record(text, tokens, kept, vectors.internals() if vectors else None)
 
     def _ids(self, tokens: Sequence[Token]) -> list[int]:

@@ -6,7 +6,6 @@ from transformers import PreTrainedTokenizerBase
 
 from attnviz.errors import EmptyText, RequestError
 from attnviz.record import Token
-from attnviz.sources.huggingface.quiet import quiet
 
 Span = tuple[int, int]
 
@@ -24,8 +23,7 @@ def read_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[Token, .
         text.encode()
     except UnicodeEncodeError as error:
         raise RequestError(f"the text is not valid Unicode: got {text[error.start]!r}") from error
-    with quiet():
-        tokens = _by_offsets(tokenizer, text) if tokenizer.is_fast else _by_strings(tokenizer, text)
+    tokens = _by_offsets(tokenizer, text) if tokenizer.is_fast else _by_strings(tokenizer, text)
     if all(token.is_special for token in tokens):
         raise EmptyText("the text is empty for this model: its tokenizer drops every character of it")
     return tokens
