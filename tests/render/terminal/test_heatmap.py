@@ -7,7 +7,7 @@ from rich.color import Color
 from attnviz.record import from_arrays
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES, rgb
-from tests.render.samples import FOX, fox, long, odd, shifted
+from tests.render.samples import FOX, fox, long, odd
 from tests.render.terminal.console import shown, styled_lines
 
 LIGHT = THEMES["light"]
@@ -63,11 +63,13 @@ def test_too_few_colours_are_none(colors, environment):
 
 
 def test_all_heads_share_one_scale():
-    record = from_arrays(np.stack([shifted(1, 0.5), shifted(1, 1.0)]), FOX)
-    lines = styled_lines(heatmap(record, slice(2)), 120)
-    cells = [s for line in lines for s in line if s.style and s.style.bgcolor]
-    assert len({cell.style.bgcolor for cell in cells if ".50" in cell.text}) == 1
-    assert Color.from_rgb(*LIGHT.color(0.5)) in {cell.style.bgcolor for cell in cells}
+    record = from_arrays([np.full((2, 2), 0.5), np.eye(2)], ["lazy", "dog"])
+    cells = painted(heatmap(record, slice(2)), 80, "lazy")
+    assert [(color, text.split()) for color, text in cells] == [
+        (Color.from_rgb(*LIGHT.color(0.5)), [".50", ".50"]),
+        (Color.from_rgb(*LIGHT.color(1)), ["1.0"]),
+        (Color.from_rgb(*LIGHT.color(0)), []),
+    ]
 
 
 def test_both_sides_are_named_and_labelled():

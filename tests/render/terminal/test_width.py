@@ -51,6 +51,11 @@ def test_known_records_fit_every_width(make, width):
         assert_fits(VIEWS[name](record), width)
 
 
+def test_squares_side_by_side_fit_every_width():
+    for width in range(20, 150, 3):
+        assert_fits(Heatmap(fox(), fox().head_ids[:4], LIGHT), width)
+
+
 def test_width_comes_from_the_options_not_from_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "33")
     assert max(map(len, shown(VIEWS["one head"](fox()), 120).splitlines())) > 60
