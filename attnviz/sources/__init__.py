@@ -23,7 +23,10 @@ def load(model: str | Path = NAME, *, revision: str | None = None, offline: bool
         return BuiltinSource()
     if is_model_folder(Path(name)):
         return BuiltinSource(Path(name))
-    # Imported only now: torch and transformers take seconds, and the models above need neither.
+    # Imported only now: torch and transformers take seconds, a model that is not there needs neither.
+    from attnviz.sources.huggingface.find import find
+
+    checkpoint = find(name, revision=revision, offline=offline)
     from attnviz.sources.huggingface.load import load_pretrained
 
-    return load_pretrained(name, revision=revision, offline=offline)
+    return load_pretrained(checkpoint)

@@ -10,9 +10,9 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import CaptureFailed
 from attnviz.selection import Selection
+from attnviz.sources import load
 from attnviz.sources.huggingface import capture as capturing
 from attnviz.sources.huggingface.capture import capture
-from attnviz.sources.huggingface.load import load_pretrained
 from attnviz.sources.keep import KeepRows
 
 LONGER = FOX + " How vexingly quick daft zebras jump!"
@@ -31,7 +31,7 @@ def captured_states(source, text, *, block_bytes=capturing.BLOCK_BYTES):
 
 
 def test_the_real_minilm_matches_itself(minilm):
-    record = load_pretrained(str(minilm)).attend(FOX)
+    record = load(minilm).attend(FOX)
     reference = eager_weights(minilm, FOX)
     assert record.weights.shape == (6, 12, 15, 15)
     assert largest_difference(record.weights, reference) <= 1e-5
@@ -41,7 +41,7 @@ def test_the_real_minilm_matches_itself(minilm):
 @pytest.mark.parametrize("config", ENCODERS.values(), ids=ENCODERS)
 def test_encoders_match_their_own_weights(config, save_model, word_pieces):
     folder = save_model(config, word_pieces)
-    source = load_pretrained(str(folder))
+    source = load(folder)
     record = source.attend(FOX)
     assert largest_difference(record.weights, eager_weights(folder, FOX)) <= 1e-5
     assert not record.causal
@@ -52,7 +52,7 @@ def test_encoders_match_their_own_weights(config, save_model, word_pieces):
 @pytest.mark.parametrize("config", DECODERS.values(), ids=DECODERS)
 def test_decoders_match_their_own_weights(config, save_model, byte_pieces):
     folder = save_model(config, byte_pieces)
-    source = load_pretrained(str(folder))
+    source = load(folder)
     record = source.attend(FOX)
     assert largest_difference(record.weights, eager_weights(folder, FOX)) <= 1e-5
     assert record.causal
@@ -62,27 +62,27 @@ def test_decoders_match_their_own_weights(config, save_model, byte_pieces):
 
 def test_a_hybrid_keeps_the_models_own_layer_numbers(save_model, byte_pieces):
     folder = save_model(HYBRID, byte_pieces)
-    source = load_pretrained(str(folder))
+    source = load(folder)
     assert source.layers == (1, 3)
     attending = [layer for layer in eager_weights(folder, FOX) if layer is not None]
     assert largest_difference(source.attend(FOX).weights, attending) <= 1e-5
 
 
 def test_sinks_leave_rows_with_less_than_all_mass(save_model, byte_pieces):
-    record = load_pretrained(str(save_model(DECODERS["gpt_oss (sinks)"], byte_pieces))).attend(FOX)
+    record = load(save_model(DECODERS["gpt_oss (sinks)"], byte_pieces)).attend(FOX)
     assert record.weights.sum(axis=-1).min() < 0.99
 
 
 @pytest.mark.parametrize("kind", ["bert", "modernbert (sliding window)"])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_block_size_does_not_matter_to_encoders(kind, rows, save_model, word_pieces):
-    assert_block_size_does_not_matter(load_pretrained(str(save_model(ENCODERS[kind], word_pieces))), rows)
+    assert_block_size_does_not_matter(load(save_model(ENCODERS[kind], word_pieces)), rows)
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama (grouped heads)", "gemma2 (soft cap, sliding window)"])
 @pytest.mark.parametrize("rows", [1, 3])
 def test_block_size_does_not_matter_to_decoders(kind, rows, save_model, byte_pieces):
-    assert_block_size_does_not_matter(load_pretrained(str(save_model(DECODERS[kind], byte_pieces))), rows)
+    assert_block_size_does_not_matter(load(save_model(DECODERS[kind], byte_pieces)), rows)
 
 
 def assert_block_size_does_not_matter(source, rows):
@@ -100,13 +100,13 @@ def test_blocks_are_as_large_as_they_may_be(tiny_bert):
         def update(self, block):
             self.starts += ((block.layer, block.start, block.weights.shape[1]),)
 
-    source, note = load_pretrained(str(tiny_bert)), Note()
+    source, note = load(tiny_bert), Note()
     capture(source.model, [2, 5, 6, 7, 3], source.layers, note, chosen={1}, block_bytes=2 * 4 * 5 * 4)
     assert note.starts == ((1, 0, 2), (1, 2, 2), (1, 4, 1))
 
 
 def test_only_the_selected_heads_are_kept_and_the_others_run_as_usual(tiny_llama):
-    source = load_pretrained(str(tiny_llama))
+    source = load(tiny_llama)
     whole = source.attend(FOX)
     part = source.attend(FOX, Selection("-1", "1,3"))
     assert (part.layers, part.heads) == ((2,), (1, 3))
@@ -114,7 +114,7 @@ def test_only_the_selected_heads_are_kept_and_the_others_run_as_usual(tiny_llama
 
 
 def test_internals_make_the_weights_again(tiny_llama):
-    source = load_pretrained(str(tiny_llama))
+    source = load(tiny_llama)
     record = source.attend(FOX, Selection("1-2", "0,2,3"), internals=True)
     vectors, weights = record.internals, record.weights
     assert vectors.queries.shape == (2, 3, len(record.queries), 8)
@@ -128,7 +128,7 @@ def test_internals_make_the_weights_again(tiny_llama):
 
 
 def test_no_internals_unless_asked(tiny_bert):
-    assert load_pretrained(str(tiny_bert)).attend(FOX).internals is None
+    assert load(tiny_bert).attend(FOX).internals is None
 
 
 def entries():
@@ -137,7 +137,7 @@ def entries():
 
 def test_the_table_is_put_back_after_a_capture(tiny_bert):
     before = entries()
-    load_pretrained(str(tiny_bert)).attend(FOX)
+    load(tiny_bert).attend(FOX)
     assert entries() == before
     assert "eager" not in ALL_ATTENTION_FUNCTIONS
 
@@ -148,14 +148,14 @@ def test_the_table_is_put_back_after_an_exception(tiny_bert):
             raise KeyboardInterrupt
 
     before = entries()
-    source = load_pretrained(str(tiny_bert))
+    source = load(tiny_bert)
     with pytest.raises(KeyboardInterrupt):
         capture(source.model, [2, 5, 3], source.layers, Faulty(), chosen=source.layers)
     assert entries() == before
 
 
 def test_a_capture_within_a_capture(tiny_bert, tiny_bert_states):
-    source = load_pretrained(str(tiny_bert))
+    source = load(tiny_bert)
 
     class RunsItAgain:
         inner = None
@@ -170,7 +170,7 @@ def test_a_capture_within_a_capture(tiny_bert, tiny_bert_states):
 
 
 def test_other_threads_go_on_as_usual(tiny_bert, tiny_bert_states):
-    source = load_pretrained(str(tiny_bert))
+    source = load(tiny_bert)
 
     class RunsElsewhere:
         def update(self, _block):
@@ -193,12 +193,12 @@ def test_an_eager_entry_of_somebody_else_is_put_back(tiny_bert, monkeypatch):
         raise AssertionError
 
     monkeypatch.setitem(type(ALL_ATTENTION_FUNCTIONS)._global_mapping, "eager", somebody_elses)
-    load_pretrained(str(tiny_bert)).attend(FOX)
+    load(tiny_bert).attend(FOX)
     assert ALL_ATTENTION_FUNCTIONS["eager"] is somebody_elses
 
 
 def test_fewer_or_more_calls_than_expected_fail(tiny_bert):
-    source = load_pretrained(str(tiny_bert))
+    source = load(tiny_bert)
     for layers, complaint in [((0, 1), "more attention calls"), ((0, 1, 2, 3), "layer 3 did not attend")]:
         keep = KeepRows(Selection().resolve(layers, source.heads), 3, 3)
         with pytest.raises(CaptureFailed, match=complaint):
@@ -206,7 +206,7 @@ def test_fewer_or_more_calls_than_expected_fail(tiny_bert):
 
 
 def test_weights_that_are_no_attention_are_never_shown(tiny_bert):
-    source = load_pretrained(str(tiny_bert))
+    source = load(tiny_bert)
     with torch.no_grad():
         source.model.encoder.layer[1].attention.self.query.weight.fill_(float("nan"))
     with pytest.raises(CaptureFailed, match="not every one is a finite number"):
@@ -214,11 +214,11 @@ def test_weights_that_are_no_attention_are_never_shown(tiny_bert):
 
 
 def test_one_token_of_a_decoder_is_causal_too(tiny_gpt2):
-    record = load_pretrained(str(tiny_gpt2)).attend("a")
+    record = load(tiny_gpt2).attend("a")
     assert record.causal
     assert record.weights.tolist() == [[[[1.0]]] * 4] * 3
 
 
 def test_nothing_is_said_on_stderr(minilm, capfd):
-    load_pretrained(str(minilm)).attend(LONGER)
+    load(minilm).attend(LONGER)
     assert capfd.readouterr() == ("", "")

@@ -14,7 +14,6 @@ from tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
 from attnviz.errors import Damaged, IncompleteModel, NotFound, TextTooLong, UnsafeModel, UnsupportedModel
 from attnviz.model.parameters import SHIPPED
 from attnviz.sources import load
-from attnviz.sources.huggingface.load import load_pretrained
 
 
 def rewrite(path, **changes):
@@ -191,14 +190,14 @@ def test_a_tokenizer_of_another_model(save_model, byte_pieces):
 
 @pytest.mark.parametrize("kind", ["bert as a decoder", "gpt2", "llama (grouped heads)"])
 def test_a_text_too_long_for_the_positions(kind, save_model, byte_pieces):
-    source = load_pretrained(str(save_model(DECODERS[kind], byte_pieces)))
+    source = load(save_model(DECODERS[kind], byte_pieces))
     assert len(source.attend("a" * 64).queries) == 64
     with pytest.raises(TextTooLong, match="got 65 tokens, allowed 64"):
         source.attend("a" * 65)
 
 
 def test_roberta_has_fewer_positions_than_it_says(save_model, word_pieces):
-    source = load_pretrained(str(save_model(ENCODERS["roberta"], word_pieces)))
+    source = load(save_model(ENCODERS["roberta"], word_pieces))
     assert len(source.attend("a " * 60).queries) == 62
     with pytest.raises(TextTooLong, match="got 63 tokens, allowed 62"):
         source.attend("a " * 61)
@@ -210,8 +209,16 @@ def test_a_text_too_long_for_the_tokenizer(tiny_bert):
         load(tiny_bert).attend("a " * 9)
 
 
-def test_importing_the_room_imports_no_torch():
-    probe = "import sys, attnviz.sources; print([n for n in ('torch', 'transformers') if n in sys.modules])"
+def test_a_model_that_is_not_there_costs_no_import_of_torch():
+    probe = """
+import sys
+from attnviz.errors import NotFound
+from attnviz.sources import load
+try:
+    load("/nowhere")
+except NotFound:
+    print([name for name in ("torch", "transformers") if name in sys.modules])
+"""
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -219,5 +226,6 @@ def test_importing_the_room_imports_no_torch():
 def test_the_built_in_model_and_folders_of_its_kind(tmp_path):
     folder = shutil.copytree(SHIPPED, tmp_path / "ours")
     assert load().name == load("builtin").name == "builtin"
-    assert (ours := load(folder)).name == str(folder)
+    ours = load(folder)
+    assert ours.name == str(folder)
     np.testing.assert_array_equal(ours.attend(FOX).weights, load().attend(FOX).weights)

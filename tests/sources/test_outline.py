@@ -17,7 +17,7 @@ from transformers import (
 )
 
 from attnviz.errors import UnsupportedModel
-from attnviz.sources.huggingface.load import load_pretrained
+from attnviz.sources import load
 from attnviz.sources.huggingface.quiet import quiet
 
 with quiet():
@@ -66,7 +66,7 @@ def test_other_families_are_refused(kind, save_config, save_model, byte_pieces):
     # What the configuration tells is refused before any weights are looked for.
     save = save_config if why in ("encoder-decoder", "more than one tower") or "reads" in why else save_model
     with pytest.raises(UnsupportedModel, match=f"model type {config.model_type}.*{why}"):
-        load_pretrained(str(save(config, byte_pieces)))
+        load(save(config, byte_pieces))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_layers_that_hide_from_the_table_are_not_guessed(save_model, word_pieces
 
     monkeypatch.setattr(modeling_bert.BertSelfAttention, "__init__", build)
     with pytest.raises(UnsupportedModel, match="cannot tell which layers its 2 attention calls are"):
-        load_pretrained(str(folder))
+        load(folder)
 
 
 def test_layers_of_unlike_heads_are_refused(save_model, byte_pieces, monkeypatch):
@@ -120,4 +120,4 @@ def test_layers_of_unlike_heads_are_refused(save_model, byte_pieces, monkeypatch
     folder = save_model(config, byte_pieces)
     monkeypatch.setattr(modeling_gpt2.GPT2Attention, "__init__", build)
     with pytest.raises(UnsupportedModel, match="different numbers of heads"):
-        load_pretrained(str(folder))
+        load(folder)

@@ -1,8 +1,9 @@
 """From a model's name, a folder or a hub id, to a folder on this machine."""
 
+import logging
 import sys
-from collections.abc import Collection
-from contextlib import nullcontext
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -17,10 +18,11 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from huggingface_hub.utils import logging as hub_logging
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, UnsafeModel
 from attnviz.sources.huggingface.faults import brief
-from attnviz.sources.huggingface.quiet import quiet
 
 # A connection that fails gives no error of the hub's own, and which one depends on the HTTP library the hub
 # was built on: its bases are that library's error and OSError.
@@ -104,15 +106,29 @@ def _from_hub_or_cache(name: str, revision: str | None, *, offline: bool) -> Che
 
 def _from_hub(name: str, revision: str | None) -> Checkpoint:
     """Ask the hub once, without the download's 23 seconds of retries, then download what is not here yet."""
-    with quiet():
+    with _silent_hub():
         answer = HfApi().model_info(name, revision=revision, timeout=_SECONDS_TO_ANSWER)
     _refuse_without_weights(name, [file.rfilename for file in answer.siblings or ()])
     # A download takes minutes: whoever watches a terminal is shown how far it is, a log is not.
-    with nullcontext() if sys.stderr.isatty() else quiet():
+    with nullcontext() if sys.stderr.isatty() else _silent_hub():
         folder = snapshot_download(
             name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_SUBFOLDERS
         )
     return Checkpoint(name, Path(folder), Path(folder).name)
+
+
+@contextmanager
+def _silent_hub() -> Iterator[None]:
+    """Keep the hub's library from writing on stderr, and restore what it does."""
+    level, bars = hub_logging.get_verbosity(), not are_progress_bars_disabled()
+    hub_logging.set_verbosity(logging.CRITICAL)
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(level)
+        if bars:
+            enable_progress_bars()
 
 
 def _from_cache(name: str, revision: str | None, why: str) -> Checkpoint:

@@ -1,4 +1,4 @@
-"""From a name to a source: the model is loaded whole and safely, or not at all."""
+"""From a folder to a source: the model is loaded whole and safely, or not at all."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ from transformers import (
 
 from attnviz.errors import Damaged, IncompleteModel, UnsafeModel, UnsupportedModel
 from attnviz.sources.huggingface.faults import named_faults
-from attnviz.sources.huggingface.find import Checkpoint, find
+from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.outline import outline, refuse_unless_text
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.source import HuggingFaceSource
@@ -30,24 +30,18 @@ _TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 _SAFELY: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 
 
-def load_pretrained(name: str, *, revision: str | None = None, offline: bool = False) -> HuggingFaceSource:
+def load_pretrained(checkpoint: Checkpoint) -> HuggingFaceSource:
     """Load a text encoder or decoder in float32 on the CPU.
 
-    Args:
-        name: a folder or a hub id.
-        revision: a branch, tag or commit of a hub id.
-        offline: use the cache and never ask the hub.
-
     Raises:
-        SourceError: it cannot be found, read or trusted, or is no text encoder or decoder.
+        SourceError: it cannot be read or trusted, or is no text encoder or decoder.
     """
-    checkpoint = find(name, revision=revision, offline=offline)
     with quiet():
         config = _load_config(checkpoint)
-        refuse_unless_text(config, name)
+        refuse_unless_text(config, checkpoint.name)
         tokenizer = _load_tokenizer(checkpoint)
         model = _load_model(checkpoint, config)
-        return HuggingFaceSource(checkpoint, tokenizer, model, outline(model, name))
+        return HuggingFaceSource(checkpoint, tokenizer, model, outline(model, checkpoint.name))
 
 
 def _load_config(checkpoint: Checkpoint) -> PreTrainedConfig:
