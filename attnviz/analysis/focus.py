@@ -13,8 +13,9 @@ from attnviz.analysis.readers import Mask, counted_queries, self_links, special_
 from attnviz.record import Attention, Block, Token, Weights
 from attnviz.selection import HeadId
 
-# A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets.
-NOTABLE = 0.3
+# A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets, and
+# this much in queries' worth of attention.
+NOTABLE, NOTICED = 0.3, 0.05
 
 # A link is told if it carries twice what evenly spread mass would give it, and always from the second on.
 TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
@@ -189,7 +190,7 @@ def _words(record: Attention, weights: NDArray[np.floating], top: int) -> tuple[
     given = np.where(cells, weights, 0.0)
     beyond = (given - given.sum(axis=-1, keepdims=True) * uniform(cells)).sum(axis=0)
     order = np.argsort(-beyond, kind="stable")[:top]
-    enough = max(NOTABLE * beyond.max(initial=0.0), 1e-6)
+    enough = max(NOTABLE * beyond.max(initial=0.0), NOTICED)
     return tuple(
         FocusWord(record.keys[j].text, int(j), float(beyond[j])) for j in order if beyond[j] >= enough
     )

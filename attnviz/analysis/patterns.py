@@ -2,8 +2,8 @@
 
 A pattern is a set of cells of the query x key square. Its score is the share of a head's mass that falls on
 them; chance is the share that would fall there if every query spread the same mass evenly over the keys it
-can see. Self-links are set aside (a head that rests on itself where it has nothing to say is judged by what
-it does elsewhere), except for the pattern "self" itself, which is asked for last.
+can see. Self-links are set aside: a head that rests on itself where it has nothing to say is judged by what
+it does elsewhere. Only a head that does hardly anything else is called "self".
 """
 
 from collections.abc import Callable
@@ -19,6 +19,9 @@ NO_PATTERN = "no clear pattern"
 
 # How far above chance a score must lie to be called a pattern.
 CLEAR = 0.3
+
+# How much of its mass a head must keep on the diagonal to be called "self".
+RESTING = 0.9
 
 Cells = Callable[[Attention], Mask]
 
@@ -47,7 +50,7 @@ def find_pattern(record: Attention, weights: NDArray[np.float32]) -> Pattern:
         weights: (query, key), of a head of `record`.
 
     Returns:
-        The pattern furthest above chance. "self" is asked for only when no other is clear.
+        The pattern furthest above chance, or "self".
     """
     rows = counted_queries(record)
     itself = self_links(record)
@@ -56,8 +59,8 @@ def find_pattern(record: Attention, weights: NDArray[np.float32]) -> Pattern:
     scored = [_score(name, elsewhere, reachable, cells(record)[rows]) for name, cells in PATTERNS.items()]
     best = max(scored, key=lambda pattern: pattern.over_chance)
     resting = _score("self", weights[rows].astype(np.float64), record.visible()[rows], itself[rows])
-    if best.over_chance < CLEAR <= resting.over_chance:
-        best = resting
+    if resting.score >= RESTING and resting.over_chance >= CLEAR:
+        return resting
     if best.over_chance < CLEAR:
         return Pattern(NO_PATTERN, best.nearest, best.score, best.over_chance)
     return best

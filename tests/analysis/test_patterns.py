@@ -68,6 +68,12 @@ def test_a_head_that_rests_on_special_tokens_is_found() -> None:
     assert found.over_chance == pytest.approx(1 - 2 / (SIZE - 1))  # two of the seven other keys are special
 
 
+def test_a_head_that_rests_on_itself_is_judged_by_what_it_does_elsewhere() -> None:
+    resting = 0.8 * np.eye(SIZE) + 0.2 * np.eye(SIZE)[[0, *range(SIZE - 1)]]
+    assert pattern_of(resting).label == "previous"
+    assert pattern_of(0.8 * np.eye(SIZE) + 0.2 / SIZE).label == NO_PATTERN
+
+
 @pytest.mark.parametrize("causal", [False, True])
 def test_uniform_attention_has_no_margin_for_any_pattern(causal: bool) -> None:
     visible = np.tri(SIZE) if causal else np.ones((SIZE, SIZE))

@@ -14,8 +14,8 @@ _LONGEST_WORD = 24
 # A sentence names this many words of a head, and is told of at most this many heads.
 _NAMED, _MOST_HEADS = 2, 8
 
-# In queries' worth of attention: what would be written as 0.0, and what is too little to name in a sentence.
-_WRITTEN_AS_NOTHING, _HARDLY_READ = 0.05, 0.3
+# In queries' worth of attention: what is too little to name in a sentence.
+_HARDLY_READ = 0.3
 
 
 def word(token: str) -> str:
@@ -42,8 +42,7 @@ def enumeration(parts: Sequence[Text]) -> list[Text]:
 
 def focus_words(words: Sequence[FocusWord]) -> list[Text]:
     """Name the words a head focuses on, each with the attention it receives beyond chance."""
-    told = [found for found in words if found.mass >= _WRITTEN_AS_NOTHING]
-    named = [Text.assemble((word(found.token), "bold"), (f" ({found.mass:.1f})", "dim")) for found in told]
+    named = [Text.assemble((word(found.token), "bold"), (f" ({found.mass:.1f})", "dim")) for found in words]
     return enumeration(named) or [Text("no word in particular", style="dim")]
 
 
