@@ -26,10 +26,10 @@ def model_card(about: Mapping[str, Any], words_of_its_makers: str = "") -> str:
 def _architecture(sizes: Mapping[str, int]) -> str:
     return (
         "## Network\n\n"
-        f"A transformer encoder of {sizes['layers']} layers with {sizes['heads']} heads each: "
-        f"d_model {sizes['width']}, d_k {sizes['d_k']}, d_v {sizes['d_v']}, feed-forward width "
-        f"{sizes['inner']}; {sizes['rows']:,} rows of embeddings for words, stems, endings and shapes; "
-        f"a learned key for each distance up to {sizes['reach']} words."
+        f"A transformer encoder of {_count(sizes['layers'], 'layer')} with "
+        f"{_count(sizes['heads'], 'head')} each: d_model {sizes['width']}, d_k {sizes['d_k']}, d_v "
+        f"{sizes['d_v']}, feed-forward width {sizes['inner']}; {sizes['rows']:,} rows of embeddings for words, "
+        f"stems, endings and shapes; a learned key for each distance up to {sizes['reach']} words."
     )
 
 
@@ -45,9 +45,9 @@ def _training(training: Mapping[str, Any]) -> str:
         "## Training\n\n"
         f"    {training['command']}\n\n"
         f"{training['texts']:,} texts of {training['words']:,} words; {settings['steps']:,} steps, "
-        f"seed {settings['seed']}, {training['seconds'] / 60:.0f} minutes on {settings['threads']} processor "
-        f"thread(s) with torch {training['torch']}. The task: tell which words were replaced by others "
-        f"(one in five; replaced-token detection).{taught}"
+        f"seed {settings['seed']}, {training['seconds'] / 60:.1f} minutes on "
+        f"{_count(settings['threads'], 'processor thread')} with torch {training['torch']}. The task: tell "
+        f"which words were replaced by others (one in five; replaced-token detection).{taught}"
     )
 
 
@@ -87,6 +87,10 @@ def _relations(facts: Mapping[str, Any]) -> str:
         "the strongest link to another word).\n\n"
         + _table(("relation", "head", "score", "best fixed distance", "words"), rows)
     )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _scores(row: Mapping[str, Any]) -> tuple[str, str]:
