@@ -28,8 +28,8 @@ def _architecture(sizes: Mapping[str, int]) -> str:
         "## Network\n\n"
         f"A transformer encoder of {_count(sizes['layers'], 'layer')} with "
         f"{_count(sizes['heads'], 'head')} each: d_model {sizes['width']}, d_k {sizes['d_k']}, d_v "
-        f"{sizes['d_v']}, feed-forward width {sizes['inner']}; {sizes['rows']:,} rows of embeddings for words, "
-        f"stems, endings and shapes; a learned key for each distance up to {sizes['reach']} words."
+        f"{sizes['d_v']}, feed-forward width {sizes['inner']}; {sizes['rows']:,} rows of embeddings for "
+        f"words, stems, endings and shapes; a learned key for each distance up to {sizes['reach']} words."
     )
 
 
