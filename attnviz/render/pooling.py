@@ -22,8 +22,17 @@ def pool(weights: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.f
     >>> pool(np.array([[0.1, 0.2, 0.3, 0.4]]), 1, 2)
     array([[0.2, 0.4]])
     """
-    down = np.fmax.reduceat(weights, starts(weights.shape[-2], rows), axis=-2)
-    pooled: NDArray[np.floating] = np.fmax.reduceat(down, starts(weights.shape[-1], columns), axis=-1)
+    return _along(_along(weights, rows, -2), columns, -1)
+
+
+def _along(weights: NDArray[np.floating], runs: int, axis: int) -> NDArray[np.floating]:
+    """Take the maximum of each run: of all first elements, all second ones ..., each run as long as it is."""
+    count = weights.shape[axis]
+    first = starts(count, runs)
+    last = np.append(first[1:], count) - 1
+    pooled = weights.take(first, axis)
+    for step in range(1, int((last - first).max()) + 1):
+        np.fmax(pooled, weights.take(np.minimum(first + step, last), axis), out=pooled)
     return pooled
 
 

@@ -79,7 +79,7 @@ THEMES = {
         foreground="#1a1a1a",
         muted="#6b6b6b",
         masked="#e4e0d8",
-        rule="#cfcfcf",
+        rule="#bfbfbf",
     ),
     "dark": Theme(
         name="dark",

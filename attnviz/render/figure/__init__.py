@@ -63,7 +63,9 @@ def encode(figure: "Figure", suffix: str) -> bytes:
         UnknownSuffix: another suffix.
     """
     if suffix.lower() not in SUFFIXES:
-        raise UnknownSuffix(f"no picture format: got {suffix or 'no suffix'!r}, allowed {', '.join(SUFFIXES)}")
+        raise UnknownSuffix(
+            f"no picture format: got {suffix or 'no suffix'!r}, allowed {', '.join(SUFFIXES)}"
+        )
     from attnviz.render.figure.encoding import to_bytes
 
     return to_bytes(figure, suffix.lower().removeprefix("."))

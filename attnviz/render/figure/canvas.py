@@ -1,18 +1,21 @@
 """The figure being drawn, and the strokes that all of its parts share."""
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from attnviz.record import Weights
+from attnviz.render.figure.colors import ColorScale
 from attnviz.render.figure.fonts import Lettering
-from attnviz.render.figure.layout import AXIS, PAD, POINTS, ColumnsAt, Layout, Sheet
-from attnviz.render.figure.sides import Label, elide
+from attnviz.render.figure.layout import AXIS, MARGIN, PAD, POINTS, ColumnsAt, Layout, Sheet
+from attnviz.render.figure.sides import Label, Side, elide
 from attnviz.render.theme import Theme
 
 HAIRLINE = 0.6
+
+Weight = Literal["normal", "bold"]
 
 # A bold letter is wider than a normal one, which is what is measured.
 _BOLD = 1.15
@@ -24,76 +27,112 @@ class Canvas:
 
     figure: Figure
     layout: Layout
-    colors: ScalarMappable
-    theme: Theme
+    colors: ColorScale
     lettering: Lettering
 
-    @classmethod
-    def of(cls, sheet: Sheet, layout: Layout, colors: ScalarMappable, theme: Theme, lettering: Lettering) -> "Canvas":
-        """Open an empty figure."""
-        figure = Figure(
-            figsize=(layout.width / POINTS, layout.height / POINTS),
-            dpi=POINTS / sheet.pixel,
-            facecolor=theme.background,
-            edgecolor="none",
-        )
-        return cls(figure, layout, colors, theme, lettering)
+    @property
+    def theme(self) -> Theme:
+        """The colours of all that is no weight."""
+        return self.colors.theme
 
-    def write(self, text: str, left: float, top: float, size: float, *, weight: str = "normal") -> None:
-        """Write one line, elided at the right margin; bold text in the foreground colour, other text muted."""
+    def write(self, text: str, left: float, top: float, size: float, *, weight: Weight = "normal") -> None:
+        """Write one line, elided at the right margin; bold in the foreground colour, otherwise muted."""
         color = self.theme.foreground if weight == "bold" else self.theme.muted
-        room = (self.layout.width - left - self.layout.letter) / size / (_BOLD if weight == "bold" else 1)
+        room = (self.layout.width - left - MARGIN * self.layout.letter) / _em(size, weight)
         x, y, _, _ = self.layout.box(left, top, 0, size)
         line = elide(self.lettering.spell(text), self.lettering, room)
         self.figure.text(x, y, line, va="baseline", **self.lettering.style(size, color, weight))
 
-    def panel(self, number: int, cells: Weights) -> Axes:
+    def width(self, text: str, size: float, weight: Weight = "normal") -> float:
+        """Give the width of a line."""
+        return self.lettering.measure(self.lettering.spell(text))[0] * _em(size, weight)
+
+    def axes(self, box: tuple[float, float, float, float], name: str) -> Axes:
+        """Open axes without ticks, with a thin frame."""
+        axes = self.figure.add_axes(box, label=name, xticks=[], yticks=[])
+        # Else every drawing measures all labels to find places for a title and names that are not there.
+        axes.set_title("", y=1)
+        axes.xaxis.set_label_coords(0, 0)
+        axes.yaxis.set_label_coords(0, 0)
+        axes.spines[:].set(color=self.theme.rule, linewidth=HAIRLINE)
+        return axes
+
+    def panel(self, number: int, name: str, cells: Weights) -> Axes:
         """Draw a panel's cells over all of its rows and columns.
 
         Shape:
-            cells: (row, column), NaN where masked; at most as many as there are rows and columns, or pixels.
+            cells: (row, column), NaN where masked.
         """
-        axes = self.figure.add_axes(self.layout.place(number))
+        axes = self.axes(self.layout.place(number), name)
         rows, columns = self.layout.labels.rows.count, self.layout.labels.columns.count
         axes.imshow(
             cells,
-            cmap=self.colors.cmap,
+            cmap=self.colors.colormap,
             norm=self.colors.norm,
             interpolation="nearest",
+            interpolation_stage="data",
             origin="upper",
             aspect="auto",
             extent=(-0.5, columns - 0.5, rows - 0.5, -0.5),
         )
-        axes.grid(visible=False)
-        axes.spines[:].set(visible=True, color=self.theme.rule, linewidth=HAIRLINE)
-        axes.tick_params(which="both", length=0, pad=PAD * self.layout.letter, labelsize=self.layout.labels.letter)
-        axes.set(xticks=[], yticks=[])
         return axes
 
     def label_rows(self, axes: Axes, name: str) -> None:
         """Write the rows' labels at the left, and what they are."""
-        side, unit = self.layout.labels.rows, self.layout.letter
-        axes.set_yticks([label.at for label in side.labels], [label.text for label in side.labels])
-        for text, label in zip(axes.get_yticklabels(), side.labels, strict=True):
-            text.set(ha="right", va="center_baseline", **self._label_style(label))
-        reach = side.width * self.layout.labels.letter + (PAD + 0.6 * AXIS) * unit
+        rows = self.layout.labels.rows
+        self._mark(axes, "y", rows)
+        axes.set_yticks([label.at for label in rows.labels], [label.text for label in rows.labels])
+        for text, label in zip(axes.get_yticklabels(), rows.labels, strict=True):
+            text.set(ha="right", va="center_baseline", **self.label_style(label))
+        self.name_rows(axes, name)
+
+    def label_columns(self, axes: Axes, name: str) -> None:
+        """Write the columns' labels below, and what they are."""
+        labels = self.layout.labels
+        columns = labels.columns.labels
+        self._mark(axes, "x", labels.columns)
+        axes.set_xticks([label.at for label in columns], [label.text for label in columns])
+        turn = {"rotation": 90, "ha": "right", "va": "center_baseline", "rotation_mode": "anchor"}
+        for text, label in zip(axes.get_xticklabels(), columns, strict=True):
+            text.set(**turn if labels.angle else {}, **self.label_style(label))
+        self.name_columns(axes, name, "below")
+
+    def name_rows(self, axes: Axes, name: str) -> None:
+        """Say at the left what the rows are."""
+        labels, unit = self.layout.labels, self.layout.letter
         axes.set_ylabel(name, va="center", **self.lettering.style(0.9 * unit, self.theme.muted))
+        reach = labels.letter * labels.rows.width + (PAD + 0.6 * AXIS) * unit
         axes.yaxis.set_label_coords(-reach / self.layout.panel[0], 0.5)
 
-    def label_columns(self, axes: Axes, name: str, at: ColumnsAt) -> None:
-        """Write the columns' labels above or below, and what they are."""
+    def name_columns(self, axes: Axes, name: str, at: ColumnsAt) -> None:
+        """Say above or below what the columns are."""
         labels, unit = self.layout.labels, self.layout.letter
-        axes.xaxis.set_ticks_position("top" if at == "above" else "bottom")
-        axes.set_xticks([label.at for label in labels.columns.labels], [label.text for label in labels.columns.labels])
-        upright = {"rotation": 90, "ha": "right", "va": "center_baseline", "rotation_mode": "anchor"}
-        turn = upright if labels.angle else {"ha": "center"}
-        for text, label in zip(axes.get_xticklabels(), labels.columns.labels, strict=True):
-            text.set(**turn, **self._label_style(label))
-        axes.xaxis.set_label_position("top" if at == "above" else "bottom")
         axes.set_xlabel(name, va="center", **self.lettering.style(0.9 * unit, self.theme.muted))
         reach = (labels.column_reach + (PAD + 0.6 * AXIS) * unit) / self.layout.panel[1]
         axes.xaxis.set_label_coords(0.5, 1 + reach if at == "above" else -reach)
 
-    def _label_style(self, label: Label) -> dict[str, object]:
+    def label_style(self, label: Label) -> dict[str, Any]:
+        """Give what a label is written with."""
         color = self.theme.muted if label.muted else self.theme.foreground
         return self.lettering.style(self.layout.labels.letter, color)
+
+    def _mark(self, axes: Axes, which: Literal["x", "y"], side: Side) -> None:
+        """Where labels are left out, mark which row or column each label belongs to."""
+        length = 0.3 * self.layout.letter if side.step > 1 else 0
+        pad = PAD * self.layout.letter - length
+        axes.tick_params(which, length=length, width=HAIRLINE, color=self.theme.muted, pad=pad)
+
+
+def open_canvas(sheet: Sheet, layout: Layout, colors: ColorScale, lettering: Lettering) -> Canvas:
+    """Open an empty figure, exactly as large as its layout."""
+    figure = Figure(
+        figsize=(layout.width / POINTS, layout.height / POINTS),
+        dpi=POINTS / sheet.pixel,
+        facecolor=colors.theme.background,
+        edgecolor="none",
+    )
+    return Canvas(figure, layout, colors, lettering)
+
+
+def _em(size: float, weight: Weight) -> float:
+    return size * _BOLD if weight == "bold" else size

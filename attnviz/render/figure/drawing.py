@@ -1,6 +1,7 @@
 """From heads to a figure: which way of drawing suits how many there are."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -17,7 +18,9 @@ from attnviz.selection import HeadId
 _MOST_PANELS = 12
 
 # What a notebook or another library set for its own plots is not for these.
-_PLAIN = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+_PLAIN: dict[Any, Any] = {
+    name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")
+}
 
 
 def draw(record: Attention, heads: Sequence[HeadId], theme: Theme, size: Size, dpi: int) -> Figure:

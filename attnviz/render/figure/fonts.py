@@ -148,9 +148,7 @@ def _spelling(cluster: str) -> str:
     ('‹fox face›', 'U+0915')
     """
     base = font_manager.findfont(BASE)
-    return "".join(
-        char if _covers(base, char) else _name(char) for char in cluster if char not in _JOINERS
-    )
+    return "".join(char if _covers(base, char) else _name(char) for char in cluster if char not in _JOINERS)
 
 
 def _name(char: str) -> str:
@@ -169,7 +167,7 @@ def _warn(missing: Iterable[str]) -> None:
         warnings.warn(
             f"no installed font has {script} such as U+{ord(char):04X}: they are spelled out; "
             f"the Debian package {package} has them",
-            stacklevel=2,
+            stacklevel=6,
         )
 
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+import numpy as np
 from matplotlib.patches import Patch
 
 from attnviz.record import Attention, Weights
 from attnviz.render.figure.canvas import HAIRLINE, Canvas
-from attnviz.render.figure.layout import HEADING, NOTE, PAD
+from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, PAD
 from attnviz.render.labels import printable_sentence
 from attnviz.selection import HeadId, numbers_as_ranges
 
@@ -45,7 +46,19 @@ def source_line(record: Attention) -> str:
     path = PurePath(record.model)
     model = printable_sentence(path.name if path.is_absolute() else record.model)
     text = printable_sentence(record.text[:_MOST_CHARACTERS])
-    return f"{model}  ·  “{text}”" if text else model
+    return f"{model} · “{text}”" if text else model
+
+
+def gather(record: Attention, heads: Sequence[HeadId]) -> Weights:
+    """Stack the weights of several heads.
+
+    Shape:
+        result: (head, query, key).
+    """
+    if tuple(heads) == record.head_ids:
+        together: Weights = record.weights.reshape(-1, *record.weights.shape[2:])
+        return together
+    return np.stack([record.head(head) for head in heads])
 
 
 def mass_notes(weights: Weights) -> tuple[str, ...]:
@@ -55,7 +68,9 @@ def mass_notes(weights: Weights) -> tuple[str, ...]:
         weights: (..., query, key).
     """
     least = float(weights.sum(axis=-1).min())
-    return () if least >= _WHOLE_ROW else (f"rows hold {least:.2f} of their mass or more: the rest goes to no key",)
+    if least >= _WHOLE_ROW:
+        return ()
+    return (f"rows hold {least:.2f} of their mass or more: the rest goes to no key",)
 
 
 def pooled_note(rows: int, columns: int, weights: Weights) -> tuple[str, ...]:
@@ -76,17 +91,20 @@ def name_heads(heads: Sequence[HeadId]) -> str:
     """
     layers = sorted({head.layer for head in heads})
     indices = sorted({head.index for head in heads})
+    name = f"layer{'s' * (len(layers) > 1)} {numbers_as_ranges(layers)}"
     if len(heads) < len(layers) * len(indices):
-        return f"Heads {', '.join(map(str, heads))}"
-    name = "Layer" if len(layers) == 1 else "Layers"
-    return f"{name} {numbers_as_ranges(layers)}, heads {numbers_as_ranges(indices)}"
+        return f"{len(heads)} heads of {name}"
+    return f"{name.capitalize()}, heads {numbers_as_ranges(indices)}"
 
 
 def draw_words(canvas: Canvas, words: Words) -> None:
     """Write the headings and the notes, and explain the colour of masked cells."""
     layout, unit = canvas.layout, canvas.layout.letter
-    canvas.write(words.title, layout.edge, layout.crown, 1.25 * unit, weight="bold")
-    canvas.write(words.source, layout.edge, layout.crown + HEADING * unit, 0.92 * unit)
+    title, source = 1.25 * unit, 0.92 * unit
+    longest = max(canvas.width(words.title, title, "bold"), canvas.width(words.source, source))
+    left = min(layout.edge, max(MARGIN * unit, layout.width - MARGIN * unit - longest))
+    canvas.write(words.title, left, layout.crown, title, weight="bold")
+    canvas.write(words.source, left, layout.crown + HEADING * unit, source)
     first = layout.foot + PAD * unit
     for line, note in enumerate(words.notes, start=int(words.masked)):
         canvas.write(note, layout.edge, first + line * NOTE * unit, 0.85 * unit)
@@ -95,10 +113,10 @@ def draw_words(canvas: Canvas, words: Words) -> None:
 
 
 def _draw_legend(canvas: Canvas, top: float) -> None:
-    size = 0.85 * canvas.layout.letter
+    size, theme = 0.85 * canvas.layout.letter, canvas.theme
     left, bottom, _, height = canvas.layout.box(canvas.layout.edge, top, 0, size)
     label = "masked: later keys, which the query cannot see"
-    swatch = Patch(facecolor=canvas.theme.masked, edgecolor=canvas.theme.rule, linewidth=HAIRLINE, label=label)
+    swatch = Patch(facecolor=theme.masked, edgecolor=theme.rule, linewidth=HAIRLINE, label=label)
     legend = canvas.figure.legend(
         handles=[swatch],
         loc="lower left",
@@ -112,4 +130,4 @@ def _draw_legend(canvas: Canvas, top: float) -> None:
         fontsize=size,
     )
     for text in legend.get_texts():
-        text.set(**canvas.lettering.style(size, canvas.theme.muted))
+        text.set(**canvas.lettering.style(size, theme.muted))

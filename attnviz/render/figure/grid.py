@@ -1,17 +1,28 @@
-"""All heads on one sheet: a mosaic of small squares, layers down and heads across, drawn as a single image."""
+"""All heads on one sheet: a mosaic of small squares, layers down, heads across, drawn as one image."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from attnviz.record import Attention, Weights
-from attnviz.render.figure.canvas import Canvas
-from attnviz.render.figure.fonts import Lettering, letter
-from attnviz.render.figure.frame import Words, draw_words, mass_notes, name_heads, pooled_note, source_line
-from attnviz.render.figure.layout import Content, Sheet, fit, square_ratio
-from attnviz.render.figure.scale import NOTHING, RULE, color_scale, draw_bar
+from attnviz.render.figure.bar import draw_bar
+from attnviz.render.figure.canvas import Canvas, open_canvas
+from attnviz.render.figure.colors import RULE, ColorScale
+from attnviz.render.figure.fonts import letter
+from attnviz.render.figure.frame import (
+    Words,
+    draw_words,
+    gather,
+    mass_notes,
+    name_heads,
+    pooled_note,
+    source_line,
+)
+from attnviz.render.figure.layout import PAD, Content, Layout, Sheet, fit, square_ratio
 from attnviz.render.figure.sides import NumberLabels
 from attnviz.render.pooling import pool
 from attnviz.render.theme import Theme
@@ -27,15 +38,14 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
 
     Args:
         record: whose weights.
-        heads: which to show; the place of any other head stays empty.
+        heads: which to show; the place of any other head is left grey.
         theme: the colours.
         sheet: the paper.
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
-    weights = np.stack([record.head(head) for head in heads])
-    legend = "each square is a head: rows from (query), columns to (key)"
+    weights = gather(record, heads)
     masked = not bool(record.visible().all())
-    words = Words(name_heads(heads), source_line(record), (legend, *mass_notes(weights)), masked)
+    words = Words(name_heads(heads), source_line(record), (*_notes(heads), *mass_notes(weights)), masked)
     lettering = letter([words.title, words.source])
     content = Content(
         panels=1,
@@ -46,51 +56,84 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
         largest_cell=_LARGEST_TILE,
         ratio=square_ratio(len(record.queries), len(record.keys)) * len(indices) / len(layers),
     )
-    layout = fit(sheet, content)
     gap = max(2, round(_GAP * sheet.letter / sheet.pixel))
-    wide, high = (max(1, round(length / sheet.pixel) - gap) for length in layout.cell)
-    canvas = Canvas.of(sheet, layout, color_scale(theme, float(weights.max())), theme, lettering)
-    seen = np.where(record.visible(), weights, np.float32(np.nan))
-    tiles = [to_pixels(head, high, wide) for head in seen]
+    layout = fit(sheet, content)
+    note = pooled_note(*_tile(layout, sheet, gap), weights)
+    if note:
+        words = replace(words, notes=(*words.notes, *note))
+        layout = fit(sheet, replace(content, notes=words.lines))
+    canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
+    pixels = _tile(layout, sheet, gap)
+    tiles = stretch(_shrink(weights, record.visible(), pixels), *pixels)
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]
-    axes = canvas.panel(0, mosaic(tiles, places, (len(layers), len(indices)), gap))
-    canvas.label_rows(axes, "layer")
-    canvas.label_columns(axes, "head", "above")
+    axes = canvas.panel(0, "grid", mosaic(tiles, places, (len(layers), len(indices)), gap))
+    _number(canvas, axes)
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
 
 
-def mosaic(tiles: Sequence[Weights], places: Sequence[tuple[int, int]], shape: tuple[int, int], gap: int) -> Weights:
-    """Lay tiles out in rows and columns, with lines between them.
+def _number(canvas: Canvas, axes: Axes) -> None:
+    """Write the layers at the left and the heads on top: as plain text, since ticks take thrice the time."""
+    layout = canvas.layout
+    across, down = (PAD * layout.letter / side for side in layout.cell)
+    for layer in layout.labels.rows.labels:
+        style = canvas.label_style(layer)
+        axes.text(-0.5 - across, layer.at, layer.text, ha="right", va="center_baseline", **style)
+    for head in layout.labels.columns.labels:
+        style = canvas.label_style(head)
+        axes.text(head.at, -0.5 - down, head.text, ha="center", va="bottom", **style)
+    canvas.name_rows(axes, "layer")
+    canvas.name_columns(axes, "head", "above")
+
+
+def _notes(heads: Sequence[HeadId]) -> Iterator[str]:
+    yield "each square is a head: rows from (query), columns to (key)"
+    if len(heads) < len({head.layer for head in heads}) * len({head.index for head in heads}):
+        yield "grey squares: heads that were not asked for"
+
+
+def _tile(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:
+    """Give the rows and columns of pixels for one head."""
+    wide, high = (max(1, round(length / sheet.pixel) - gap) for length in layout.cell)
+    return high, wide
+
+
+def _shrink(weights: Weights, visible: NDArray[np.bool_], pixels: tuple[int, int]) -> Weights:
+    """Pool each head, one after the other, so that no copy of all weights is made."""
+    rows, columns = (min(most, count) for most, count in zip(pixels, visible.shape, strict=True))
+    hidden = np.float32(np.nan)
+    return np.stack([pool(np.where(visible, head, hidden), rows, columns) for head in weights])
+
+
+def stretch(tiles: Weights, high: int, wide: int) -> Weights:
+    """Repeat rows and columns until a tile has as many as there are pixels.
 
     Shape:
-        tiles: (row, column) each, all alike.
+        tiles: (head, row, column).
+        result: (head, high, wide).
+    """
+    down = np.arange(high) * tiles.shape[1] // high
+    across = np.arange(wide) * tiles.shape[2] // wide
+    return tiles[:, down][:, :, across]
+
+
+def mosaic(tiles: Weights, places: Sequence[tuple[int, int]], shape: tuple[int, int], gap: int) -> Weights:
+    """Lay tiles out by layer and head, with lines between them.
+
+    Shape:
+        tiles: (tile, row, column).
+        result: (layer * (row + gap), head * (column + gap)).
 
     Args:
         tiles: the tiles.
-        places: for each tile, the row and column it stands in.
-        shape: how many rows and columns of tiles there are.
-        gap: the thickness of the lines.
+        places: for each tile, the layer and head it stands at, counted from 0.
+        shape: how many layers and heads there are.
+        gap: the thickness of the lines, in pixels.
     """
-    high, wide = tiles[0].shape
-    sheet = np.full((*shape, high + gap, wide + gap), RULE, dtype=np.float32)
-    before = slice(gap // 2, -(gap - gap // 2))
-    sheet[:, :, before, before] = NOTHING
-    for (row, column), tile in zip(places, tiles, strict=True):
-        sheet[row, column, before, before] = tile
-    rows, columns = shape[0] * (high + gap), shape[1] * (wide + gap)
-    return sheet.transpose(0, 2, 1, 3).reshape(rows, columns)
-
-
-def to_pixels(weights: Weights, high: int, wide: int) -> NDArray[np.floating]:
-    """Give a head as many rows and columns as there are pixels: maxima of its cells, or each several times.
-
-    Shape:
-        weights: (query, key), NaN where masked.
-        result: (high, wide).
-    """
-    rows, columns = weights.shape
-    pooled = pool(weights, min(rows, high), min(columns, wide))
-    down, across = np.arange(high) * pooled.shape[0] // high, np.arange(wide) * pooled.shape[1] // wide
-    return pooled[np.ix_(down, across)]
+    _, high, wide = tiles.shape
+    sheet = np.full((shape[0], high + gap, shape[1], wide + gap), RULE, dtype=np.float32)
+    before = gap // 2
+    for (layer, head), tile in zip(places, tiles, strict=True):
+        sheet[layer, before : before + high, head, before : before + wide] = tile
+    return sheet.reshape(shape[0] * (high + gap), shape[1] * (wide + gap))

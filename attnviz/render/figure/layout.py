@@ -19,6 +19,9 @@ ColumnsAt = Literal["above", "below"]
 # As wide as a page of A4 or letter paper between its margins, in inches.
 _WIDEST = 6.9
 
+# In points: several panels in a narrow column may stand in more rows than its width would suggest.
+_SEVERAL_HEIGHT = 330
+
 # Beyond this ratio of its sides a panel is no longer made of square cells: a strip could not be labelled.
 _LONGEST = 2.5
 
@@ -67,7 +70,7 @@ class Sheet:
         """Give the most height there is: what was asked for, or what looks well."""
         if self.size.height is not None:
             return self.size.height * POINTS
-        return self.width * (1.3 if panels == 1 else 0.95)
+        return self.width * 1.3 if panels == 1 else max(self.width * 0.95, _SEVERAL_HEIGHT)
 
     def snap(self, length: float) -> float:
         """Cut a length to whole pixels."""
@@ -189,7 +192,7 @@ def fit(sheet: Sheet, content: Content) -> Layout:
     """
     rows, columns = content.rows(1), content.columns(1)
     for share in _SHRINK:
-        for angle in (0, 90):
+        for angle in _angles(columns):
             layout = _largest(sheet, content, Lettered(sheet.letter * float(share), angle, rows, columns))
             if layout is not None and layout.legible():
                 return layout
@@ -202,8 +205,7 @@ def _thinned(sheet: Sheet, content: Content) -> Layout:
     across, down = 1, 1
     while True:
         rows, columns = content.rows(down), content.columns(across)
-        angle: Angle = 90 if columns.width > columns.height * 2 else 0
-        layout = _largest(sheet, content, Lettered(letter, angle, rows, columns))
+        layout = _largest(sheet, content, Lettered(letter, _angles(columns)[-1], rows, columns))
         if layout is None:
             raise RequestError(_too_small(sheet, content))
         width, height = layout.cell
@@ -212,6 +214,11 @@ def _thinned(sheet: Sheet, content: Content) -> Layout:
             return layout
         down = down if rows_fit else next_step(down, rows.count)
         across = across if columns_fit else next_step(across, columns.count)
+
+
+def _angles(columns: Side) -> tuple[Angle, ...]:
+    """Give the ways to turn the columns' labels, the better first; what is short anyway stays as it is."""
+    return (0, 90) if columns.width > 2 * columns.height else (0,)
 
 
 def _rows_fit(labels: Lettered, cell: float) -> bool:
@@ -226,9 +233,14 @@ def _columns_fit(labels: Lettered, cell: float) -> bool:
 
 
 def _largest(sheet: Sheet, content: Content, labels: Lettered) -> Layout | None:
-    """Arrange the panels in as many columns as make them largest; None if they fit in none."""
+    """Arrange the panels so that they are large and few places stay empty; None if they fit in no way."""
     layouts = (_arrange(sheet, content, labels, across) for across in _columns_of(content.panels))
-    return max((layout for layout in layouts if layout), key=lambda layout: layout.panel, default=None)
+
+    def merit(layout: Layout) -> float:
+        filled = content.panels / (layout.across * layout.down)
+        return layout.panel[0] * filled * filled
+
+    return max((layout for layout in layouts if layout), key=merit, default=None)
 
 
 def _columns_of(panels: int) -> Iterator[int]:
@@ -279,7 +291,9 @@ def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> L
     )
 
 
-def _panel(sheet: Sheet, content: Content, labels: Lettered, room: tuple[float, float]) -> tuple[float, float]:
+def _panel(
+    sheet: Sheet, content: Content, labels: Lettered, room: tuple[float, float]
+) -> tuple[float, float]:
     """Give the largest width and height with square cells, unless that would be a strip."""
     columns, rows = labels.columns.count, labels.rows.count
     ratio = content.ratio or square_ratio(rows, columns)

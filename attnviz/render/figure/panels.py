@@ -7,16 +7,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from attnviz.record import Attention, Token, Weights
-from attnviz.render.figure.canvas import Canvas
+from attnviz.record import Attention, Weights
+from attnviz.render.figure.bar import draw_bar
+from attnviz.render.figure.canvas import Canvas, open_canvas
+from attnviz.render.figure.colors import ColorScale
 from attnviz.render.figure.fonts import Lettering, letter
-from attnviz.render.figure.frame import Words, draw_words, mass_notes, name_heads, pooled_note, source_line
+from attnviz.render.figure.frame import (
+    Words,
+    draw_words,
+    gather,
+    mass_notes,
+    name_heads,
+    pooled_note,
+    source_line,
+)
 from attnviz.render.figure.layout import Content, Layout, Sheet, fit
-from attnviz.render.figure.scale import color_scale, draw_bar
-from attnviz.render.figure.sides import Side, TokenLabels, shown
+from attnviz.render.figure.sides import TokenLabels, shown
 from attnviz.render.labels import printable_sentence
 from attnviz.render.pooling import pool
-from attnviz.render.theme import Theme, luminance, rgb
+from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
 QUERIES, KEYS = "from (query)", "to (key)"
@@ -26,7 +35,7 @@ _LABEL_SHARE = 0.2
 
 # Numbers are printed in the cells of squares up to this many tokens a side, if they can be read.
 _NUMBERED = 12
-_LEAST_NUMBER = 4.2
+_LEAST_NUMBER = 4.0
 
 
 def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet) -> Figure:
@@ -38,20 +47,19 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
         theme: the colours.
         sheet: the paper.
     """
-    weights = np.stack([record.head(head) for head in heads])
+    weights = gather(record, heads)
     words, titles = _words(record, heads, weights), [_title(record, head) for head in heads]
     tokens = [shown(token) for token in record.queries + record.keys]
     lettering = letter([*tokens, words.title, words.source, *titles])
     layout, words = _fit(sheet, record, len(heads), words, lettering)
-    canvas = Canvas.of(sheet, layout, color_scale(theme, float(weights.max())), theme, lettering)
+    canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
     seen = np.where(record.visible(), weights, np.float32(np.nan))
-    cells = pool(seen, *_cells(layout, sheet))
-    if len(heads) == 1:
-        _write_numbers(canvas, _draw_panel(canvas, 0, 1, cells[0]), cells[0])
-    else:
-        for number, title in enumerate(titles):
-            _draw_panel(canvas, number, len(heads), cells[number])
-            _write_title(canvas, number, title)
+    for number, cells in enumerate(pool(seen, *_cells(layout, sheet))):
+        axes = _draw_panel(canvas, number, heads, cells)
+        if len(heads) == 1:
+            _write_numbers(canvas, axes, cells)
+        else:
+            _write_title(canvas, number, titles[number])
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
@@ -79,14 +87,14 @@ def _fit(
 def _words(record: Attention, heads: Sequence[HeadId], weights: Weights) -> Words:
     """Say what the figure shows."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
-    kind = "" if record.block == "self" else f"  ·  {record.block} attention"
+    kind = "" if record.block == "self" else f" · {record.block} attention"
     masked = not bool(record.visible().all())
     return Words(title + kind, source_line(record), mass_notes(weights), masked)
 
 
 def _title(record: Attention, head: HeadId) -> str:
     taught = record.taught.get(head)
-    return f"{head}  ·  taught {printable_sentence(taught)}" if taught else str(head)
+    return f"{head} · taught {printable_sentence(taught)}" if taught else str(head)
 
 
 def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:
@@ -95,13 +103,13 @@ def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:
     return min(layout.labels.rows.count, rows), min(layout.labels.columns.count, columns)
 
 
-def _draw_panel(canvas: Canvas, number: int, panels: int, cells: Weights) -> Axes:
+def _draw_panel(canvas: Canvas, number: int, heads: Sequence[HeadId], cells: Weights) -> Axes:
     """Draw one head; only the panels at the left and at the bottom have labels."""
-    axes = canvas.panel(number, cells)
+    axes = canvas.panel(number, str(heads[number]), cells)
     if number % canvas.layout.across == 0:
         canvas.label_rows(axes, QUERIES)
-    if number + canvas.layout.across >= panels:
-        canvas.label_columns(axes, KEYS, "below")
+    if number + canvas.layout.across >= len(heads):
+        canvas.label_columns(axes, KEYS)
     return axes
 
 
@@ -116,12 +124,12 @@ def _write_title(canvas: Canvas, number: int, title: str) -> None:
 def _write_numbers(canvas: Canvas, axes: Axes, cells: Weights) -> None:
     """Print each weight in its cell, where the cells are large enough to read it."""
     width, height = canvas.layout.cell
-    size = min(0.36 * width, 0.5 * height, 0.85 * canvas.layout.letter)
+    size = min(0.34 * width, 0.5 * height, 0.85 * canvas.layout.letter)
     if max(cells.shape) > _NUMBERED or size < _LEAST_NUMBER:
         return
     for row, column in np.argwhere(np.isfinite(cells)):
         weight = write_weight(float(cells[row, column]))
-        ink = canvas.theme.muted if weight == "0" else _ink(canvas, float(cells[row, column]))
+        ink = canvas.theme.muted if weight == "0" else canvas.colors.ink(float(cells[row, column]))
         style = canvas.lettering.style(size, ink)
         axes.text(column, row, weight, ha="center", va="center_baseline", **style)
 
@@ -133,15 +141,3 @@ def write_weight(weight: float) -> str:
     ('0.46', '0')
     """
     return f"{weight:.2f}" if weight >= 0.005 else "0"
-
-
-def _ink(canvas: Canvas, weight: float) -> str:
-    """Give whichever of the theme's two inks stands out from a cell; contrast as in WCAG 2.2."""
-    red, green, blue, _ = canvas.colors.to_rgba(weight, bytes=True)
-    cell = luminance((int(red), int(green), int(blue)))
-
-    def contrast(ink: str) -> float:
-        lightness = luminance(rgb(ink))
-        return (max(cell, lightness) + 0.05) / (min(cell, lightness) + 0.05)
-
-    return max((canvas.theme.foreground, canvas.theme.background), key=contrast)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from attnviz.record import Token
 from attnviz.render.figure.fonts import Lettering
-from attnviz.render.labels import clusters, printable
+from attnviz.render.labels import clusters, is_right_to_left, printable
 
 # Measuring a label of a thousand characters only to cut it would take long.
 _MOST_CHARACTERS = 64
+
+_LEFT_TO_RIGHT = "\u200e"
 
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000)
 
@@ -76,7 +78,9 @@ class TokenLabels:
     def _label(self, at: int, step: int) -> Label:
         token = self.tokens[at]
         text = elide(self.lettering.spell(shown(token)), self.lettering, self.limit)
-        return Label(at, text if step == 1 else f"{at} {text}", token.is_special)
+        # The mark keeps the position at the left of an Arabic or Hebrew token too.
+        mark = _LEFT_TO_RIGHT if is_right_to_left(text) else ""
+        return Label(at, text if step == 1 else f"{mark}{at} {text}", token.is_special)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,7 @@ def elide(text: str, lettering: Lettering, limit: float) -> str:
 
 
 def next_step(step: int, count: int) -> int:
-    """Give the next larger round step by which so many labels may be thinned out; the last leaves one label."""
+    """Give the next larger round step to thin so many labels out by; the last leaves one."""
     return next((larger for larger in _STEPS if step < larger < count), count)
 
 

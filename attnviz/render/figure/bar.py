@@ -1,0 +1,43 @@
+"""The bar that tells which colour is which weight."""
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from attnviz.render.figure.canvas import Canvas
+from attnviz.render.figure.layout import BAR, BAR_GAP
+
+# In letters: as high as the panels, unless that is a lot.
+_USUAL, _LONGEST = 20, 28
+
+_SHADES = 256
+
+
+def draw_bar(canvas: Canvas) -> None:
+    """Draw the scale at the right of the panels, with its top printed.
+
+    One image instead of matplotlib's own colour bar: that takes as long as all of the grid, and is cut into
+    slices that show as seams in a PDF.
+    """
+    layout, unit, colors = canvas.layout, canvas.layout.letter, canvas.colors
+    width, height = layout.block
+    long = height if height <= _LONGEST * unit else _USUAL * unit
+    left = layout.left + width + BAR_GAP * unit
+    axes = canvas.axes(layout.box(left, layout.top, BAR * unit, long), "<colorbar>")
+    shades = np.linspace(0, colors.top, _SHADES)[:, None]
+    extent = (0, 1, 0, colors.top)
+    axes.imshow(shades, cmap=colors.colormap, norm=colors.norm, origin="lower", aspect="auto", extent=extent)
+    style = canvas.lettering.style(0.85 * unit, canvas.theme.muted)
+    axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
+    ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
+    axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
+    canvas.write("weight", left, layout.top - 1.5 * unit, 0.85 * unit)
+
+
+def bar_ticks(top: float, at_most: int = 5) -> list[float]:
+    """Give round weights from 0 up, and last the top itself.
+
+    >>> bar_ticks(0.94)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 0.94]
+    """
+    rounds = MaxNLocator(min(max(at_most, 1), 5), steps=[1, 2, 5, 10]).tick_values(0, top)
+    return [round(float(tick), 12) for tick in rounds if tick < 0.92 * top] + [top]

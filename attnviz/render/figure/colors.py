@@ -1,0 +1,46 @@
+"""One colour scale for everything in a figure."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+
+from attnviz.render.theme import Theme, luminance, rgb
+
+# Below the scale: what parts the tiles of a grid, and the place of a head that was not asked for.
+RULE = -1.0
+
+
+@dataclass(frozen=True)
+class ColorScale:
+    """The colours of weights from 0 to the largest one shown.
+
+    Attributes:
+        theme: where the colours come from.
+        top: the weight at the upper end.
+    """
+
+    theme: Theme
+    top: float
+
+    @cached_property
+    def norm(self) -> Normalize:
+        """Weights as shares of the top."""
+        return Normalize(0, self.top)
+
+    @cached_property
+    def colormap(self) -> LinearSegmentedColormap:
+        """Shares as colours; what is masked and what is below have their own."""
+        colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self.theme.scale, N=1024)
+        colors.set_extremes(bad=self.theme.masked, under=self.theme.rule)
+        return colors
+
+    def ink(self, weight: float) -> str:
+        """Give whichever of the theme's two inks stands out from a cell; contrast as in WCAG 2.2."""
+        cell = luminance(self.theme.color(weight / self.top))
+
+        def contrast(ink: str) -> float:
+            lightness = luminance(rgb(ink))
+            return (max(cell, lightness) + 0.05) / (min(cell, lightness) + 0.05)
+
+        return max((self.theme.foreground, self.theme.background), key=contrast)
