@@ -10,6 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+_HEAD = """\
+| what | against | time | time of the other | ratio | to reach |
+|---|---|---|---|---|---|
+"""
+
 
 @dataclass(frozen=True)
 class Ratio:
@@ -53,12 +58,9 @@ def side_by_side(
     )
 
 
-def report(ratios: Iterable[Ratio], path: Path | None = None) -> None:
+def report(ratios: Iterable[Ratio], path: Path | None = None) -> list[Ratio]:
     """Print a table row by row as it is measured; write the raw numbers as JSON if a path is given."""
-    print(f"\n{machine()}\n")
-    print(
-        "| what | against | time | against | ratio (median of pairs) | to reach |\n|---|---|---|---|---|---|"
-    )
+    print(f"\n{machine()}\n\n{_HEAD}", end="")
     measured = []
     for ratio in ratios:
         print(ratio.row(), flush=True)
@@ -66,6 +68,12 @@ def report(ratios: Iterable[Ratio], path: Path | None = None) -> None:
     if path is not None:
         facts = {"machine": machine(), "ratios": [asdict(ratio) for ratio in measured]}
         path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    return measured
+
+
+def table(ratios: Iterable[Ratio]) -> str:
+    """Give measured ratios as a Markdown table."""
+    return _HEAD + "".join(ratio.row() + "\n" for ratio in ratios)
 
 
 def machine() -> str:
