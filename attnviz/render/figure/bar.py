@@ -30,7 +30,7 @@ def draw_bar(canvas: Canvas) -> None:
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
     ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
     axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
-    canvas.write("weight", left, layout.top - 1.5 * unit, 0.85 * unit)
+    canvas.write("weight", (left, layout.top - 1.5 * unit), 0.85 * unit)
 
 
 def bar_ticks(top: float, at_most: int = 5) -> list[float]:

@@ -35,12 +35,29 @@ class Canvas:
         """The colours of all that is no weight."""
         return self.colors.theme
 
-    def write(self, text: str, left: float, top: float, size: float, *, weight: Weight = "normal") -> None:
-        """Write one line, elided at the right margin; bold in the foreground colour, otherwise muted."""
+    def write(
+        self,
+        text: str,
+        corner: tuple[float, float],
+        size: float,
+        *,
+        weight: Weight = "normal",
+        room: float | None = None,
+    ) -> None:
+        """Write one line: bold in the foreground colour, otherwise muted.
+
+        Args:
+            text: what to write.
+            corner: its distance from the left and from the top.
+            size: the letter size.
+            weight: of the letters.
+            room: where it is elided; None means at the right margin.
+        """
         color = self.theme.foreground if weight == "bold" else self.theme.muted
-        room = (self.layout.width - left - MARGIN * self.layout.letter) / _em(size, weight)
+        left, top = corner
+        most = self.layout.width - left - MARGIN * self.layout.letter if room is None else room
         x, y, _, _ = self.layout.box(left, top, 0, size)
-        line = elide(self.lettering.spell(text), self.lettering, room)
+        line = elide(self.lettering.spell(text), self.lettering, most / _em(size, weight))
         self.figure.text(x, y, line, va="baseline", **self.lettering.style(size, color, weight))
 
     def width(self, text: str, size: float, weight: Weight = "normal") -> float:

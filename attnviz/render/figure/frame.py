@@ -42,9 +42,9 @@ class Words:
 
 
 def source_line(record: Attention) -> str:
-    """Say which model read which text, on one line; of a folder only the name."""
+    """Say which model read which text, on one line; of a folder only the end of its path."""
     path = PurePath(record.model)
-    model = printable_sentence(path.name if path.is_absolute() else record.model)
+    model = printable_sentence("/".join(path.parts[-2:]) if path.is_absolute() else record.model)
     text = printable_sentence(record.text[:_MOST_CHARACTERS])
     return f"{model} · “{text}”" if text else model
 
@@ -103,11 +103,11 @@ def draw_words(canvas: Canvas, words: Words) -> None:
     title, source = 1.25 * unit, 0.92 * unit
     longest = max(canvas.width(words.title, title, "bold"), canvas.width(words.source, source))
     left = min(layout.edge, max(MARGIN * unit, layout.width - MARGIN * unit - longest))
-    canvas.write(words.title, left, layout.crown, title, weight="bold")
-    canvas.write(words.source, left, layout.crown + HEADING * unit, source)
+    canvas.write(words.title, (left, layout.crown), title, weight="bold")
+    canvas.write(words.source, (left, layout.crown + HEADING * unit), source)
     first = layout.foot + PAD * unit
     for line, note in enumerate(words.notes, start=int(words.masked)):
-        canvas.write(note, layout.edge, first + line * NOTE * unit, 0.85 * unit)
+        canvas.write(note, (layout.edge, first + line * NOTE * unit), 0.85 * unit)
     if words.masked:
         _draw_legend(canvas, first)
 

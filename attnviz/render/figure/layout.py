@@ -86,6 +86,7 @@ class Content:
         rows: gives the labels at the left, thinned out by a step.
         columns: gives the labels of the columns, thinned out by a step.
         columns_at: where the columns' labels stand.
+        crown: how many letters high what stands right above each panel is.
         notes: how many lines stand below the panels.
         largest_cell: how many letters the side of a cell may have.
         ratio: of a panel's width to its height; None for that of its rows and columns, within reason.
@@ -95,6 +96,7 @@ class Content:
     rows: Callable[[int], Side]
     columns: Callable[[int], Side]
     columns_at: ColumnsAt = "below"
+    crown: float = CROWN
     notes: int = 0
     largest_cell: float = 5.0
     ratio: float | None = None
@@ -250,45 +252,70 @@ def _columns_of(panels: int) -> Iterator[int]:
 
 
 def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> Layout | None:
-    unit = sheet.letter
+    """Give every panel the same share of what the margins leave; None if that is too little."""
     down = math.ceil(content.panels / across)
-    gap = sheet.snap(_GAP * unit), sheet.snap((CROWN + _GAP) * unit)
-    left = (MARGIN + AXIS + PAD) * unit + labels.letter * labels.rows.width
-    right = (BAR_GAP + BAR + BAR_TICKS + MARGIN) * unit
-    axis = labels.column_reach + (PAD + AXIS) * unit
-    top = (MARGIN + 2 * HEADING) * unit + max(CROWN * unit, axis if content.columns_at == "above" else 0)
-    notes = (content.notes * NOTE + (PAD if content.notes else 0)) * unit
-    bottom = notes + MARGIN * unit + (axis if content.columns_at == "below" else 0)
+    margins = _margins(sheet, content, labels)
+    gap = sheet.snap(_GAP * sheet.letter), sheet.snap((content.crown + _GAP) * sheet.letter)
     room = (
-        (sheet.width - left - right - (across - 1) * gap[0]) / across,
-        (sheet.height(content.panels) - top - bottom - (down - 1) * gap[1]) / down,
+        (sheet.width - margins.left - margins.right - (across - 1) * gap[0]) / across,
+        (sheet.height(content.panels) - margins.top - margins.bottom - (down - 1) * gap[1]) / down,
     )
-    if min(room) < _LEAST_PANEL * unit:
+    if min(room) < _LEAST_PANEL * sheet.letter:
         return None
     panel = _panel(sheet, content, labels, room)
     used = (
-        left + across * panel[0] + (across - 1) * gap[0] + right,
-        top + down * panel[1] + (down - 1) * gap[1] + bottom,
+        margins.left + across * panel[0] + (across - 1) * gap[0] + margins.right,
+        margins.top + down * panel[1] + (down - 1) * gap[1] + margins.bottom,
     )
-    width = sheet.width if sheet.size.width else min(sheet.width, max(used[0], _NARROWEST * unit))
-    height = sheet.height(content.panels) if sheet.size.height else used[1]
-    width, height = sheet.snap(width), sheet.snap(height)
+    width, height = _figure(sheet, content, used)
     edge, crown = sheet.snap(max(0, width - used[0]) / 2), sheet.snap(max(0, height - used[1]) / 2)
     return Layout(
         width=width,
         height=height,
         across=across,
         down=down,
-        left=sheet.snap(edge + left),
-        top=sheet.snap(crown + top),
+        left=sheet.snap(edge + margins.left),
+        top=sheet.snap(crown + margins.top),
         panel=panel,
         gap=gap,
         labels=labels,
-        letter=unit,
-        edge=edge + MARGIN * unit,
-        crown=crown + MARGIN * unit,
-        foot=crown + used[1] - MARGIN * unit - notes,
+        letter=sheet.letter,
+        edge=edge + MARGIN * sheet.letter,
+        crown=crown + MARGIN * sheet.letter,
+        foot=crown + used[1] - MARGIN * sheet.letter - margins.notes,
     )
+
+
+@dataclass(frozen=True)
+class _Margins:
+    """What stands around the panels takes, and the notes' part of what is below."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+    notes: float
+
+
+def _margins(sheet: Sheet, content: Content, labels: Lettered) -> _Margins:
+    unit = sheet.letter
+    axis = labels.column_reach + (PAD + AXIS) * unit
+    above, below = (axis, 0.0) if content.columns_at == "above" else (0.0, axis)
+    notes = (content.notes * NOTE + (PAD if content.notes else 0)) * unit
+    return _Margins(
+        left=(MARGIN + AXIS + PAD) * unit + labels.letter * labels.rows.width,
+        right=(BAR_GAP + BAR + BAR_TICKS + MARGIN) * unit,
+        top=(MARGIN + 2 * HEADING) * unit + max(content.crown * unit, above),
+        bottom=below + notes + MARGIN * unit,
+        notes=notes,
+    )
+
+
+def _figure(sheet: Sheet, content: Content, used: tuple[float, float]) -> tuple[float, float]:
+    """Give the sides that were asked for, and where none were, what is used."""
+    width = sheet.width if sheet.size.width else min(sheet.width, max(used[0], _NARROWEST * sheet.letter))
+    height = sheet.height(content.panels) if sheet.size.height else used[1]
+    return sheet.snap(width), sheet.snap(height)
 
 
 def _panel(

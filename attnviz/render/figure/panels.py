@@ -21,7 +21,7 @@ from attnviz.render.figure.frame import (
     pooled_note,
     source_line,
 )
-from attnviz.render.figure.layout import Content, Layout, Sheet, fit
+from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
 from attnviz.render.figure.sides import TokenLabels, shown
 from attnviz.render.labels import printable_sentence
 from attnviz.render.pooling import pool
@@ -32,6 +32,9 @@ QUERIES, KEYS = "from (query)", "to (key)"
 
 # No label takes more of the picture's width than this.
 _LABEL_SHARE = 0.2
+
+# A second line above the panels takes so many letters.
+_LESSON = 1.15
 
 # Numbers are printed in the cells of squares up to this many tokens a side, if they can be read.
 _NUMBERED = 12
@@ -48,10 +51,10 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
         sheet: the paper.
     """
     weights = gather(record, heads)
-    words, titles = _words(record, heads, weights), [_title(record, head) for head in heads]
+    words, lessons = _words(record, heads, weights), [_lesson(record, head) for head in heads]
     tokens = [shown(token) for token in record.queries + record.keys]
-    lettering = letter([*tokens, words.title, words.source, *titles])
-    layout, words = _fit(sheet, record, len(heads), words, lettering)
+    lettering = letter([*tokens, words.title, words.source, *filter(None, lessons)])
+    layout, words = _fit(sheet, record, heads, words, lettering)
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
     seen = np.where(record.visible(), weights, np.float32(np.nan))
     for number, cells in enumerate(pool(seen, *_cells(layout, sheet))):
@@ -59,19 +62,20 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
         if len(heads) == 1:
             _write_numbers(canvas, axes, cells)
         else:
-            _write_title(canvas, number, titles[number])
+            _write_title(canvas, number, heads[number], lessons[number])
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
 
 
 def _fit(
-    sheet: Sheet, record: Attention, panels: int, words: Words, lettering: Lettering
+    sheet: Sheet, record: Attention, heads: Sequence[HeadId], words: Words, lettering: Lettering
 ) -> tuple[Layout, Words]:
     """Lay the panels out, and say so if more weights are to be shown than there are pixels."""
     limit = _LABEL_SHARE * sheet.width / sheet.letter
     content = Content(
-        panels=panels,
+        panels=len(heads),
+        crown=CROWN + (_LESSON if len(heads) > 1 and any(head in record.taught for head in heads) else 0),
         rows=TokenLabels(record.queries, lettering, limit).every,
         columns=TokenLabels(record.keys, lettering, limit).every,
         notes=words.lines,
@@ -93,8 +97,13 @@ def _words(record: Attention, heads: Sequence[HeadId], weights: Weights) -> Word
 
 
 def _title(record: Attention, head: HeadId) -> str:
+    lesson = _lesson(record, head)
+    return f"{head} · {lesson}" if lesson else str(head)
+
+
+def _lesson(record: Attention, head: HeadId) -> str | None:
     taught = record.taught.get(head)
-    return f"{head} · taught {printable_sentence(taught)}" if taught else str(head)
+    return f"taught {printable_sentence(taught)}" if taught else None
 
 
 def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:
@@ -113,12 +122,17 @@ def _draw_panel(canvas: Canvas, number: int, heads: Sequence[HeadId], cells: Wei
     return axes
 
 
-def _write_title(canvas: Canvas, number: int, title: str) -> None:
-    layout = canvas.layout
+def _write_title(canvas: Canvas, number: int, head: HeadId, lesson: str | None) -> None:
+    """Name a panel's head, and below what it was taught."""
+    layout, unit = canvas.layout, canvas.layout.letter
     down, right = divmod(number, layout.across)
     left = layout.left + right * (layout.panel[0] + layout.gap[0])
     top = layout.top + down * (layout.panel[1] + layout.gap[1])
-    canvas.write(title, left, top - 1.5 * layout.letter, layout.letter, weight="bold")
+    room = layout.panel[0]
+    if lesson:
+        canvas.write(lesson, (left, top - 1.3 * unit), 0.8 * unit, room=room)
+    above = 1.5 + (_LESSON if lesson else 0)
+    canvas.write(str(head), (left, top - above * unit), unit, weight="bold", room=room)
 
 
 def _write_numbers(canvas: Canvas, axes: Axes, cells: Weights) -> None:

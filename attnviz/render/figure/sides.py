@@ -10,6 +10,9 @@ from attnviz.render.labels import clusters, is_right_to_left, printable
 # Measuring a label of a thousand characters only to cut it would take long.
 _MOST_CHARACTERS = 64
 
+# A line of the base font is as high as its letter size, whichever letters stand in it.
+_LINE = 1.0
+
 _LEFT_TO_RIGHT = "\u200e"
 
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000)
@@ -53,7 +56,7 @@ class Side:
         """Measure the labels that are written."""
         sizes = [lettering.measure(label.text) for label in labels]
         width, height = (max(extent) for extent in zip(*sizes, strict=True))
-        return cls(tuple(labels), count, step, width, height)
+        return cls(tuple(labels), count, step, width, max(height, _LINE))
 
 
 @dataclass(frozen=True)
