@@ -39,5 +39,7 @@ def bar_ticks(top: float, at_most: int = 5) -> list[float]:
     >>> bar_ticks(0.94)
     [0.0, 0.2, 0.4, 0.6, 0.8, 0.94]
     """
-    rounds = MaxNLocator(min(max(at_most, 1), 5), steps=[1, 2, 5, 10]).tick_values(0, top)
+    if at_most < 2:
+        return [0.0, top]
+    rounds = MaxNLocator(min(at_most, 5), steps=[1, 2, 5, 10]).tick_values(0, top)
     return [round(float(tick), 12) for tick in rounds if tick < 0.92 * top] + [top]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 
 from attnviz.render.theme import Theme, luminance, rgb
 
@@ -29,11 +29,10 @@ class ColorScale:
         return Normalize(0, self.top)
 
     @cached_property
-    def colormap(self) -> LinearSegmentedColormap:
+    def colormap(self) -> Colormap:
         """Shares as colours; what is masked and what is below have their own."""
         colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self.theme.scale, N=1024)
-        colors.set_extremes(bad=self.theme.masked, under=self.theme.rule)
-        return colors
+        return colors.with_extremes(bad=self.theme.masked, under=self.theme.rule)
 
     def ink(self, weight: float) -> str:
         """Give whichever of the theme's two inks stands out from a cell; contrast as in WCAG 2.2."""

@@ -100,27 +100,29 @@ def name_heads(heads: Sequence[HeadId]) -> str:
 def draw_words(canvas: Canvas, words: Words) -> None:
     """Write the headings and the notes, and explain the colour of masked cells."""
     layout, unit = canvas.layout, canvas.layout.letter
-    title, source = 1.25 * unit, 0.92 * unit
-    longest = max(canvas.width(words.title, title, "bold"), canvas.width(words.source, source))
-    left = min(layout.edge, max(MARGIN * unit, layout.width - MARGIN * unit - longest))
+    title, source, small = 1.25 * unit, 0.92 * unit, 0.85 * unit
+    widths = [canvas.width(words.title, title, "bold"), canvas.width(words.source, source)]
+    widths += [canvas.width(note, small) for note in words.notes]
+    # Beside a narrow panel in the middle of the paper, long lines begin further left than it does.
+    left = min(layout.edge, max(MARGIN * unit, layout.width - MARGIN * unit - max(widths)))
     canvas.write(words.title, (left, layout.crown), title, weight="bold")
     canvas.write(words.source, (left, layout.crown + HEADING * unit), source)
     first = layout.foot + PAD * unit
     for line, note in enumerate(words.notes, start=int(words.masked)):
-        canvas.write(note, (layout.edge, first + line * NOTE * unit), 0.85 * unit)
+        canvas.write(note, (left, first + line * NOTE * unit), small)
     if words.masked:
-        _draw_legend(canvas, first)
+        _draw_legend(canvas, left, first)
 
 
-def _draw_legend(canvas: Canvas, top: float) -> None:
+def _draw_legend(canvas: Canvas, left: float, top: float) -> None:
     size, theme = 0.85 * canvas.layout.letter, canvas.theme
-    left, bottom, _, height = canvas.layout.box(canvas.layout.edge, top, 0, size)
+    x, bottom, _, height = canvas.layout.box(left, top, 0, size)
     label = "masked: later keys, which the query cannot see"
     swatch = Patch(facecolor=theme.masked, edgecolor=theme.rule, linewidth=HAIRLINE, label=label)
     legend = canvas.figure.legend(
         handles=[swatch],
         loc="lower left",
-        bbox_to_anchor=(left, bottom - 0.2 * height),
+        bbox_to_anchor=(x, bottom - 0.2 * height),
         borderpad=0,
         borderaxespad=0,
         frameon=False,

@@ -33,7 +33,7 @@ _SHRINK = np.linspace(1.0, 0.65, 6)
 MARGIN, HEADING, CROWN, AXIS, PAD, NOTE = 1.0, 1.75, 1.7, 1.8, 0.45, 1.4
 BAR_GAP, BAR, BAR_TICKS = 1.2, 0.8, 2.4
 _GAP = 1.3
-_NARROWEST = 30
+_NARROWEST = 36
 
 # Cells of fewer pixels than this would shrink too much by being made of whole pixels.
 _WHOLE_PIXELS = 6

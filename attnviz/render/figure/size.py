@@ -46,7 +46,7 @@ def parse_size(text: str) -> Size:
     if not match:
         raise RequestError(f"not a size: got {text!r}, allowed {', '.join(SIZES)}, 8x6, 12x9cm or 84mm")
     inch = _INCHES[(match[3] or "in").lower()]
-    sides = [float(side) * inch for side in match.groups()[:2] if side is not None]
+    sides = [round(float(side) * inch, 6) for side in match.groups()[:2] if side is not None]
     if not all(_LEAST <= side <= _MOST for side in sides):
         raise RequestError(f"not a size: got {text!r}, allowed sides of {_LEAST:g} to {_MOST:g} inches")
     return Size(*sides)
