@@ -9,9 +9,9 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
+from attnviz.render.pooling import pool, starts
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
-from attnviz.render.terminal.pooling import pool, starts
 
 Line = list[Segment]
 

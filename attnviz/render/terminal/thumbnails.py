@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 
+from attnviz.render.pooling import pool
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
-from attnviz.render.terminal.pooling import pool
 from attnviz.render.terminal.square import Line, evenly
 from attnviz.selection import HeadId
 
