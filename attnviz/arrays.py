@@ -1,4 +1,4 @@
-"""What a measure or a layer works on: an array of any library that speaks the array API (numpy, torch ...)."""
+"""What a measure or a layer works on: an array of any library that speaks the array API, numpy or torch."""
 
 from typing import Any
 

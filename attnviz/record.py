@@ -142,7 +142,7 @@ class Attention:
             OutOfRange: the record does not hold that head.
         """
         wanted = HeadId.parse(name) if isinstance(name, str) else name
-        if wanted not in self.head_ids:
+        if wanted.layer not in self.layers or wanted.index not in self.heads:
             held = f"layers {numbers_as_ranges(self.layers)}, heads {numbers_as_ranges(self.heads)}"
             raise OutOfRange(f"no head {wanted}: this record holds {held}")
         square: Weights = self.weights[self.layers.index(wanted.layer), self.heads.index(wanted.index)]

@@ -93,17 +93,25 @@ def _words(record: Attention, heads: Sequence[HeadId], weights: Weights) -> Word
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
     masked = not bool(record.visible().all())
-    return Words(title + kind, source_line(record), mass_notes(weights), masked)
+    notes = (*_lesson_note(record, heads), *mass_notes(weights))
+    return Words(title + kind, source_line(record), notes, masked)
+
+
+def _lesson_note(record: Attention, heads: Sequence[HeadId]) -> tuple[str, ...]:
+    """Explain the lines below the heads' names, if there are several heads and such lines."""
+    if len(heads) == 1 or not any(head in record.taught for head in heads):
+        return ()
+    return ("grey below a name: what that head was taught; the others found what they do",)
 
 
 def _title(record: Attention, head: HeadId) -> str:
     lesson = _lesson(record, head)
-    return f"{head} · {lesson}" if lesson else str(head)
+    return f"{head} · taught {lesson}" if lesson else str(head)
 
 
 def _lesson(record: Attention, head: HeadId) -> str | None:
     taught = record.taught.get(head)
-    return f"taught {printable_sentence(taught)}" if taught else None
+    return printable_sentence(taught) if taught else None
 
 
 def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:

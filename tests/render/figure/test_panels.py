@@ -215,7 +215,9 @@ def test_named_sizes_are_kept_to_the_pixel(name):
 
 def test_what_a_head_was_taught_is_said():
     fox = replace(record(FOX, heads=2), taught={HeadId(0, 1): "modifier -> noun"})
-    assert "taught modifier -> noun" in shown(heatmap(fox))
+    together = shown(heatmap(fox))
+    assert "modifier -> noun" in together
+    assert any(line.startswith("grey below a name: what that head was taught") for line in together)
     assert "L0H1 · taught modifier -> noun" in shown(heatmap(fox, "L0H1"))
     assert "L0H0" in shown(heatmap(fox, "L0H0"))
 
