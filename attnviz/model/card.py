@@ -68,7 +68,7 @@ def _heads(facts: Mapping[str, Any]) -> str:
     return (
         "## What each head does\n\n"
         "The score is the share of words whose strongest link to another word follows the pattern: of the "
-        "words that have the relation, or of all words where the pattern is a distance.\n\n"
+        "words that have the relation, or of all words where the pattern is a place.\n\n"
         + _table(("head", "how", "pattern", "score", "best fixed distance"), rows)
     )
 

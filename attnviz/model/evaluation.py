@@ -13,9 +13,24 @@ from attnviz.model.teaching import Direction, Relation, gold_pairs
 
 Counts = NDArray[np.int64]
 
+
+def offset_name(offset: int) -> str:
+    """Name a distance in words.
+
+    >>> offset_name(-1), offset_name(2)
+    ('previous word', '2 words ahead')
+    """
+    if abs(offset) == 1:
+        return "next word" if offset > 0 else "previous word"
+    return f"{abs(offset)} words {'ahead' if offset > 0 else 'back'}"
+
+
 _TOKENS_AT_ONCE = 4096
 _FARTHEST = 5
 OFFSETS = tuple(offset for offset in range(-_FARTHEST, _FARTHEST + 1) if offset)
+
+# Where a link can go without regard to grammar: a distance, or the end of the text.
+PLACES = (*map(offset_name, OFFSETS), "last word or sign")
 
 _DIRECTIONS: dict[Direction, str] = {"up": "dependent -> head", "down": "head -> dependent"}
 _TESTED = ("nsubj", "obj", "det", "amod", "case", "advmod", "obl", "nmod", "aux", "mark", "conj", "cc")
@@ -110,20 +125,21 @@ def evaluate_links(network: Network, treebank: Treebank, tests: Sequence[Relatio
     return Links(tuple(tests), hits, offset_hits, rows)
 
 
-def evaluate_offsets(network: Network, texts: Texts) -> NDArray[np.float64]:
-    """Say how far each head's strongest links to another word go.
+def evaluate_places(network: Network, texts: Texts) -> NDArray[np.float64]:
+    """Say where each head's strongest links to another word go.
 
     Shape:
-        Returns shares of all words (layer, head, offset), 0 to 1, for the distances of `OFFSETS`.
+        Returns shares of all words (layer, head, place), 0 to 1, for the places of `PLACES`.
     """
     shape = (len(network.layers), network.layers[0].attention.heads)
-    counts, words = np.zeros((*shape, len(OFFSETS))), 0
+    counts, words = np.zeros((*shape, len(PLACES))), 0
     for chosen in in_order(texts.lengths, _TOKENS_AT_ONCE):
         batch = texts.batch(chosen)
-        distances = strongest_links(network, batch) - np.arange(batch.present.shape[1])
-        here = batch.present[:, None, :]
-        for place, offset in enumerate(OFFSETS):
-            counts[..., place] += ((distances == offset) & here).sum(axis=(0, -1)).reshape(shape)
+        links = strongest_links(network, batch)
+        last = batch.present.sum(axis=-1)[:, None, None] - 1
+        distances = links - np.arange(batch.present.shape[1])
+        for place, right in enumerate((*(distances == offset for offset in OFFSETS), links == last)):
+            counts[..., place] += (right & batch.present[:, None]).sum(axis=(0, -1)).reshape(shape)
         words += batch.present.sum()
     return counts / max(1, words)
 

@@ -7,13 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.model.evaluation import (
-    OFFSETS,
+    PLACES,
     TESTS,
     Detection,
     Links,
     evaluate_detection,
     evaluate_links,
-    evaluate_offsets,
+    evaluate_places,
 )
 from attnviz.model.examples import Replacer
 from attnviz.model.material import Material, Treebank
@@ -21,7 +21,7 @@ from attnviz.model.network import Network
 from attnviz.model.teaching import Relation, Sentence
 from attnviz.selection import HeadId
 
-# A free head is named after a distance or a relation only where it clearly follows it.
+# A free head is named after a place or a relation only where it clearly follows it.
 _CLEAR_SHARE = 0.4
 _CLEAR_GAIN = 0.1
 
@@ -36,7 +36,7 @@ class HeadFacts:
         pattern: what it was taught, or the pattern it found by itself.
         score: the share of words whose strongest link to another word follows the pattern; of the words that
             have the relation where the pattern is one, else of all words.
-        fixed_offset: what always looking the same distance ahead or back would score; None for a distance.
+        fixed_offset: what always looking the same distance ahead or back would score; None for a place.
     """
 
     head: str
@@ -99,12 +99,12 @@ def measure(
     tests = (*lessons, *TESTS)
     halves = [Treebank.of(judged[part::2], material.vocabulary) for part in (0, 1)]
     choosing, reporting = (evaluate_links(network, half, tests) for half in halves)
-    offsets = evaluate_offsets(network, material.held_out)
+    places = evaluate_places(network, material.held_out)
     detection = evaluate_detection(network, material.held_out, Replacer(material.texts, material.vocabulary))
-    heads = np.ndindex(offsets.shape[:2])
+    heads = np.ndindex(places.shape[:2])
     return Facts(
         detection,
-        tuple(_head_facts(HeadId(*head), offsets[head], lessons, choosing, reporting) for head in heads),
+        tuple(_head_facts(HeadId(*head), places[head], lessons, choosing, reporting) for head in heads),
         _relation_facts(choosing, reporting),
         *(len(half.sentences) for half in halves),
     )
@@ -112,23 +112,22 @@ def measure(
 
 def _head_facts(
     head: HeadId,
-    offsets: NDArray[np.float64],
+    places: NDArray[np.float64],
     lessons: Sequence[Relation],
     choosing: Links,
     reporting: Links,
 ) -> HeadFacts:
-    place = (head.layer, head.index)
     last = head.layer == len(choosing.hits) - 1
     if last and head.index < len(lessons):
         return _following(head, head.index, reporting, taught=True)
-    farthest = int(offsets.argmax())
-    if offsets[farthest] >= _CLEAR_SHARE:
-        return HeadFacts(str(head), False, offset_name(OFFSETS[farthest]), float(offsets[farthest]), None)
-    gains = choosing.accuracy[place] - choosing.best_offset
+    place = int(places.argmax())
+    share = float(places[place])
+    if share >= _CLEAR_SHARE:
+        return HeadFacts(str(head), False, PLACES[place], share, None)
+    gains = choosing.accuracy[head.layer, head.index] - choosing.best_offset
     if gains.max() >= _CLEAR_GAIN:
         return _following(head, int(gains.argmax()), reporting, taught=False)
-    pattern = f"mixed; most often {offset_name(OFFSETS[farthest])}"
-    return HeadFacts(str(head), False, pattern, float(offsets[farthest]), None)
+    return HeadFacts(str(head), False, f"mixed; most often {PLACES[place]}", share, None)
 
 
 def _following(head: HeadId, test: int, links: Links, *, taught: bool) -> HeadFacts:
@@ -147,14 +146,3 @@ def _relation_facts(choosing: Links, reporting: Links) -> tuple[RelationFacts, .
         score, fixed = followed.score, float(reporting.best_offset[test])
         facts.append(RelationFacts(relation.name, followed.head, score, fixed, int(reporting.rows[test])))
     return tuple(facts)
-
-
-def offset_name(offset: int) -> str:
-    """Name a distance in words.
-
-    >>> offset_name(-1), offset_name(2)
-    ('previous word', '2 words ahead')
-    """
-    if abs(offset) == 1:
-        return "next word" if offset > 0 else "previous word"
-    return f"{abs(offset)} words {'ahead' if offset > 0 else 'back'}"

@@ -7,14 +7,16 @@ import pytest
 from attnviz.model.card import model_card
 from attnviz.model.evaluation import (
     OFFSETS,
+    PLACES,
     TESTS,
     _auc,
     evaluate_detection,
     evaluate_links,
-    evaluate_offsets,
+    evaluate_places,
+    offset_name,
 )
 from attnviz.model.examples import Replacer
-from attnviz.model.facts import measure, offset_name
+from attnviz.model.facts import measure
 from attnviz.model.material import Treebank, prepare
 from attnviz.model.network import Architecture, assemble, parameter_shapes
 from attnviz.model.parameters import load_model
@@ -67,11 +69,17 @@ def test_links_are_counted_as_by_hand(material, judged):
     assert links.best_offset[0] == pytest.approx(max(distances) / len(verbs))
 
 
-def test_offsets_of_a_head_that_looks_ahead(material):
-    shares = evaluate_offsets(network_looking(2, material.vocabulary.rows), material.held_out)
+def test_places_of_a_head_that_looks_ahead(material):
+    shares = evaluate_places(network_looking(2, material.vocabulary.rows), material.held_out)
     lengths = material.held_out.lengths
-    assert shares[0, 0, OFFSETS.index(2)] >= np.maximum(0, lengths - 2).sum() / lengths.sum()
-    assert (shares.sum(axis=-1) <= 1 + 1e-9).all()
+    assert shares[0, 0, PLACES.index("2 words ahead")] >= np.maximum(0, lengths - 2).sum() / lengths.sum()
+    assert (shares[..., :-1].sum(axis=-1) <= 1 + 1e-9).all()
+
+
+def test_of_each_text_one_word_stands_before_the_last(material):
+    shares = evaluate_places(network_looking(1, material.vocabulary.rows), material.held_out)
+    lengths = material.held_out.lengths
+    assert shares[0, 0, PLACES.index("last word or sign")] == pytest.approx(len(lengths) / lengths.sum())
 
 
 def test_auc_against_every_pair():
