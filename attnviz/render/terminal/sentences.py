@@ -17,6 +17,9 @@ _NAMED, _MOST_HEADS = 2, 8
 # In queries' worth of attention: what is too little to name in a sentence.
 _HARDLY_READ = 0.3
 
+# A pattern that lies this little above chance is not even near.
+_NEAR = 0.1
+
 
 def word(token: str) -> str:
     """Show a token within a sentence; one without letters or digits would be taken for punctuation.
@@ -54,7 +57,7 @@ def link(found: Link) -> Text:
 
 
 def pattern(found: Pattern) -> list[Text]:
-    """Name a pattern with its score and its margin over chance, or the one that came nearest.
+    """Name a pattern with its score and its margin over chance, or the one that came near.
 
     >>> pattern(Pattern("next", "next", 0.62, 0.53))[0].plain
     'next .62 (+.53 over chance)'
@@ -62,6 +65,8 @@ def pattern(found: Pattern) -> list[Text]:
     score = f" {_decimals(found.score)} ({_decimals(found.over_chance, '+')}"
     if found.label != NO_PATTERN:
         return [Text.assemble(found.label, (f"{score} over chance)", "dim"))]
+    if found.over_chance < _NEAR:
+        return [Text(NO_PATTERN)]
     return [Text(NO_PATTERN), Text(f"nearest: {found.nearest}{score})", style="dim")]
 
 

@@ -76,10 +76,12 @@ def test_says_what_was_set_aside_and_what_was_averaged():
     assert "found their patterns by themselves" not in text
 
 
-def test_no_clear_pattern_still_tells_the_nearest():
-    [label, nearest] = sentences.pattern(Pattern(NO_PATTERN, "previous", 0.1, -0.004))
+def test_no_clear_pattern_still_tells_one_that_is_near():
+    [label, nearest] = sentences.pattern(Pattern(NO_PATTERN, "previous", 0.3, 0.2))
     assert label.plain == "no clear pattern"
-    assert nearest.plain == "nearest: previous .10 (+.00)"
+    assert nearest.plain == "nearest: previous .30 (+.20)"
+    [label] = sentences.pattern(Pattern(NO_PATTERN, "previous", 0.1, -0.004))
+    assert label.plain == "no clear pattern"
 
 
 @pytest.mark.parametrize(
