@@ -31,7 +31,7 @@ indices from 0. Averages are over the queries the user wrote, special tokens asi
 
 Patterns known: {patterns}, self.
 """
-RUN_BLOCK = re.compile(r"(<!-- run: (.+?) -->\n```\w*\n).*?(\n```\n)", re.DOTALL)
+RUN_BLOCK = re.compile(r"(<!-- run: (.+?) -->\n```\w*\n).*?^(```\n)", re.DOTALL | re.MULTILINE)
 
 
 def main() -> int:
@@ -85,7 +85,7 @@ def _fill(block: re.Match[str]) -> str:
     if done.returncode:
         raise SystemExit(f"{block[2]}\n{done.stderr}")
     lines = [line.rstrip() for line in done.stdout.strip("\n").split("\n")]
-    return block[1] + "\n".join(lines) + block[3]
+    return block[1] + "".join(f"{line}\n" for line in lines) + block[3]
 
 
 if __name__ == "__main__":
