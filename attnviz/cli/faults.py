@@ -55,7 +55,10 @@ def guarded(run: Callable[[], int | None], *, debug: bool) -> int:
         return _report_named(errors.BudgetError("out of memory: the weights do not fit"), debug=debug)
     except (KeyboardInterrupt, typer.Abort):
         return _report("interrupted", None, INTERRUPTED, debug=debug)
-    except BrokenPipeError:
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # Typer exits by itself for a pipe that closes, and for nothing else
         return _reader_left()
     except Exception as error:  # the last line of defence: a fault of ours is still one line
         what = f"a fault of ours: {type(error).__name__}: {error}"

@@ -6,14 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.cli.run import FOX
 
 ATTNVIZ = [sys.executable, "-m", "attnviz"]
 
 
-def test_a_closed_pipe_ends_quietly() -> None:
+@pytest.mark.parametrize("form", [["--json"], ["--width", "400"], ["--width", "400", "--color", "always"]])
+def test_a_closed_pipe_ends_quietly(form: list[str]) -> None:
+    # More than a pipe holds, so that writing fails while the reader is gone.
     process = subprocess.Popen(
-        [*ATTNVIZ, "heatmap", FOX, "--json", "--layer", "all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*ATTNVIZ, "heatmap", FOX * 12, *form], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout is not None
     assert process.stderr is not None
