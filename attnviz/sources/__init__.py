@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from attnviz.errors import RequestError
 from attnviz.model.parameters import is_model_folder
 from attnviz.sources.base import Source
 from attnviz.sources.builtin import NAME, BuiltinSource
@@ -16,9 +17,12 @@ def load(model: str | Path = NAME, *, revision: str | None = None, offline: bool
         offline: never ask the hub, use what is in its cache.
 
     Raises:
+        RequestError: a revision of something that is not from the hub.
         SourceError: the model cannot be found, read or trusted, or is of a kind that is not read.
     """
     name = str(model)
+    if revision is not None and (name == NAME or Path(name).is_dir()):
+        raise RequestError(f"only a model from the hub has revisions: got {revision!r} of {name}")
     if name == NAME:
         return BuiltinSource()
     if is_model_folder(Path(name)):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, WORD_PIECES, WORDS
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoModel, PreTrainedConfig, PreTrainedTokenizerFast
 
 from attnviz.sources.huggingface.quiet import quiet
+from tests.sources.tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, WORD_PIECES, WORDS
 
 # Models this small lose time when threads wait for each other, most of all beside other processes.
 torch.set_num_threads(1)

@@ -5,7 +5,6 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
-from tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID, eager_weights, plain_states
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import CaptureFailed
@@ -14,6 +13,7 @@ from attnviz.sources import load
 from attnviz.sources.huggingface import capture as capturing
 from attnviz.sources.huggingface.capture import capture
 from attnviz.sources.keep import KeepRows
+from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID, eager_weights, plain_states
 
 LONGER = FOX + " How vexingly quick daft zebras jump!"
 

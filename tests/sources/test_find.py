@@ -9,11 +9,11 @@ from threading import Thread
 
 import pytest
 from huggingface_hub import constants
-from tiny_pretrained import FOX
 
 from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, UnsafeModel
 from attnviz.sources import load
 from attnviz.sources.huggingface.find import find
+from tests.sources.tiny_pretrained import FOX
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

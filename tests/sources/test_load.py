@@ -9,11 +9,19 @@ import sys
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
 
-from attnviz.errors import Damaged, IncompleteModel, NotFound, TextTooLong, UnsafeModel, UnsupportedModel
+from attnviz.errors import (
+    Damaged,
+    IncompleteModel,
+    NotFound,
+    RequestError,
+    TextTooLong,
+    UnsafeModel,
+    UnsupportedModel,
+)
 from attnviz.model.parameters import SHIPPED
 from attnviz.sources import load
+from tests.sources.tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
 
 
 def rewrite(path, **changes):
@@ -229,3 +237,9 @@ def test_the_built_in_model_and_folders_of_its_kind(tmp_path):
     ours = load(folder)
     assert ours.name == str(folder)
     np.testing.assert_array_equal(ours.attend(FOX).weights, load().attend(FOX).weights)
+
+
+def test_what_is_not_from_the_hub_has_no_revisions(tmp_path):
+    for model in ("builtin", tmp_path):
+        with pytest.raises(RequestError, match="only a model from the hub has revisions: got 'v1'"):
+            load(model, revision="v1")

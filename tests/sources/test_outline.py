@@ -1,7 +1,6 @@
 """What cannot be read with certainty is refused by name; it never becomes a wrong picture."""
 
 import pytest
-from tiny_pretrained import BYTE_PIECES, ENCODERS
 from transformers import (
     BartConfig,
     CLIPConfig,
@@ -19,6 +18,7 @@ from transformers import (
 from attnviz.errors import UnsupportedModel
 from attnviz.sources import load
 from attnviz.sources.huggingface.quiet import quiet
+from tests.sources.tiny_pretrained import BYTE_PIECES, ENCODERS
 
 with quiet():
     REFUSED: dict[str, tuple[PreTrainedConfig, str]] = {
