@@ -7,6 +7,7 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.arrays import Array
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId
@@ -57,8 +58,9 @@ class KeepRows:
             return
         layer = self.layers.index(block.layer)
         rows = slice(block.start, block.start + block.weights.shape[1])
-        for row, head in enumerate(self.heads):
-            self._weights[layer, row, rows] = _on_cpu(block.weights[head])
+        every = len(self.heads) == block.weights.shape[0]
+        kept = block.weights if every else block.weights[list(self.heads)]
+        self._weights[layer, :, rows] = _on_cpu(kept)
         self._came[layer, rows] = True
 
     def weights(self) -> NDArray[np.float32]:
@@ -104,8 +106,8 @@ def _memory() -> float:
         return float("inf")
 
 
-def _on_cpu(weights: object) -> NDArray[np.float32]:
-    """Bring one head's weights (query, key) to numpy; numpy itself knows no bfloat16."""
+def _on_cpu(weights: Array) -> NDArray[np.float32]:
+    """Bring weights (head, query, key) to numpy; numpy itself knows no bfloat16."""
     if isinstance(weights, np.ndarray):
         return weights
     xp = array_api_compat.array_namespace(weights)
