@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+
+# As many threads as processes: BLAS threads of two test processes on two cores wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 FOX := The quick brown fox jumps over the lazy dog.
 
 .DEFAULT_GOAL := help
@@ -19,10 +22,10 @@ demo: $(VENV)/run ## show what each head of the built-in model reads in one sent
 	@ls demo
 
 test: $(VENV)/dev ## run the tests
-	$(BIN)/python -m pytest -n 2 -m "not long"
+	$(PYTEST) -m "not long"
 
 test-long: $(VENV)/dev ## run the tests that take minutes, too
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 check: $(VENV)/dev ## format, lint, strict types, tests, and docs and samples compared with what runs now
 	$(BIN)/ruff format --check .

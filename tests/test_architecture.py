@@ -23,7 +23,7 @@ RANKS = {
 
 # The border of a heavy third-party package is a folder, or a file named here.
 BORDERS = {
-    "torch": ("sources/huggingface/", "model/training"),
+    "torch": ("sources/huggingface/", "model/training/"),
     "transformers": ("sources/huggingface/",),
     "huggingface_hub": ("sources/huggingface/",),
     "tokenizers": ("sources/huggingface/",),

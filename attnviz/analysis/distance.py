@@ -1,8 +1,6 @@
 """How far a row looks."""
 
-from array_api_compat import array_namespace, device
-
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 
 
 def distance(weights: Array, start: int = 0) -> Array:
@@ -25,9 +23,9 @@ def distance(weights: Array, start: int = 0) -> Array:
     >>> float(distance(causal).mean())
     1.75
     """
-    xp = array_namespace(weights)
+    xp = namespace(weights)
     rows, columns = weights.shape[-2:]
-    on = {"device": device(weights), "dtype": weights.dtype}
+    on = {"device": weights.device, "dtype": weights.dtype}
     query = xp.arange(start, start + rows, **on)
     key = xp.arange(columns, **on)
     mass = xp.sum(weights, axis=-1)

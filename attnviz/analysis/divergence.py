@@ -2,10 +2,8 @@
 
 from types import ModuleType
 
-from array_api_compat import array_namespace
-
 from attnviz.analysis.entropy import entropy
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 
 
 def divergence(first: Array, second: Array) -> Array:
@@ -25,7 +23,7 @@ def divergence(first: Array, second: Array) -> Array:
     >>> float(divergence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))[0])
     1.0
     """
-    xp = array_namespace(first, second)
+    xp = namespace(first, second)
     between = entropy((first + second) / 2) - (entropy(first) + entropy(second)) / 2
     kept_first, kept_second = _kept_back(xp, first), _kept_back(xp, second)
     kept = entropy((kept_first + kept_second) / 2) - (entropy(kept_first) + entropy(kept_second)) / 2

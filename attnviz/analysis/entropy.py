@@ -1,8 +1,6 @@
 """How widely a row spreads its mass."""
 
-from array_api_compat import array_namespace
-
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 
 
 def entropy(weights: Array) -> Array:
@@ -21,7 +19,7 @@ def entropy(weights: Array) -> Array:
     >>> float(entropy(np.full((1, 8), 1 / 8))[0])
     3.0
     """
-    xp = array_namespace(weights)
+    xp = namespace(weights)
     positive = xp.where(weights > 0, weights, xp.ones_like(weights))  # lim w log w = 0
     return -xp.sum(weights * xp.log2(positive), axis=-1) + 0.0
 

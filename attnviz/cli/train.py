@@ -15,8 +15,8 @@ from attnviz.errors import OutputExists
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attnviz.model.settings import Settings
-    from attnviz.model.training import Progress
+    from attnviz.model.training.loop import Progress
+    from attnviz.model.training.settings import Settings
 
 _TEXTS, _NETWORK, _OUTPUT = "Texts", "Network and training", "Output"
 _NO_PART_OF_THE_RECIPE = ("files", "resume", "debug")
@@ -65,7 +65,7 @@ class Choices:
 
     def settings(self) -> "Settings":
         """Give them to the model's room, which checks them."""
-        from attnviz.model.settings import Settings
+        from attnviz.model.training.settings import Settings
 
         return Settings(**vars(self))
 
@@ -101,7 +101,7 @@ def train(reading: Reading, choices: Choices, target: Target) -> None:
     """
     from attnviz.cli.inputs import read_text
     from attnviz.corpus import read_texts, read_treebank
-    from attnviz.model.training_run import make_model
+    from attnviz.model.training.run import make_model
 
     settings = choices.settings()
     _make_room(target)
@@ -123,7 +123,7 @@ def train(reading: Reading, choices: Choices, target: Target) -> None:
 def _make_room(target: Target) -> None:
     """Refuse a folder that holds something, unless it is to be continued or replaced."""
     from attnviz.files import refuse_full
-    from attnviz.model.training_checkpoint import has_checkpoint, remove_checkpoint
+    from attnviz.model.training.checkpoint import has_checkpoint, remove_checkpoint
 
     if target.resume:
         refuse_full(target.output, force=target.force or has_checkpoint(target.output))

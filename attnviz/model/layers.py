@@ -8,12 +8,8 @@ is named.
 
 import math
 from dataclasses import dataclass
-from types import ModuleType
 
-import array_api_compat
-import numpy as np
-
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,15 +222,6 @@ def layer_norm(x: Array, parameters: Norm, epsilon: float = 1e-5) -> Array:
     centred = x - xp.mean(x, axis=-1, keepdims=True)
     variance = xp.mean(centred * centred, axis=-1, keepdims=True)
     return centred / xp.sqrt(variance + epsilon) * parameters.gain + parameters.bias
-
-
-def namespace(x: Array) -> ModuleType:
-    """Name the array library of `x` by the array API's names.
-
-    Numpy speaks the standard itself since version 2, and its compatibility layer takes 0.1 s to import.
-    """
-    library: ModuleType = np if isinstance(x, np.ndarray) else array_api_compat.array_namespace(x)
-    return library
 
 
 def _transposed(x: Array) -> Array:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 from attnviz.model.layers import (
     Linear,
     Memory,
@@ -20,7 +20,6 @@ from attnviz.model.layers import (
     layer_norm,
     linear,
     multi_head_attention,
-    namespace,
     remember,
 )
 

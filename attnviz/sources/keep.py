@@ -7,7 +7,7 @@ import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.arrays import Array
+from attnviz.arrays import Array, namespace
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId
@@ -110,5 +110,5 @@ def _on_cpu(weights: Array) -> NDArray[np.float32]:
     """Bring weights (head, query, key) to numpy; numpy itself knows no bfloat16."""
     if isinstance(weights, np.ndarray):
         return weights
-    xp = array_api_compat.array_namespace(weights)
+    xp = namespace(weights)
     return np.asarray(array_api_compat.to_device(xp.astype(weights, xp.float32), "cpu"))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.cli.run import attnviz
-from tests.model.treebank import sentences, texts
+from tests.model.training.treebank import sentences, texts
 
 SMALL = ("--layers", "1", "--heads", "4", "--width", "8")
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnviz.errors import BudgetError, Damaged, EmptyText, OutOfRange
-from attnviz.model.card import model_card
-from attnviz.model.evaluation import evaluate_links
-from attnviz.model.material import Treebank
 from attnviz.model.network import assemble, read
 from attnviz.model.parameters import CARD, SHIPPED, load_model
-from attnviz.model.teaching import LESSONS, sentences_of
+from attnviz.model.training.card import model_card
+from attnviz.model.training.evaluation import evaluate_links
+from attnviz.model.training.material import Treebank
+from attnviz.model.training.teaching import LESSONS, sentences_of
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.builtin import BuiltinSource
 
@@ -222,7 +222,7 @@ REACHED = {"nsubj": 0.90, "obj": 0.93, "det": 0.92, "amod": 0.88, "case": 0.90}
 )
 def test_heads_follow_grammar_on_text_they_were_not_trained_on():
     from attnviz.corpus import read_treebank
-    from attnviz.model.evaluation import TESTS
+    from attnviz.model.training.evaluation import TESTS
 
     model = load_model()
     tests = [test for test in TESTS if test.direction == "up" and next(iter(test.labels)) in REACHED]

@@ -4,8 +4,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from attnviz.model.card import model_card
-from attnviz.model.evaluation import (
+from attnviz.model.network import Architecture, assemble, parameter_shapes
+from attnviz.model.parameters import load_model
+from attnviz.model.training.card import model_card
+from attnviz.model.training.evaluation import (
     OFFSETS,
     PLACES,
     TESTS,
@@ -15,16 +17,14 @@ from attnviz.model.evaluation import (
     evaluate_places,
     offset_name,
 )
-from attnviz.model.examples import Replacer
-from attnviz.model.facts import measure
-from attnviz.model.material import Treebank, prepare
-from attnviz.model.network import Architecture, assemble, parameter_shapes
-from attnviz.model.parameters import load_model
-from attnviz.model.settings import Settings
-from attnviz.model.teaching import LESSONS, Relation, sentences_of
-from attnviz.model.training_run import make_model
+from attnviz.model.training.examples import Replacer
+from attnviz.model.training.facts import measure
+from attnviz.model.training.material import Treebank, prepare
+from attnviz.model.training.run import make_model
+from attnviz.model.training.settings import Settings
+from attnviz.model.training.teaching import LESSONS, Relation, sentences_of
 from attnviz.selection import HeadId
-from tests.model.treebank import sentences, texts
+from tests.model.training.treebank import sentences, texts
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from attnviz.model.teaching import (
+from attnviz.model.training.teaching import (
     LESSONS,
     Relation,
     gold_pairs,
@@ -10,7 +10,7 @@ from attnviz.model.teaching import (
     sentences_of,
     with_joined_negations,
 )
-from tests.model.treebank import Parse
+from tests.model.training.treebank import Parse
 
 FOX = Parse(("The", "quick", "fox", "jumps"), heads=(2, 2, 3, -1), relations=("det", "amod", "nsubj", "root"))
 NEGATED = Parse(("Foxes", "do", "n't", "bark"), (3, 3, 3, -1), ("nsubj", "aux", "advmod", "root"))

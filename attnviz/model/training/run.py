@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from attnviz.model.card import model_card
-from attnviz.model.facts import measure
-from attnviz.model.material import SHORTEST, Material, prepare
 from attnviz.model.network import assemble
 from attnviz.model.parameters import CARD, half_precision, save_model, write_whole
-from attnviz.model.settings import Settings
-from attnviz.model.teaching import Parse, heads_taught, sentences_of
-from attnviz.model.training import Progress, Trained, train
-from attnviz.model.training_checkpoint import remove_checkpoint
+from attnviz.model.training.card import model_card
+from attnviz.model.training.checkpoint import remove_checkpoint
+from attnviz.model.training.facts import measure
+from attnviz.model.training.loop import Progress, Trained, train
+from attnviz.model.training.material import SHORTEST, Material, prepare
+from attnviz.model.training.settings import Settings
+from attnviz.model.training.teaching import Parse, heads_taught, sentences_of
 
 _LONGEST_JUDGED = 60
 _SET_ASIDE = 10

@@ -9,9 +9,9 @@ from hashlib import sha256
 import numpy as np
 
 from attnviz.errors import EmptyText
-from attnviz.model.examples import Texts
-from attnviz.model.teaching import Parse, Sentence, sentences_of
 from attnviz.model.tokenizer import fold, words
+from attnviz.model.training.examples import Texts
+from attnviz.model.training.teaching import Parse, Sentence, sentences_of
 from attnviz.model.vocabulary import Vocabulary
 
 SHORTEST, LONGEST = 3, 48

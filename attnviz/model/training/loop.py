@@ -13,13 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attnviz.model.examples import Batch, Replacer, batches, lowered, with_unknown_words
-from attnviz.model.material import Material
 from attnviz.model.network import Architecture, assemble, parameter_shapes, read
-from attnviz.model.settings import Settings
-from attnviz.model.teaching import Relation, gold_pairs, lessons_for
-from attnviz.model.training_checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
+from attnviz.model.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from attnviz.model.training.examples import Batch, Replacer, batches, lowered, with_unknown_words
+from attnviz.model.training.losses import detection_loss, overlap_loss, teaching_loss
+from attnviz.model.training.material import Material
+from attnviz.model.training.settings import Settings
+from attnviz.model.training.teaching import Relation, gold_pairs, lessons_for
 
 _DETECTION_SHARE, _TEACHING_SHARE, _OVERLAP_SHARE = 6.0, 1.2, 0.06
 _TEACH_EVERY = 2

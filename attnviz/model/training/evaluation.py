@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.model.examples import Batch, Replacer, Texts, in_order
-from attnviz.model.material import Treebank
 from attnviz.model.network import Network, read
-from attnviz.model.teaching import Direction, Relation, gold_pairs
+from attnviz.model.training.examples import Batch, Replacer, Texts, in_order
+from attnviz.model.training.material import Treebank
+from attnviz.model.training.teaching import Direction, Relation, gold_pairs
 
 Counts = NDArray[np.int64]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.model.evaluation import (
+from attnviz.model.network import Network
+from attnviz.model.training.evaluation import (
     PLACES,
     TESTS,
     Detection,
@@ -15,10 +16,9 @@ from attnviz.model.evaluation import (
     evaluate_links,
     evaluate_places,
 )
-from attnviz.model.examples import Replacer
-from attnviz.model.material import Material, Treebank
-from attnviz.model.network import Network
-from attnviz.model.teaching import Relation, Sentence
+from attnviz.model.training.examples import Replacer
+from attnviz.model.training.material import Material, Treebank
+from attnviz.model.training.teaching import Relation, Sentence
 from attnviz.selection import HeadId
 
 # A free head is named after a place or a relation only where it clearly follows it.

@@ -4,9 +4,17 @@ import numpy as np
 import pytest
 
 from attnviz.model import vocabulary as columns
-from attnviz.model.examples import Batch, Replacer, Texts, batches, in_order, lowered, with_unknown_words
-from attnviz.model.material import LONGEST, prepare
-from tests.model.treebank import sentences, texts
+from attnviz.model.training.examples import (
+    Batch,
+    Replacer,
+    Texts,
+    batches,
+    in_order,
+    lowered,
+    with_unknown_words,
+)
+from attnviz.model.training.material import LONGEST, prepare
+from tests.model.training.treebank import sentences, texts
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from attnviz.errors import Damaged, EmptyText, RequestError
-from attnviz.model.evaluation import evaluate_links
-from attnviz.model.material import Treebank, prepare
 from attnviz.model.network import assemble
-from attnviz.model.settings import Settings
-from attnviz.model.teaching import sentences_of
-from attnviz.model.training import learning_rate, train
-from attnviz.model.training_losses import detection_loss, overlap_loss, teaching_loss
-from tests.model.treebank import sentences, texts
+from attnviz.model.training.evaluation import evaluate_links
+from attnviz.model.training.loop import learning_rate, train
+from attnviz.model.training.losses import detection_loss, overlap_loss, teaching_loss
+from attnviz.model.training.material import Treebank, prepare
+from attnviz.model.training.settings import Settings
+from attnviz.model.training.teaching import sentences_of
+from tests.model.training.treebank import sentences, texts
 
 SMALL = Settings(steps=120, seed=3, layers=1, heads=4, width=32)
 
@@ -61,7 +61,7 @@ class Interrupted(Exception):
 
 
 def test_an_interrupted_training_ends_with_the_very_same_parameters(tmp_path, monkeypatch):
-    monkeypatch.setattr("attnviz.model.training._CHECKPOINT_EVERY", 3)
+    monkeypatch.setattr("attnviz.model.training.loop._CHECKPOINT_EVERY", 3)
     settings, material = Settings(steps=9, layers=1, heads=4, width=8), material_of(sentences(60))
     whole = train(material, settings, tmp_path / "whole").arrays
 
@@ -96,7 +96,7 @@ def test_another_seed_is_another_network_and_no_global_chance_is_used(tmp_path):
 
 
 def test_a_checkpoint_of_another_training_or_a_damaged_one_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("attnviz.model.training._CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr("attnviz.model.training.loop._CHECKPOINT_EVERY", 1)
     material = material_of([])
     train(material, Settings(steps=1, layers=1, heads=2, width=8), tmp_path)
     with pytest.raises(RequestError, match="another training"):
