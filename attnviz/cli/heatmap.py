@@ -55,10 +55,10 @@ def heatmap(
 def _draw(
     record: "Attention", heads: "Sequence[HeadId]", out: Output, size: "Size | None", dpi: int | None
 ) -> None:
-    from attnviz.cli.outputs import write_bytes
+    from attnviz.cli.outputs import write
     from attnviz.render.figure import encode, heatmap
 
     assert out.output is not None
     figure = heatmap(record, heads=heads, theme=out.theme or "light", size=size, dpi=dpi)
-    write_bytes(out.output, encode(figure, out.output.suffix), force=out.force)
+    write(out.output, encode(figure, out.output.suffix), force=out.force)
     print(out.output)

@@ -23,15 +23,15 @@ class _Console(Console):
 
 def console(given: Output) -> Console:
     """Give the console for standard output, with the width and colours asked for."""
+    always = True if given.color is Color.always else None
     return _Console(
         width=given.width,
-        force_terminal={Color.auto: None, Color.always: True, Color.never: None}[given.color],
-        no_color=True if given.color is Color.never else None,
+        force_terminal=always,
+        no_color=False if always else None,  # being asked outright outweighs NO_COLOR
         color_system=None if given.color is Color.never else "auto",
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=False,
     )
 
 
@@ -58,7 +58,8 @@ def show(renderable: RenderableType, machine: str, given: Output) -> None:
         OutputExists, Unwritable: the file cannot be written.
     """
     if given.output is not None:
-        write_text(given.output, _as_text(renderable, machine, given), force=given.force)
+        text = machine + "\n" if _wants_json(given) else plain(renderable, given.width)
+        write(given.output, text.encode(), force=given.force)
         print(given.output)
     elif given.json:
         print(machine)
@@ -66,13 +67,7 @@ def show(renderable: RenderableType, machine: str, given: Output) -> None:
         console(given).print(renderable)
 
 
-def write_text(path: Path, text: str, *, force: bool) -> None:
-    """Write a text file, whole or not at all."""
-    with whole_file(path, force=force) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def write_bytes(path: Path, content: bytes, *, force: bool) -> None:
+def write(path: Path, content: bytes, *, force: bool) -> None:
     """Write a file, whole or not at all."""
     with whole_file(path, force=force) as temporary:
         temporary.write_bytes(content)
@@ -100,7 +95,5 @@ def check_output(given: Output, *suffixes: str) -> None:
     refuse_existing(given.output, force=given.force)
 
 
-def _as_text(renderable: RenderableType, machine: str, given: Output) -> str:
-    if given.json or (given.output is not None and given.output.suffix.lower() == ".json"):
-        return machine + "\n"
-    return plain(renderable, given.width)
+def _wants_json(given: Output) -> bool:
+    return given.json or (given.output is not None and given.output.suffix.lower() == ".json")

@@ -82,6 +82,7 @@ def shown(*options: str, **changes: str) -> str:
 def test_colours_are_for_terminals_unless_asked_for() -> None:
     assert "\x1b[" not in shown()
     assert "\x1b[" in shown("--color", "always")
+    assert "\x1b[" in shown("--color", "always", NO_COLOR="1")
     assert "\x1b[" not in shown("--color", "never")
     assert "\x1b[" not in shown("--color", "auto", NO_COLOR="1")
 
