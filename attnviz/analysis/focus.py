@@ -163,17 +163,16 @@ def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
 
 def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     average = np.mean([record.head(head) for head in heads], axis=0)
-    links = [link for head in heads for link in _links(record, head)]
     usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
-    ends = {end for link in links for end in (("query", link.source_position), ("key", link.target_position))}
+    links = [link for head in heads for link in _links(record, head)]
+    covered = {link.target_position for link in links}
     if record.block != "cross":
-        ends = {("key", position) for _, position in ends}
-    coverable = [("key", j) for j, token in enumerate(record.keys) if not token.is_special]
+        covered |= {link.source_position + _start(record) for link in links}
     return Together(
         words=_words(record, average, top),
         links=_most_telling(links, usual),
-        covered=tuple(sorted(position for kind, position in ends if kind == "key")),
-        coverable=len(coverable),
+        covered=tuple(sorted(covered)),
+        coverable=sum(not token.is_special for token in record.keys),
     )
 
 
