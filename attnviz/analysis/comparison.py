@@ -130,8 +130,14 @@ def compare(record: Attention, *heads: HeadId | str) -> Comparison:
 
 def _pairwise(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Give the divergence of each pair of heads at each query: (head, head, query)."""
-    # One head against all at a time: the full (head, head, query, key) product need not exist.
-    return np.stack([divergence(np.broadcast_to(head, weights.shape), weights) for head in weights])
+    heads, queries = weights.shape[:2]
+    per_row = np.zeros((heads, heads, queries))
+    # One head against the later ones at a time: the full (head, head, query, key) product need not exist.
+    for i in range(heads - 1):
+        later = weights[i + 1 :]
+        apart = divergence(np.broadcast_to(weights[i], later.shape), later)
+        per_row[i, i + 1 :] = per_row[i + 1 :, i] = apart
+    return per_row
 
 
 def _row(record: Attention, weights: NDArray[np.float64], per_row: NDArray[np.float64], position: int) -> Row:
