@@ -36,7 +36,7 @@ def record(*texts: str) -> Attention:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     texts=st.lists(st.text(alphabet=st.characters(exclude_categories=()), max_size=8), min_size=1, max_size=4)
 )
