@@ -204,7 +204,7 @@ def test_what_was_typed_does_not_act_in_an_error() -> None:
     assert len(done.err.splitlines()) == 2
 
 
-@settings(suppress_health_check=list(HealthCheck), deadline=None, max_examples=25)
+@settings(suppress_health_check=list(HealthCheck), max_examples=25)
 @given(st.text(alphabet=st.characters(exclude_categories=()), min_size=1, max_size=30))
 def test_any_text_is_shown_or_refused(text: str) -> None:
     # An argument that starts with a dash is an option: `--` says that what follows is the text.

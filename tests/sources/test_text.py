@@ -46,7 +46,7 @@ def assert_words_are_parted_by_whitespace(text, tokens):
 
 
 @given(text=ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_word_pieces_align_with_any_text(minilm_tokenizer, text):
     try:
         assert_aligned(minilm_tokenizer, text)
@@ -55,7 +55,7 @@ def test_word_pieces_align_with_any_text(minilm_tokenizer, text):
 
 
 @given(text=ANY_TEXT)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_byte_pieces_align_with_any_text_and_leave_nothing_out(byte_pieces, text):
     written = assert_aligned(byte_pieces, text)
     covered = {position for token in written for position in range(*token.span)}

@@ -33,7 +33,7 @@ def assert_fits(view, width):
 
 
 @pytest.mark.parametrize("name", VIEWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(record=records(), width=st.integers(20, 400))
 def test_no_line_is_wider_than_the_width(name, record, width):
     if name == "comparison" and len(record.head_ids) < 2:
