@@ -58,6 +58,8 @@ def _open(given: Input) -> "Source":
         return load(given.model, revision=given.revision, offline=given.offline)
     if given.text is not None or given.file is not None:
         raise RequestError("two inputs: got --record and a text, allowed one of them")
+    if given.model != Input.model or given.revision is not None:
+        raise RequestError("no model is run for a record: got --model or --revision, allowed --record alone")
     return SavedSource(given.record)
 
 

@@ -113,6 +113,7 @@ BAD = [
     (["focus", FOX, "--layer", "x"], 2, "not a layer: got 'x'"),
     (["focus", FOX, "--file", "x.txt"], 2, "two texts"),
     (["focus", FOX, "--record", "x.safetensors"], 2, "two inputs"),
+    (["focus", "--record", "x.safetensors", "--model", "other"], 2, "no model is run for a record"),
     (["focus", "--file", "missing.txt"], 3, "missing.txt"),
     (["focus", "--record", "missing.safetensors"], 3, "missing.safetensors"),
     (["focus", FOX, "--model", "./missing"], 3, "missing"),

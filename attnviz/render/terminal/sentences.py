@@ -98,7 +98,9 @@ def in_a_sentence(focus: Focus) -> Text | None:
 
 
 def _named(head: HeadFocus) -> Text:
-    named = [Text(word(found.token), style="bold") for found in head.words[:_NAMED]]
+    """Name a head's first words, one that stands at several places once."""
+    tokens = dict.fromkeys(word(found.token) for found in head.words)
+    named = [Text(token, style="bold") for token in list(tokens)[:_NAMED]]
     return Text(" ").join(enumeration(named))
 
 

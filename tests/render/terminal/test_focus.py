@@ -98,3 +98,10 @@ def test_words_are_safe_short_and_told_from_punctuation():
     assert sentences.word("a" * 100) == "a" * 23 + "…"
     assert sentences.word(",") == "“,”"
     assert sentences.word("狐狸") == "狐狸"
+
+
+def test_a_sentence_names_a_repeated_word_once():
+    to_the_dogs = np.tile([0.0, 0.5, 0.0, 0.5], (4, 1))
+    told = sentences.in_a_sentence(attnviz.focus(from_arrays(to_the_dogs, ["a", "dog", "another", "dog"])))
+    assert told is not None
+    assert told.plain == "L0H0 reads dog."
