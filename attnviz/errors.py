@@ -71,6 +71,10 @@ class UnsupportedModel(SourceError):
     """A kind of model whose attention weights this version does not read."""
 
 
+class NoAttention(SourceError):
+    """A model in which nothing attends: it has no attention weights."""
+
+
 class CaptureFailed(SourceError):
     """What was captured is no attention: a check of the weights failed, so nothing is shown."""
 

@@ -1,7 +1,7 @@
 """The record: one text's attention weights with everything needed to read, measure and draw them again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,13 +12,17 @@ from attnviz.selection import HeadId, numbers_as_ranges
 
 Weights = NDArray[np.float32]
 Block = Literal["self", "encoder", "decoder", "cross"]
-Kind = Literal["text", "special"]
+Kind = Literal["text", "special", "generated", "patch", "frame"]
+Mask = NDArray[np.bool_]
 
 BLOCKS: tuple[Block, ...] = get_args(Block)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Softmax rows of up to 16,384 float32 (or half-precision) weights sum to 1 only up to rounding.
 MASS_TOLERANCE = 1e-3
+
+# Fields of a token that most records do without.
+_RARE = ("place", "part")
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,11 @@ class Token:
         text: what the user wrote there, a slice of the source text; a special token's own name otherwise.
         id: the number of the vocabulary entry, or None where there is none.
         span: start and end of the slice, in characters of the source text, or None.
-        kind: "text" for what the user wrote, "special" for what the model added.
+        kind: "text" for what the user wrote, "special" for what the model added,
+            "generated" for what the model said, "patch" for a piece of a picture, "frame" for one of a sound.
         word: the number of the word the token is a piece of, counted from 0; None for special tokens.
+        place: where it is from: a patch's (row, column), a frame's (start, end) in seconds.
+        part: which part of the input it belongs to: "A" or "B" of a pair, "user" or "assistant" of a chat.
     """
 
     text: str
@@ -38,11 +45,31 @@ class Token:
     span: tuple[int, int] | None = None
     kind: Kind = "text"
     word: int | None = None
+    place: tuple[float, float] | None = None
+    part: str | None = None
 
     @property
     def is_special(self) -> bool:
         """Whether the model added this token itself."""
         return self.kind == "special"
+
+    def facts(self) -> dict[str, Any]:
+        """Give the token as the fields of the machine forms; place and part only where it has them."""
+        fields = asdict(self)
+        return {name: value for name, value in fields.items() if value is not None or name not in _RARE}
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model expects after a query.
+
+    Attributes:
+        text: the token, as it would be written; where one was drawn or given, that one.
+        probability: what the model gives it, 0 to 1.
+    """
+
+    text: str
+    probability: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,8 +105,17 @@ class Attention:
         text: the source text, into which the tokens' spans point.
         block: which attention of the model this is.
         causal: whether a query sees only keys up to its own position.
+        sight: for layers that see less than `causal` allows, such as a sliding window: (query, key), True
+            where the model let a query look.
+        sinks: layers whose heads may give mass to nothing: what a row lacks to 1 went to a learned sink.
+        heads_per_key: how many heads share one key head; 1 means each has its own keys and values.
+        predictions: what the model expects after each query, one for each, or none at all.
+        picture: what the model saw, as uint8 (height, width, 3), where the keys are patches of it.
+        aligning: heads whose authors say that they line queries up with keys in time.
         revision: the model's exact version, where known.
         taught: for heads trained towards a labelled pattern, what they were taught; others found theirs.
+        dropped: the mean share of each query's mass on keys that were taken out of the record.
+        renormalized: whether what was left was then brought back to a mass of 1.
         internals: the query, key and value vectors, when the capture kept them.
 
     Raises:
@@ -95,21 +131,38 @@ class Attention:
     text: str = ""
     block: Block = "self"
     causal: bool = False
+    sight: Mapping[int, Mask] = field(default_factory=dict)
+    sinks: tuple[int, ...] = ()
+    heads_per_key: int = 1
+    predictions: tuple[Prediction, ...] = ()
+    picture: NDArray[np.uint8] | None = None
+    aligning: tuple[HeadId, ...] = ()
     revision: str | None = None
     taught: Mapping[HeadId, str] = field(default_factory=dict)
+    dropped: float = 0.0
+    renormalized: bool = False
     internals: Internals | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", read_only(self.weights))
         _check_shape(self)
         _check_mass(self.weights)
-        if self.causal and (self.weights * ~self.visible()).any():
-            raise RequestError("not causal: a query has weight on a later key")
+        for layer, weights in zip(self.layers, self.weights, strict=True):
+            if weights[:, ~self.visible(layer)].any():
+                seen = "key that is hidden from it" if layer in self.sight else "later key"
+                what = "not what it could see" if layer in self.sight else "not causal"
+                raise RequestError(f"{what}: in layer {layer} a query has weight on a {seen}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Attention):
             return NotImplemented
-        return self._facts() == other._facts() and np.array_equal(self.weights, other.weights)
+        return (
+            self._facts() == other._facts()
+            and np.array_equal(self.weights, other.weights)
+            and self.sight.keys() == other.sight.keys()
+            and all(np.array_equal(mask, other.sight[layer]) for layer, mask in self.sight.items())
+            and _same_picture(self.picture, other.picture)
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -121,8 +174,10 @@ class Attention:
 
     def _facts(self) -> tuple[object, ...]:
         """All that two equal records share beside the weights."""
-        tokens = (self.queries, self.keys, self.layers, self.heads)
-        return (*tokens, self.model, self.text, self.block, self.causal, self.revision, dict(self.taught))
+        tokens = (self.queries, self.keys, self.layers, self.heads, self.predictions)
+        model = (self.model, self.revision, self.block, self.causal, self.sinks, self.heads_per_key)
+        made = (dict(self.taught), self.aligning, self.dropped, self.renormalized)
+        return (self.text, *tokens, *model, *made)
 
     @property
     def head_ids(self) -> tuple[HeadId, ...]:
@@ -148,13 +203,37 @@ class Attention:
         square: Weights = self.weights[self.layers.index(wanted.layer), self.heads.index(wanted.index)]
         return square
 
-    def visible(self) -> NDArray[np.bool_]:
-        """Say which keys the model let each query see: (query, key), True where it could look."""
+    def visible(self, layer: int) -> Mask:
+        """Say which keys a layer let each query see: (query, key), True where it could look."""
+        if layer in self.sight:
+            return self.sight[layer]
         queries, keys = len(self.queries), len(self.keys)
         if not self.causal:
             return np.ones((queries, keys), dtype=bool)
         # Queries are the last of the keys: with more keys than queries, the earlier ones came before.
         return np.tri(queries, keys, keys - queries, dtype=bool)
+
+    def sharing_keys(self, head: HeadId) -> tuple[HeadId, ...]:
+        """Name the heads of the same layer that read the same keys and values, `head` among them.
+
+        All of them in the model, whether this record keeps their weights or not.
+        """
+        first = head.index - head.index % self.heads_per_key
+        return tuple(HeadId(head.layer, first + place) for place in range(self.heads_per_key))
+
+    def lost(self, head: HeadId) -> NDArray[np.float64]:
+        """Give the mass each query gave to no key of this record: (query,), 0 to 1.
+
+        It went to a learned sink where the layer has one, or to keys that were taken out.
+        """
+        mass = self.head(head).sum(axis=-1, dtype=np.float64)
+        return np.clip(1.0 - mass, 0.0, 1.0)
+
+    @property
+    def border(self) -> int | None:
+        """The position of the first key the model said itself, or None where all of them were given."""
+        said = (place for place, token in enumerate(self.keys) if token.kind == "generated")
+        return next(said, None)
 
 
 def from_arrays(
@@ -223,6 +302,12 @@ def _check_shape(record: Attention) -> None:
         raise RequestError(f"no such block: got {record.block!r}, allowed {', '.join(BLOCKS)}")
     if not all(token.kind in KINDS for token in record.queries + record.keys):
         raise RequestError(f"no such kind of token: allowed {', '.join(KINDS)}")
+    if any(mask.shape != tokens for mask in record.sight.values()):
+        raise RequestError(f"what queries see does not fit the tokens: allowed masks of {tokens}")
+    if record.predictions and len(record.predictions) != tokens[0]:
+        raise RequestError(
+            f"predictions do not fit the queries: got {len(record.predictions)}, allowed {tokens[0]}"
+        )
 
 
 def _check_mass(weights: Weights) -> None:
@@ -234,3 +319,7 @@ def _check_mass(weights: Weights) -> None:
         raise RequestError(f"weights are no attention: got {weights.min():.3g}, allowed 0 or more")
     if mass.max() > 1 + MASS_TOLERANCE:
         raise RequestError(f"weights are no attention: a row sums to {mass.max():.4g}, allowed at most 1")
+
+
+def _same_picture(one: NDArray[np.uint8] | None, other: NDArray[np.uint8] | None) -> bool:
+    return one is other or (one is not None and other is not None and np.array_equal(one, other))

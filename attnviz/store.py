@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -104,8 +103,8 @@ def facts(record: Attention) -> dict[str, Any]:
         "layers": list(record.layers),
         "heads": list(record.heads),
         "taught": {str(head): pattern for head, pattern in record.taught.items()},
-        "queries": [asdict(token) for token in record.queries],
-        "keys": [asdict(token) for token in record.keys],
+        "queries": [token.facts() for token in record.queries],
+        "keys": [token.facts() for token in record.keys],
         "versions": dict(_versions()),
     }
 

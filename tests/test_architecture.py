@@ -13,9 +13,9 @@ PACKAGE = Path(attnviz.__file__).parent
 # A module imports strictly lower ranks, and files of its own room; rooms of one rank never import each other.
 RANKS = {
     "errors": 0, "arrays": 0,
-    "selection": 1, "observe": 1, "files": 1,
+    "selection": 1, "observe": 1, "files": 1, "prompt": 1,
     "record": 2,
-    "store": 3, "corpus": 3, "model": 3,
+    "outline": 3, "store": 3, "corpus": 3, "model": 3,
     "sources": 4, "analysis": 4,
     "studies": 5, "render": 5,
     "cli": 6, "__main__": 7,

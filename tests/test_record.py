@@ -94,13 +94,13 @@ def test_heads_go_by_the_models_own_numbers() -> None:
 
 def test_a_causal_query_sees_keys_up_to_itself() -> None:
     causal = from_arrays(np.tri(3) / np.arange(1, 4)[:, None], ["a", "b", "c"], causal=True)
-    assert np.array_equal(causal.visible(), np.tri(3, dtype=bool))
-    assert record().visible().all()
+    assert np.array_equal(causal.visible(4), np.tri(3, dtype=bool))
+    assert record().visible(4).all()
 
 
 def test_later_queries_see_all_earlier_keys() -> None:
     continued = from_arrays([[0.5, 0.5, 0.0], [0.4, 0.3, 0.3]], ["b", "c"], ["a", "b", "c"], causal=True)
-    assert continued.visible().tolist() == [[True, True, False], [True, True, True]]
+    assert continued.visible(0).tolist() == [[True, True, False], [True, True, True]]
 
 
 def test_records_are_equal_when_all_they_say_is() -> None:

@@ -149,9 +149,9 @@ def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
     rows = counted_queries(record)
     return HeadFocus(
         head=head,
-        words=_words(record, weights, top),
+        words=_words(record, weights, _between_words(record, head.layer), top),
         links=_strongest(_links(record, head), top),
-        pattern=find_pattern(record, weights),
+        pattern=find_pattern(record, head),
         entropy=float(entropy(weights)[rows].mean()),
         breadth=float(breadth(weights)[rows].mean()),
         distance=float(distance(weights, _start(record))[rows].mean()),
@@ -162,6 +162,7 @@ def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
 
 
 def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
+    cells = np.any([_between_words(record, head.layer) for head in heads], axis=0)
     average = np.mean([record.head(head) for head in heads], axis=0)
     usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
     links = [link for head in heads for link in _links(record, head)]
@@ -169,23 +170,22 @@ def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     if record.block != "cross":
         covered |= {link.source_position + _start(record) for link in links}
     return Together(
-        words=_words(record, average, top),
+        words=_words(record, average, cells, top),
         links=_most_telling(links, usual),
         covered=tuple(sorted(covered)),
         coverable=sum(not token.is_special for token in record.keys),
     )
 
 
-def _between_words(record: Attention) -> Mask:
+def _between_words(record: Attention, layer: int) -> Mask:
     """Give the cells words and links are made of: (query, key), from what was written to something else."""
     written = np.outer(counted_queries(record), ~special_keys(record))
-    cells: Mask = written & record.visible() & ~self_links(record)
+    cells: Mask = written & record.visible(layer) & ~self_links(record)
     return cells
 
 
-def _words(record: Attention, weights: NDArray[np.floating], top: int) -> tuple[FocusWord, ...]:
+def _words(record: Attention, weights: NDArray[np.floating], cells: Mask, top: int) -> tuple[FocusWord, ...]:
     """Rank keys by what they receive beyond chance, each query spreading the same mass evenly."""
-    cells = _between_words(record)
     given = np.where(cells, weights, 0.0)
     beyond = (given - given.sum(axis=-1, keepdims=True) * uniform(cells)).sum(axis=0)
     order = np.argsort(-beyond, kind="stable")[:top]
@@ -197,7 +197,7 @@ def _words(record: Attention, weights: NDArray[np.floating], top: int) -> tuple[
 
 def _links(record: Attention, head: HeadId) -> list[Link]:
     """List one head's links worth telling, in the order of the text."""
-    weights, cells = record.head(head), _between_words(record)
+    weights, cells = record.head(head), _between_words(record, head.layer)
     told = cells & (weights >= np.clip(2 * uniform(cells), TOLD_FROM, TOLD_ALWAYS))
     return [
         Link(head, record.queries[i].text, int(i), record.keys[j].text, int(j), float(weights[i, j]))

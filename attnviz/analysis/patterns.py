@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Token
+from attnviz.selection import HeadId
 
 NO_PATTERN = "no clear pattern"
 
@@ -43,22 +44,20 @@ class Pattern:
     over_chance: float
 
 
-def find_pattern(record: Attention, weights: NDArray[np.float32]) -> Pattern:
-    """Name what one head does.
-
-    Shape:
-        weights: (query, key), of a head of `record`.
+def find_pattern(record: Attention, head: HeadId) -> Pattern:
+    """Name what one head of a record does.
 
     Returns:
         The pattern furthest above chance, or "self".
     """
+    weights, visible = record.head(head), record.visible(head.layer)
     rows = counted_queries(record)
     itself = self_links(record)
     elsewhere = np.where(itself, 0.0, weights)[rows]
-    reachable = (record.visible() & ~itself)[rows]
+    reachable = (visible & ~itself)[rows]
     scored = [_score(name, elsewhere, reachable, cells(record)[rows]) for name, cells in PATTERNS.items()]
     best = max(scored, key=lambda pattern: pattern.over_chance)
-    resting = _score("self", weights[rows].astype(np.float64), record.visible()[rows], itself[rows])
+    resting = _score("self", weights[rows].astype(np.float64), visible[rows], itself[rows])
     if resting.score >= RESTING and resting.over_chance >= CLEAR:
         return resting
     if best.over_chance < CLEAR:

@@ -27,6 +27,7 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.UnsafeModel: "ask its author for safetensors, or convert it yourself if you trust it",
     errors.IncompleteModel: "copy or download the whole model folder: weights, config and tokenizer files",
     errors.UnsupportedModel: "try a text encoder or decoder, such as BERT, GPT-2 or Llama",
+    errors.NoAttention: "try a transformer; attnviz info MODEL says what a model has",
     errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",
     errors.BudgetError: "choose fewer heads with --layer and --head, or a shorter text",
 }

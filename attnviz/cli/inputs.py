@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from attnviz.cli.options import Heads, Input
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
+from attnviz.outline import choose
+from attnviz.prompt import Prompt
 from attnviz.selection import numbers_as_ranges
 
 if TYPE_CHECKING:
@@ -32,13 +34,13 @@ def attend(given: Input, which: Heads, *, default: str) -> "tuple[Attention, tup
         RequestError: no text, or more than one; or no such heads.
         SourceError: the model or a file cannot be used.
     """
-    text = "" if given.record is not None else _text(given)
-    source = _open(given)
+    reading = _open(given).read(Prompt("" if given.record is not None else _text(given)))
+    outline = choose(reading.outlines, None)
     selection = which.selection(default)
-    heads = selection.resolve(source.layers, source.heads)
-    record = source.attend(text, selection)
-    if selection.layers == default != which.layer and len(source.layers) > 1:
-        _say_which(source.layers, default)
+    heads = outline.resolve(selection)
+    record = reading.record(selection, block=outline.block)
+    if selection.layers == default != which.layer and len(outline.layers) > 1:
+        _say_which(outline.numbers, default)
     return record, heads
 
 

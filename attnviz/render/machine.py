@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -93,7 +92,7 @@ def _plain(numbers: ArrayLike) -> Any:  # noqa: ANN401
 
 
 def _tokens(tokens: Iterable[Token]) -> list[Fields]:
-    return [asdict(token) for token in tokens]
+    return [token.facts() for token in tokens]
 
 
 def _names(heads: Iterable[HeadId]) -> list[str]:

@@ -31,6 +31,6 @@ def load(model: str | Path = NAME, *, revision: str | None = None, offline: bool
     from attnviz.sources.huggingface.find import find
 
     checkpoint = find(name, revision=revision, offline=offline)
-    from attnviz.sources.huggingface.load import load_pretrained
+    from attnviz.sources.huggingface.source import open_pretrained
 
-    return load_pretrained(checkpoint)
+    return open_pretrained(checkpoint)

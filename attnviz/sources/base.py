@@ -1,44 +1,105 @@
-"""What every source is: a model, or a file, that gives a record for a text."""
+"""What every source is: a model, or a file, that reads an input and gives records of it."""
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from attnviz.record import Attention
+from attnviz.errors import RequestError
+from attnviz.outline import Outline
+from attnviz.prompt import Prompt
+from attnviz.record import Attention, Block
 from attnviz.selection import Selection
 
 EVERYTHING = Selection()
 
 
-class Source(Protocol):
+class Reading(Protocol):
+    """One input as a model read it: what attends there, and records of any part of it."""
+
+    @property
+    def outlines(self) -> Mapping[Block, Outline]:
+        """Every block there is: "self" alone, or several of which the last is the one meant by default."""
+        ...
+
+    def record(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+    ) -> Attention:
+        """Record what the queries of one block look at.
+
+        Args:
+            selection: the layers and heads to keep; heads named one by one are completed to a grid.
+            block: "self", "encoder", "decoder" or "cross"; None means the last of `outlines`.
+            internals: keep the query, key and value vectors too.
+
+        Raises:
+            RequestError: there is no such block.
+            OutOfRange: the selection names a layer or head that is not there.
+            MissingInternals: the vectors are asked for and the source has none.
+            BudgetError: the weights would not fit this machine's memory.
+            CaptureFailed: a check of the weights failed.
+        """
+        ...
+
+
+class Source(ABC):
     """Gives records; whoever holds one need not know what kind of model or file is behind it."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The name shown beside every picture: "builtin", a folder or a hub id."""
-        ...
 
-    @property
-    def layers(self) -> tuple[int, ...]:
-        """The model's own numbers of the layers whose weights it gives, ascending."""
-        ...
+    @abstractmethod
+    def read(self, prompt: Prompt) -> Reading:
+        """Read one input.
 
-    @property
-    def heads(self) -> tuple[int, ...]:
-        """The model's own numbers of the heads in each of those layers, ascending."""
-        ...
+        Raises:
+            EmptyText: the text has no token.
+            RequestError: the prompt holds what this model cannot read.
+            SourceError: the text or the model cannot be read; the subclass says why.
+        """
 
-    def attend(self, text: str, selection: Selection = EVERYTHING, *, internals: bool = False) -> Attention:
-        """Read one text and record what its tokens look at.
+    def attend(
+        self,
+        text: str = "",
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        internals: bool = False,
+        **beside: Any,  # noqa: ANN401 - each is a field of Prompt, which knows its type
+    ) -> Attention:
+        """Read one input and record what its queries look at.
 
         Args:
             text: one text; nothing of it is cut off.
             selection: the layers and heads to keep.
+            block: which attention of a model that has several.
             internals: keep the query, key and value vectors too.
+            beside: what stands beside the text, by the names of `Prompt`: target="...", generate=5 ...
 
         Raises:
             EmptyText: the text has no token.
+            RequestError: the prompt holds what this model cannot read, or there is no such block.
             OutOfRange: the selection names a layer or head that is not there.
             MissingInternals: the vectors are asked for and the source has none.
             BudgetError: the weights would not fit this machine's memory.
             SourceError: the text or the model cannot be read; the subclass says why.
         """
-        ...
+        return self.read(Prompt(text, **beside)).record(selection, block=block, internals=internals)
+
+
+def refuse_beside(prompt: Prompt, *understood: str, name: str) -> None:
+    """Refuse a prompt with something beside its text that a source does not read.
+
+    Args:
+        prompt: the input.
+        understood: what may stand beside the text, by the names of `Prompt`.
+        name: the source's name.
+
+    Raises:
+        RequestError: something else stands there.
+    """
+    for given in prompt.beside:
+        if given not in understood:
+            allowed = ", ".join(("a text", *understood))
+            raise RequestError(f"{name} cannot read this input: got {given}, allowed {allowed}")

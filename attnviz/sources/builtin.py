@@ -1,5 +1,6 @@
 """The built-in model, or one trained like it, as a source of records; numpy and safetensors suffice."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +11,21 @@ from attnviz.model.network import Reading, read
 from attnviz.model.parameters import SHIPPED, load_model
 from attnviz.model.tokenizer import words
 from attnviz.observe import Observer, RowBlock
-from attnviz.record import Attention, Internals, Token
+from attnviz.outline import Layer, Outline, choose
+from attnviz.prompt import Prompt
+from attnviz.record import Attention, Block, Internals, Token
 from attnviz.selection import HeadId, Selection
+from attnviz.sources.base import EVERYTHING, Source, refuse_beside
 from attnviz.sources.keep import KeepRows
 
 NAME = "builtin"
 
 
-class BuiltinSource:
+class BuiltinSource(Source):
     """A model of this project's own kind.
 
     Attributes:
-        name: "builtin" for the shipped model, else its folder.
         revision: the first digits of the SHA-256 of its weights.
-        layers: the layers' numbers.
-        heads: the heads' numbers in each layer.
         taught: for heads trained towards a relation of a treebank, the relation's name.
     """
 
@@ -40,47 +41,31 @@ class BuiltinSource:
             Damaged: a file is not what was written.
         """
         self._model = load_model(SHIPPED if folder is None else folder)
-        self.name = NAME if folder is None else str(folder)
+        self._name = NAME if folder is None else str(folder)
         self.revision = self._model.revision
-        self.layers = tuple(range(self._model.architecture.layers))
-        self.heads = tuple(range(self._model.architecture.heads))
         self.taught = dict(self._model.taught)
 
-    def attend(
-        self,
-        text: str,
-        selection: Selection = Selection(),  # noqa: B008 - it is frozen
-        *,
-        internals: bool = False,
-    ) -> Attention:
-        """Read a text and keep the weights of the heads selected.
+    @property
+    def name(self) -> str:
+        """Either "builtin", for the shipped model, or its folder."""
+        return self._name
 
-        Args:
-            text: any text with at least one character that can be seen.
-            selection: which layers and heads.
-            internals: keep the query, key and value vectors too.
+    def read(self, prompt: Prompt) -> "BuiltinReading":
+        """Cut a text into words; the network runs when a record is asked for.
 
         Raises:
             EmptyText: there is no word in the text.
-            OutOfRange: the selection names a layer or head that is not there.
-            BudgetError: the weights do not fit this machine's memory.
+            RequestError: something stands beside the text.
         """
-        chosen = selection.resolve(self.layers, self.heads)
-        tokens = self.tokens(text)
-        keep = KeepRows(chosen, len(tokens), len(tokens))
-        reading = self.observe(tokens, keep)
-        grid = {HeadId(layer, head) for layer in keep.layers for head in keep.heads}
-        return Attention(
-            queries=tokens,
-            keys=tokens,
-            weights=keep.weights(),
-            layers=keep.layers,
-            heads=keep.heads,
-            model=self.name,
-            text=text,
-            revision=self.revision,
-            taught={head: relation for head, relation in self.taught.items() if head in grid},
-            internals=_internals(reading, keep) if internals else None,
+        refuse_beside(prompt, name=self.name)
+        return BuiltinReading(self, prompt.text, self.tokens(prompt.text))
+
+    def layers(self, tokens: int) -> tuple[Layer, ...]:
+        """Describe the layers, as they are with so many tokens."""
+        shape = self._model.architecture
+        return tuple(
+            Layer(number, tuple(range(shape.heads)), tokens, tokens, d_k=shape.d_k, d_v=shape.d_v, path="own")
+            for number in range(shape.layers)
         )
 
     def tokens(self, text: str) -> tuple[Token, ...]:
@@ -106,6 +91,47 @@ class BuiltinSource:
 
         features = self._model.vocabulary.features([token.text for token in tokens])
         return read(self._model.network, features, watch)
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltinReading:
+    """One text as a model of this project's own kind reads it.
+
+    Attributes:
+        source: the model.
+        text: the source text.
+        tokens: its words.
+    """
+
+    source: BuiltinSource
+    text: str
+    tokens: tuple[Token, ...]
+
+    @property
+    def outlines(self) -> dict[Block, Outline]:
+        """The one block."""
+        return {"self": Outline("self", self.source.layers(len(self.tokens)))}
+
+    def record(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+    ) -> Attention:
+        """Run the network and keep the weights of the heads selected; see `Reading`."""
+        chosen = choose(self.outlines, block).resolve(selection)
+        keep = KeepRows(chosen, len(self.tokens), len(self.tokens))
+        reading = self.source.observe(self.tokens, keep)
+        grid = {HeadId(layer, head) for layer in keep.layers for head in keep.heads}
+        return Attention(
+            queries=self.tokens,
+            keys=self.tokens,
+            weights=keep.weights(),
+            layers=keep.layers,
+            heads=keep.heads,
+            model=self.source.name,
+            text=self.text,
+            revision=self.source.revision,
+            taught={head: relation for head, relation in self.source.taught.items() if head in grid},
+            internals=_internals(reading, keep) if internals else None,
+        )
 
 
 def _internals(reading: Reading, keep: KeepRows) -> Internals:

@@ -1,18 +1,20 @@
 """A saved record as a source: everything can be drawn and told again without the model."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from attnviz.errors import MissingInternals, RequestError
-from attnviz.record import Attention
+from attnviz.outline import Layer, Outline, choose
+from attnviz.prompt import Prompt
+from attnviz.record import Attention, Block
 from attnviz.selection import Selection
-from attnviz.sources.base import EVERYTHING
+from attnviz.sources.base import EVERYTHING, Source, refuse_beside
 from attnviz.store import read
 
 
-class SavedSource:
+class SavedSource(Source):
     """Gives the one record it was opened with, or the part of it that is asked for."""
 
     def __init__(self, path: Path) -> None:
@@ -29,36 +31,41 @@ class SavedSource:
         """The name of the model the record came from."""
         return self._record.model
 
-    @property
-    def layers(self) -> tuple[int, ...]:
-        """The numbers of the layers the record holds, ascending."""
-        return self._record.layers
-
-    @property
-    def heads(self) -> tuple[int, ...]:
-        """The numbers of the heads the record holds in each layer, ascending."""
-        return self._record.heads
-
-    def attend(
-        self, text: str = "", selection: Selection = EVERYTHING, *, internals: bool = False
-    ) -> Attention:
-        """Give the record, or the layers and heads asked for.
-
-        Args:
-            text: the record's own text, or nothing.
-            selection: heads named one by one are completed to a grid, as in every record.
-            internals: a file does not hold the query, key and value vectors, so this fails.
+    def read(self, prompt: Prompt) -> "SavedReading":
+        """Give the record.
 
         Raises:
-            RequestError: the text is not the record's.
-            OutOfRange: the record does not hold a layer or head asked for.
-            MissingInternals: the vectors are asked for.
+            RequestError: the prompt holds another text, or more than a text.
         """
-        if text not in ("", self._record.text):
-            raise RequestError(f"the record is of another text: got {text!r}, allowed {self._record.text!r}")
+        refuse_beside(prompt, name="a saved record")
+        if prompt.text not in ("", self._record.text):
+            got = f"got {prompt.text!r}, allowed {self._record.text!r}"
+            raise RequestError(f"the record is of another text: {got}")
+        return SavedReading(self._record)
+
+
+@dataclass(frozen=True, eq=False)
+class SavedReading:
+    """A record that was made before."""
+
+    saved: Attention
+
+    @property
+    def outlines(self) -> dict[Block, Outline]:
+        """The block the record holds, and the layers and heads kept of it."""
+        record = self.saved
+        queries, keys = len(record.queries), len(record.keys)
+        layers = tuple(Layer(number, record.heads, queries, keys, record.causal) for number in record.layers)
+        return {record.block: Outline(record.block, layers)}
+
+    def record(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+    ) -> Attention:
+        """Give the layers and heads asked for; see `Reading`."""
+        choose(self.outlines, block)
         if internals:
             raise MissingInternals("a saved record has no query, key and value vectors")
-        return _part(self._record, selection)
+        return _part(self.saved, selection)
 
 
 def _part(record: Attention, selection: Selection) -> Attention:

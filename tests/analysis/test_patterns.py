@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 
 from attnviz.analysis.patterns import CLEAR, NO_PATTERN, PATTERNS, find_pattern
+from attnviz.selection import HeadId
 from attnviz.record import Attention, Token, from_arrays
 from tests.analysis.weights import random_weights, seeds
 
@@ -16,7 +17,7 @@ SIZE = len(WORDS)
 
 def pattern_of(weights: np.ndarray, words: Sequence[str] = WORDS, *, causal: bool = False):
     record = from_arrays(weights, words, causal=causal)
-    return find_pattern(record, record.head("L0H0"))
+    return find_pattern(record, HeadId(0, 0))
 
 
 def special_ends(weights: np.ndarray) -> Attention:
@@ -62,7 +63,7 @@ def test_each_pattern_is_found_in_its_pure_form(label: str, weights: np.ndarray)
 
 def test_a_head_that_rests_on_special_tokens_is_found() -> None:
     record = special_ends(columns(0, SIZE - 1))
-    found = find_pattern(record, record.head("L0H0"))
+    found = find_pattern(record, HeadId(0, 0))
     assert found.label == "special"
     assert found.score == pytest.approx(1.0)
     assert found.over_chance == pytest.approx(1 - 2 / (SIZE - 1))  # two of the seven other keys are special
@@ -105,7 +106,7 @@ def test_a_naive_loop_finds_the_same(seed: int) -> None:
             on += sum(float(record.weights[0, 0, i, j]) for j in others if cells(record)[i, j])
             chance += mass * sum(cells(record)[i, j] for j in others) / len(others)
         shares[name] = (on / total, (on - chance) / total)
-    found = find_pattern(record, record.head("L0H0"))
+    found = find_pattern(record, HeadId(0, 0))
     if found.nearest != "self":
         best = max(shares, key=lambda name: shares[name][1])
         assert found.nearest == best

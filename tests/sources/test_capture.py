@@ -1,5 +1,6 @@
 """The weights captured are the model's own, and the model does not notice."""
 
+from dataclasses import replace
 from threading import Thread
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import CaptureFailed
-from attnviz.selection import Selection
+from attnviz.prompt import Prompt
+from attnviz.selection import HeadId, Selection
 from attnviz.sources import load
 from attnviz.sources.huggingface import capture as capturing
 from attnviz.sources.huggingface.capture import capture
@@ -24,10 +26,19 @@ def largest_difference(weights, reference):
 
 def captured_states(source, text, *, block_bytes=capturing.BLOCK_BYTES):
     """The final hidden states, and the weights, of a run in which every layer is captured."""
-    ids = source.tokenizer(text)["input_ids"]
-    keep = KeepRows(Selection().resolve(source.layers, source.heads), len(ids), len(ids))
-    states = capture(source.model, ids, source.layers, keep, chosen=source.layers, block_bytes=block_bytes)
+    reading = source.read(Prompt(text))
+    outline = reading.outlines["self"]
+    _, queries, keys = outline.layers[0].shape
+    keep = KeepRows(outline.resolve(Selection()), queries, keys)
+    states = hand_on(reading, keep, outline.numbers, block_bytes=block_bytes)
     return states, keep.weights()
+
+
+def hand_on(reading, observer, chosen, *, sites=None, block_bytes=capturing.BLOCK_BYTES):
+    """Run a capture with an observer of one's own: the final hidden states."""
+    given = reading.watched.sites if sites is None else sites
+    output = capture(reading.feed, given, observer, block="self", chosen=chosen, block_bytes=block_bytes)
+    return output[0][0]
 
 
 def test_the_real_minilm_matches_itself(minilm):
@@ -63,7 +74,7 @@ def test_decoders_match_their_own_weights(config, save_model, byte_pieces):
 def test_a_hybrid_keeps_the_models_own_layer_numbers(save_model, byte_pieces):
     folder = save_model(HYBRID, byte_pieces)
     source = load(folder)
-    assert source.layers == (1, 3)
+    assert source.attend(FOX).layers == (1, 3)
     attending = [layer for layer in eager_weights(folder, FOX) if layer is not None]
     assert largest_difference(source.attend(FOX).weights, attending) <= 1e-5
 
@@ -86,7 +97,7 @@ def test_block_size_does_not_matter_to_decoders(kind, rows, save_model, byte_pie
 
 
 def assert_block_size_does_not_matter(source, rows):
-    keys = len(source.tokenizer(FOX)["input_ids"])
+    keys = len(source.attend(FOX).keys)
     states, whole = captured_states(source, FOX)
     states_in_blocks, in_blocks = captured_states(source, FOX, block_bytes=rows * 4 * keys * 4)
     np.testing.assert_allclose(in_blocks, whole, atol=1e-5)
@@ -100,8 +111,9 @@ def test_blocks_are_as_large_as_they_may_be(tiny_bert):
         def update(self, block):
             self.starts += ((block.layer, block.start, block.weights.shape[1]),)
 
-    source, note = load(tiny_bert), Note()
-    capture(source.model, [2, 5, 6, 7, 3], source.layers, note, chosen={1}, block_bytes=2 * 4 * 5 * 4)
+    note, reading = Note(), load(tiny_bert).read(Prompt("a b c"))
+    assert len(reading.feed.sides["self"][0].known) == 5
+    hand_on(reading, note, {1}, block_bytes=2 * 4 * 5 * 4)
     assert note.starts == ((1, 0, 2), (1, 2, 2), (1, 4, 1))
 
 
@@ -119,7 +131,7 @@ def test_internals_make_the_weights_again(tiny_llama):
     vectors, weights = record.internals, record.weights
     assert vectors.queries.shape == (2, 3, len(record.queries), 8)
     logits = np.einsum("lhqd,lhkd->lhqk", vectors.queries, vectors.keys) / np.sqrt(8)
-    logits[..., ~record.visible()] = -np.inf
+    logits[..., ~record.visible(1)] = -np.inf
     again = np.exp(logits - logits.max(axis=-1, keepdims=True))
     np.testing.assert_allclose(again / again.sum(axis=-1, keepdims=True), weights, atol=1e-5)
     # Llama's heads 2 and 3 share their keys and values; head 0 has others.
@@ -148,9 +160,9 @@ def test_the_table_is_put_back_after_an_exception(tiny_bert):
             raise KeyboardInterrupt
 
     before = entries()
-    source = load(tiny_bert)
+    reading = load(tiny_bert).read(Prompt("a"))
     with pytest.raises(KeyboardInterrupt):
-        capture(source.model, [2, 5, 3], source.layers, Faulty(), chosen=source.layers)
+        hand_on(reading, Faulty(), {0, 1, 2})
     assert entries() == before
 
 
@@ -163,8 +175,8 @@ def test_a_capture_within_a_capture(tiny_bert, tiny_bert_states):
         def update(self, _block):
             self.inner = source.attend(FOX, Selection("1"))
 
-    observer, ids = RunsItAgain(), source.tokenizer(FOX)["input_ids"]
-    states = capture(source.model, ids, source.layers, observer, chosen={0})
+    observer = RunsItAgain()
+    states = hand_on(source.read(Prompt(FOX)), observer, {0})
     torch.testing.assert_close(states, tiny_bert_states, atol=1e-4, rtol=1e-4)
     assert observer.inner == source.attend(FOX, Selection("1"))
 
@@ -178,8 +190,8 @@ def test_other_threads_go_on_as_usual(tiny_bert, tiny_bert_states):
             thread.start()
             thread.join()
 
-    found, ids = [], source.tokenizer(FOX)["input_ids"]
-    capture(source.model, ids, source.layers, RunsElsewhere(), chosen={0})
+    found = []
+    hand_on(source.read(Prompt(FOX)), RunsElsewhere(), {0})
     torch.testing.assert_close(found, [tiny_bert_states])
 
 
@@ -198,18 +210,19 @@ def test_an_eager_entry_of_somebody_else_is_put_back(tiny_bert, monkeypatch):
 
 
 def test_fewer_or_more_calls_than_expected_fail(tiny_bert):
-    source = load(tiny_bert)
-    for layers, complaint in [((0, 1), "more attention calls"), ((0, 1, 2, 3), "layer 3 did not attend")]:
-        keep = KeepRows(Selection().resolve(layers, source.heads), 3, 3)
+    reading = load(tiny_bert).read(Prompt("a"))
+    sites = reading.watched.sites
+    more = (*sites, replace(sites[-1], layer=3))
+    for expected, complaint in [(sites[:2], "more attention calls"), (more, "layer 3 did not attend")]:
         with pytest.raises(CaptureFailed, match=complaint):
-            capture(source.model, [2, 5, 3], layers, keep, chosen=layers)
+            hand_on(reading, KeepRows([HeadId(0, 0)], 3, 3), set(), sites=expected)
 
 
 def test_weights_that_are_no_attention_are_never_shown(tiny_bert):
     source = load(tiny_bert)
     with torch.no_grad():
-        source.model.encoder.layer[1].attention.self.query.weight.fill_(float("nan"))
-    with pytest.raises(CaptureFailed, match="not every one is a finite number"):
+        source.pretrained.model.encoder.layer[1].attention.self.query.weight.fill_(float("nan"))
+    with pytest.raises(CaptureFailed, match="not a finite number"):
         source.attend(FOX)
 
 

@@ -35,7 +35,7 @@ def one_line(raised):
 def test_a_folder_gives_its_name_and_its_own_numbers(tiny_bert):
     source = load(tiny_bert)
     record = source.attend(FOX)
-    assert (source.name, source.layers, source.heads) == (str(tiny_bert), (0, 1, 2), (0, 1, 2, 3))
+    assert (source.name, record.layers, record.heads) == (str(tiny_bert), (0, 1, 2), (0, 1, 2, 3))
     assert (record.model, record.revision, record.text, record.block) == (str(tiny_bert), None, FOX, "self")
     assert record.queries == record.keys
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attnviz.errors import Damaged, MissingInternals, NotFound, OutOfRange, RequestError
+from attnviz.prompt import Prompt
 from attnviz.record import Attention, Token
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.saved import SavedSource
@@ -31,7 +32,8 @@ def source(record, tmp_path):
 
 
 def test_gives_the_record_back(source, record):
-    assert (source.name, source.layers, source.heads) == ("somebody/model", (1, 3, 5), (0, 1, 2, 3))
+    outline = source.read(Prompt()).outlines["self"]
+    assert (source.name, outline.numbers) == ("somebody/model", (1, 3, 5))
     assert source.attend() == source.attend("a b") == record
 
 

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import AutoTokenizer, ByT5Tokenizer, PreTrainedTokenizerFast
 
 from attnviz.errors import EmptyText, RequestError
-from attnviz.sources.huggingface.text import read_tokens, word_numbers
+from attnviz.sources.huggingface.inputs.tokens import read_tokens, word_numbers
 
 ANY_TEXT = st.text(max_size=60).filter(str.strip)
 MIXED = "Zoë isn't\tthere…  日本語 مرحبا 👩‍👩‍👧 [SEP] e\u0301\n\n再见 \u3000x"

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from attnviz.record import Attention, Weights
 from attnviz.render.figure.bar import draw_bar
@@ -44,7 +43,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
-    masked = not bool(record.visible().all())
+    masked = not all(record.visible(layer).all() for layer in layers)
     words = Words(name_heads(heads), source_line(record), (*_notes(heads), *mass_notes(weights)), masked)
     lettering = letter([words.title, words.source])
     content = Content(
@@ -64,7 +63,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
         layout = fit(sheet, replace(content, notes=words.lines))
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
     pixels = _tile(layout, sheet, gap)
-    tiles = stretch(_shrink(weights, record.visible(), pixels), *pixels)
+    tiles = stretch(_shrink(record, heads, weights, pixels), *pixels)
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]
     axes = canvas.panel(0, "grid", mosaic(tiles, places, (len(layers), len(indices)), gap))
     _number(canvas, axes)
@@ -99,11 +98,17 @@ def _tile(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:
     return high, wide
 
 
-def _shrink(weights: Weights, visible: NDArray[np.bool_], pixels: tuple[int, int]) -> Weights:
+def _shrink(record: Attention, heads: Sequence[HeadId], weights: Weights, pixels: tuple[int, int]) -> Weights:
     """Pool each head, one after the other, so that no copy of all weights is made."""
-    rows, columns = (min(most, count) for most, count in zip(pixels, visible.shape, strict=True))
+    rows, columns = (min(most, count) for most, count in zip(pixels, weights.shape[1:], strict=True))
     hidden = np.float32(np.nan)
-    return np.stack([pool(np.where(visible, head, hidden), rows, columns) for head in weights])
+    visible = {head.layer: record.visible(head.layer) for head in heads}
+    return np.stack(
+        [
+            pool(np.where(visible[head.layer], square, hidden), rows, columns)
+            for head, square in zip(heads, weights, strict=True)
+        ]
+    )
 
 
 def stretch(tiles: Weights, high: int, wide: int) -> Weights:

@@ -56,7 +56,7 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
     lettering = letter([*tokens, words.title, words.source, *filter(None, lessons)])
     layout, words = _fit(sheet, record, heads, words, lettering)
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
-    seen = np.where(record.visible(), weights, np.float32(np.nan))
+    seen = np.where([record.visible(head.layer) for head in heads], weights, np.float32(np.nan))
     for number, cells in enumerate(pool(seen, *_cells(layout, sheet))):
         axes = _draw_panel(canvas, number, heads, cells)
         if len(heads) == 1:
@@ -92,7 +92,7 @@ def _words(record: Attention, heads: Sequence[HeadId], weights: Weights) -> Word
     """Say what the figure shows."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
-    masked = not bool(record.visible().all())
+    masked = not all(record.visible(head.layer).all() for head in heads)
     notes = (*_lesson_note(record, heads), *mass_notes(weights))
     return Words(title + kind, source_line(record), notes, masked)
 

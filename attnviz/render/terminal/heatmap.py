@@ -54,7 +54,7 @@ class Heatmap:
 
     def _panel(self, head: HeadId) -> Panel:
         title = f"{head}{legend.TAUGHT if head in self.record.taught else ''}"
-        return Panel(title, np.where(self.record.visible(), self.record.head(head), np.nan))
+        return Panel(title, np.where(self.record.visible(head.layer), self.record.head(head), np.nan))
 
     def _heading(self) -> Text:
         block = "" if self.record.block == "self" else f", {self.record.block} attention"
@@ -80,7 +80,7 @@ class Heatmap:
 
     def _signs(self, ink: Ink) -> Iterator[Text]:
         yield Text("rows: from (query), columns: to (key)")
-        if not self.record.visible().all():
+        if not all(self.record.visible(layer).all() for layer in {head.layer for head in self.heads}):
             yield ink.masked()
 
 

@@ -1,89 +1,110 @@
-"""From token ids to rows of weights: one forward pass whose attention is done in blocks of query rows."""
+"""From an input to rows of weights: one pass in which chosen layers show what they weigh, block by block."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from attnviz.errors import CaptureFailed
 from attnviz.observe import Observer, RowBlock
-from attnviz.sources.huggingface.table import Call, intercepted
+from attnviz.record import Block
+from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.paths import intercepted
+from attnviz.sources.huggingface.paths.call import Call
+from attnviz.sources.huggingface.sites import Site, run
 
 # One block of float32 weights of all heads of a layer; below about 512 tokens a layer is one block.
 BLOCK_BYTES = 64 * 2**20
 
 _FLOAT32_BYTES = 4
 
+# How far the output made with the weights may be from the model's own, by the precision it computes in.
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-6}
+_COARSE = 5e-2
+
 
 def capture(
-    model: PreTrainedModel,
-    ids: Sequence[int],
-    layers: Sequence[int],
+    feed: Feed,
+    sites: Sequence[Site],
     observer: Observer,
     *,
+    block: Block,
     chosen: Collection[int],
     on_call: Callable[[int, Call], None] | None = None,
     block_bytes: int = BLOCK_BYTES,
-) -> Tensor:
-    """Run the model on one text and hand the weights of some layers to an observer.
+) -> Any:  # noqa: ANN401 - what a model gives has no common class
+    """Run the model once and hand the weights of some layers to an observer.
 
-    The other layers do what they always do. The output is the model's own.
+    The model goes on with what its own attention function gives; the weights are made beside it, and what
+    they make of the values must be the same.
 
     Args:
-        model: on any device, in evaluation mode.
-        ids: the token ids of the text.
-        layers: the model's own numbers of its attention layers, in the order they are called.
+        feed: the input.
+        sites: every attention call of such a pass, in order.
         observer: takes the rows (head, query, key) of every head of the chosen layers.
+        block: whose layers are meant.
         chosen: the numbers of the layers to hand on.
         on_call: takes the number and the attention call of each chosen layer, before its rows.
         block_bytes: about how much memory one block of weights may take; at least one row is done at once.
 
     Returns:
-        The final hidden states (token, d_model).
+        What the model gave.
 
     Raises:
-        CaptureFailed: the attention calls are not those expected.
+        CaptureFailed: the attention calls are not those expected, or the weights do not explain the output.
     """
-    pending = iter(layers)
+    pending = iter(sites)
 
     def handle(call: Call) -> Tensor:
-        layer = _expected(pending, call, len(ids))
-        if layer not in chosen:
-            return call.as_usual()
-        if on_call:
-            on_call(layer, call)
-        return _in_blocks(call, layer, observer, block_bytes)
+        site = _expected(pending, call)
+        usual = call.as_usual()
+        if site.block == block and site.layer in chosen:
+            if on_call:
+                on_call(site.layer, call)
+            for start, weights in _in_blocks(call, usual, site.layer, block_bytes):
+                observer.update(RowBlock(site.layer, start, weights))
+        return usual
 
-    row = torch.tensor([list(ids)], device=model.device)
-    with intercepted(handle), torch.no_grad():
-        output = model(input_ids=row, attention_mask=torch.ones_like(row))
+    with intercepted(feed.model, handle, {site.seen.path for site in sites}):
+        output = run(feed)
     missed = list(pending)
     if missed:
         raise CaptureFailed(
-            f"layer {missed[0]} did not attend: {len(missed)} of {len(layers)} calls are missing"
+            f"layer {missed[0].layer} did not attend: {len(missed)} of {len(sites)} calls are missing"
         )
-    states: Tensor = output[0][0]
-    return states
+    return output
 
 
-def _expected(pending: Iterator[int], call: Call, tokens: int) -> int:
-    """The number of the layer that calls, if the call is one that was expected."""
-    layer = next(pending, None)
-    if layer is None:
-        raise CaptureFailed("more attention calls came than the model has layers")
-    shape = (call.query.shape[0], call.queries, call.keys)
-    if shape != (1, tokens, tokens):
-        raise CaptureFailed(f"layer {layer} attends over something other than its tokens: got {shape}")
-    return layer
+def _expected(pending: Iterator[Site], call: Call) -> Site:
+    """The place of a call, if the call is the one that was expected."""
+    site = next(pending, None)
+    if site is None:
+        raise CaptureFailed("more attention calls came than when the model was watched")
+    shape = (call.batch, call.heads, call.queries, call.keys)
+    if call.module is not site.seen.module or shape != site.seen.shape:
+        raise CaptureFailed(
+            f"layer {site.layer} attends otherwise than when the model was watched: got {shape} "
+            f"(batch, head, query, key), allowed {site.seen.shape}"
+        )
+    return site
 
 
-def _in_blocks(call: Call, layer: int, observer: Observer, block_bytes: int) -> Tensor:
-    """Do a layer's attention block by block: the output (batch, query, head, d_v)."""
+def _in_blocks(call: Call, usual: Tensor, layer: int, block_bytes: int) -> Iterator[tuple[int, Tensor]]:
+    """Do a layer's attention again in blocks of rows: each block's first row and its (head, query, key)."""
     rows = max(1, block_bytes // (call.heads * call.keys * _FLOAT32_BYTES))
-    outputs = []
     for start in range(0, call.queries, rows):
-        output, weights = call.rows(start, start + rows)
-        observer.update(RowBlock(layer, start, weights[0]))
-        outputs.append(output)
-    return torch.cat(outputs, dim=1)
+        stop = min(start + rows, call.queries)
+        output, weights = call.rows(start, stop)
+        _refuse_unlike(output, call.rows_of(usual, start, stop), layer)
+        yield start, weights[0]
+
+
+def _refuse_unlike(ours: Tensor, usual: Tensor, layer: int) -> None:
+    """Fail if the weights do not make what the model made."""
+    if not usual.isfinite().all():
+        raise CaptureFailed(f"layer {layer} gives something that is not a finite number")
+    scale = max(1.0, float(usual.abs().max()))
+    apart = float((ours - usual).abs().max()) / scale
+    if not apart <= _TOLERANCE.get(usual.dtype, _COARSE):
+        raise CaptureFailed(f"the weights of layer {layer} do not explain its output: {apart:.2g} apart")

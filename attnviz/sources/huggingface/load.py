@@ -1,10 +1,11 @@
-"""From a folder to a source: the model is loaded whole and safely, or not at all."""
+"""From a folder to a model: it is loaded whole and safely, or not at all."""
 
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from transformers import (
     CONFIG_MAPPING,
     AutoConfig,
@@ -14,34 +15,61 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+)
 
-from attnviz.errors import Damaged, IncompleteModel, UnsafeModel, UnsupportedModel
+from attnviz.errors import Damaged, IncompleteModel, RequestError, UnsafeModel, UnsupportedModel
 from attnviz.sources.huggingface.faults import named_faults
 from attnviz.sources.huggingface.find import Checkpoint
-from attnviz.sources.huggingface.outline import outline, refuse_unless_text
 from attnviz.sources.huggingface.quiet import quiet
-from attnviz.sources.huggingface.source import HuggingFaceSource
 
 # It only reads what the last layer gives, so attention does not depend on it, and many models lack it.
 _POOLER = "pooler."
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
+# The classes with a head that predicts tokens, by configuration.
+_SPEAKERS = (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING)
+
 # Left to themselves these ask on stdin whether to run a model's own code, and look on the hub for more files.
-_SAFELY: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+SAFELY: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
 
 
-def load_pretrained(checkpoint: Checkpoint) -> HuggingFaceSource:
-    """Load a text encoder or decoder in float32 on the CPU.
+def load_model(checkpoint: Checkpoint) -> PreTrainedModel:
+    """Load a model as it was saved, in float32 on the CPU.
 
     Raises:
-        SourceError: it cannot be read or trusted, or is no text encoder or decoder.
+        SourceError: it cannot be read or trusted.
     """
     with quiet():
         config = _load_config(checkpoint)
-        refuse_unless_text(config, checkpoint.name)
-        tokenizer = _load_tokenizer(checkpoint)
-        model = _load_model(checkpoint, config)
-        return HuggingFaceSource(checkpoint, tokenizer, model, outline(model, checkpoint.name))
+        _refuse_missing_shards(checkpoint)
+        return _load_whole(_saved_class(config), checkpoint, config)
+
+
+def load_speaker(checkpoint: Checkpoint, model: PreTrainedModel) -> PreTrainedModel:
+    """Load a model again, with the head that predicts tokens.
+
+    Raises:
+        RequestError: there is no such head for its type, or the weights do not hold it.
+    """
+    config = model.config
+    wanted = next((classes[type(config)] for classes in _SPEAKERS if type(config) in classes), None)
+    if wanted is None:
+        raise RequestError(f"{checkpoint.name} cannot continue a text: it has no head that predicts tokens")
+    try:
+        with quiet():
+            return _load_whole(wanted, checkpoint, config)
+    except IncompleteModel as error:
+        raise RequestError(f"{checkpoint.name} cannot continue a text: {error}") from error
+
+
+def _saved_class(config: PreTrainedConfig) -> type[PreTrainedModel]:
+    """The class the model was saved as, if the library has it: only that one finds all of its weights."""
+    named = getattr(transformers, (config.architectures or ["none"])[0], None)
+    known: type[PreTrainedModel] = AutoModel
+    return named if isinstance(named, type) and issubclass(named, PreTrainedModel) else known
 
 
 def _load_config(checkpoint: Checkpoint) -> PreTrainedConfig:
@@ -56,39 +84,46 @@ def _load_config(checkpoint: Checkpoint) -> PreTrainedConfig:
             raise UnsafeModel(f"{checkpoint.name} can only be used by running code that comes with it")
         raise UnsupportedModel(f"unknown model type in {checkpoint.name}: got {model_type!r}")
     with named_faults(checkpoint.name, "config.json"):
-        config: PreTrainedConfig = AutoConfig.from_pretrained(checkpoint.folder, **_SAFELY)
+        config: PreTrainedConfig = AutoConfig.from_pretrained(checkpoint.folder, **SAFELY)
         return config
 
 
-def _load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+def load_tokenizer(checkpoint: Checkpoint) -> PreTrainedTokenizerBase:
+    """Load what cuts a text into tokens.
+
+    Raises:
+        IncompleteModel: the folder has none.
+        Damaged: it cannot be read.
+    """
     if not any(path for pattern in _TOKENIZER_FILES for path in checkpoint.folder.glob(pattern)):
         raise IncompleteModel(
             f"{checkpoint.name} has no tokenizer: it has no tokenizer.json and no vocabulary"
         )
     with named_faults(checkpoint.name, "the tokenizer"):
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checkpoint.folder, **_SAFELY)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(checkpoint.folder, **SAFELY)
     # Without its files a tokenizer is made all the same, of special tokens only.
     if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
         raise IncompleteModel(f"the tokenizer of {checkpoint.name} has no vocabulary")
     return tokenizer
 
 
-def _load_model(checkpoint: Checkpoint, config: PreTrainedConfig) -> PreTrainedModel:
-    _refuse_missing_shards(checkpoint)
+def _load_whole(
+    model_class: type[PreTrainedModel], checkpoint: Checkpoint, config: PreTrainedConfig
+) -> PreTrainedModel:
     with named_faults(checkpoint.name, "the weights"):
-        model, report = AutoModel.from_pretrained(
+        model: PreTrainedModel
+        model, report = model_class.from_pretrained(  # type: ignore[misc]
             checkpoint.folder,
             config=config,
             dtype=torch.float32,
             use_safetensors=True,
             output_loading_info=True,
-            **_SAFELY,
+            **SAFELY,
         )
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_POOLER))
     if missing:
         raise IncompleteModel(f"{checkpoint.name} lacks {len(missing)} of its weights, such as {missing[0]}")
-    loaded: PreTrainedModel = model.eval()
-    return loaded
+    return model.eval()
 
 
 def _refuse_missing_shards(checkpoint: Checkpoint) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from attnviz.record import Internals
-from attnviz.sources.huggingface.table import Call
+from attnviz.sources.huggingface.paths.call import Call
 
 
 class KeepVectors:
@@ -18,8 +18,7 @@ class KeepVectors:
 
     def take(self, layer: int, call: Call) -> None:
         """Copy one layer's vectors; heads that share keys and values get each their own copy."""
-        vectors = (call.query, call.key, call.value)
-        self._layers[layer] = [self._of_heads(vector[0], call.heads) for vector in vectors]
+        self._layers[layer] = [self._of_heads(vector[0], call.heads) for vector in call.vectors or ()]
 
     def internals(self) -> Internals:
         """Give what was kept, layers ascending."""

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ _LOCK = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class TableCall:
     """One attention call, as the model made it.
 
     Attributes:
@@ -49,6 +50,13 @@ class Call:
     options: dict[str, object]
     usual: AttentionFunction
 
+    path: ClassVar[str] = "table"
+
+    @property
+    def batch(self) -> int:
+        """How many squares come at once."""
+        return self.query.shape[0]
+
     @property
     def heads(self) -> int:
         """The number of heads."""
@@ -65,14 +73,25 @@ class Call:
         return self.key.shape[2]
 
     @property
-    def causal(self) -> bool:
-        """Whether no query may look at a later key."""
-        if self.mask is None:
-            return self.hides_later
-        later = torch.ones(self.queries, self.keys, dtype=torch.bool, device=self.mask.device)
-        later = later.triu(self.keys - self.queries + 1)
-        hidden = ~self.mask if self.mask.dtype == torch.bool else self.mask <= _least(self.mask.dtype) / 2
-        return bool(hidden.expand(*hidden.shape[:-2], *later.shape)[..., later].all())
+    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values."""
+        return self.query, self.key, self.value
+
+    @property
+    def window(self) -> int | None:
+        """The sliding window, as the model passes it on."""
+        passed = self.options.get("sliding_window")
+        return passed if isinstance(passed, int) else None
+
+    def visible(self) -> Tensor | None:
+        """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
+        if self.mask is not None:
+            seen = self.mask if self.mask.dtype == torch.bool else self.mask > _least(self.mask.dtype) / 2
+            return seen.any(dim=1).expand(-1, self.queries, self.keys)
+        if not self.hides_later:
+            return None
+        square = torch.ones(1, self.queries, self.keys, dtype=torch.bool, device=self.query.device)
+        return square.tril()
 
     def as_usual(self) -> Tensor:
         """Do what the model would have done: the output (batch, query, head, d_v)."""
@@ -100,6 +119,10 @@ class Call:
             raise UnsupportedModel(f"{type(self.module).__name__} does not give its attention weights")
         return output, weights
 
+    def rows_of(self, output: Tensor, start: int, stop: int) -> Tensor:
+        """Cut some queries' rows out of an output (batch, query, head, d_v)."""
+        return output[:, start:stop]
+
     def _added_mask(self, start: int, stop: int) -> Tensor | None:
         """The mask of some rows as numbers to add, which is what the model's own function takes."""
         if self.mask is not None:
@@ -116,7 +139,7 @@ class Call:
 
 
 @contextmanager
-def intercepted(handle: Callable[[Call], Tensor]) -> Iterator[None]:
+def intercepted(handle: Callable[[TableCall], Tensor]) -> Iterator[None]:
     """Hand every attention call of this thread to `handle`, and put the table back afterwards.
 
     Args:
@@ -147,7 +170,7 @@ class _Entry:
 
     name: str
     usual: AttentionFunction | None
-    handle: Callable[[Call], Tensor]
+    handle: Callable[[TableCall], Tensor]
     thread: int
 
     def __call__(
@@ -165,8 +188,11 @@ class _Entry:
         # Without a mask the fused function hides later keys if it is told to; the plain one hides nothing.
         told = options.get("is_causal")
         causal = getattr(module, "is_causal", True) if told is None else told
-        hides = self.name == "sdpa" and attention_mask is None and bool(causal) and query.shape[2] > 1
-        return self.handle(Call(module, query, key, value, attention_mask, hides, options, function)), None
+        hides = self.name == "sdpa" and attention_mask is None and bool(causal)
+        hides = hides and (query.shape[2] > 1 or key.shape[2] == 1)  # one query of several is the last
+        return self.handle(
+            TableCall(module, query, key, value, attention_mask, hides, options, function)
+        ), None
 
 
 def _put_back(name: str, function: AttentionFunction | None) -> None:

@@ -1,0 +1,69 @@
+"""A text for one stack of layers: an encoder or a decoder of text."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from attnviz.errors import Damaged, TextTooLong
+from attnviz.prompt import Prompt
+from attnviz.record import Token
+from attnviz.sources.huggingface.feed import Feed, Written
+from attnviz.sources.huggingface.inputs.tokens import read_tokens
+from attnviz.sources.huggingface.pretrained import Pretrained
+
+# Tokenizers that know no limit say 1e30.
+_NO_LIMIT = 10**9
+
+
+def text_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
+    """Make the input of a model that reads one text.
+
+    Raises:
+        EmptyText: the text has no token.
+        TextTooLong: it has more tokens than the model has positions for.
+        Damaged: the tokenizer and the weights do not fit each other.
+    """
+    tokens = read_tokens(pretrained.tokenizer, prompt.text)
+    ids = checked_ids(pretrained, tokens)
+    row = torch.tensor([ids], device=pretrained.model.device)
+    side = Written(tokens)
+    return Feed(
+        model=pretrained.backbone,
+        arguments={"input_ids": row, "attention_mask": torch.ones_like(row)},
+        sides={"self": (side, side)},
+        text=prompt.text,
+    )
+
+
+def checked_ids(pretrained: Pretrained, tokens: Sequence[Token]) -> list[int]:
+    """The tokens' ids, if the model can read them: many run past their positions without complaint.
+
+    Raises:
+        TextTooLong: there are more tokens than the model has positions for.
+        Damaged: the weights know no token of that number.
+    """
+    limit = min(pretrained.tokenizer.model_max_length, _positions(pretrained.model))
+    if len(tokens) > limit < _NO_LIMIT:
+        got = f"got {len(tokens)} tokens, allowed {limit}"
+        raise TextTooLong(f"the text is too long for {pretrained.name}: {got}")
+    ids = [token.id for token in tokens if token.id is not None]
+    known = len(next(pretrained.model.get_input_embeddings().parameters()))
+    if max(ids) >= known:
+        got = f"got token id {max(ids)}, allowed 0 to {known - 1}"
+        raise Damaged(f"the tokenizer and the weights of {pretrained.name} do not fit each other: {got}")
+    return ids
+
+
+def _positions(model: PreTrainedModel) -> int:
+    """How many tokens the model has positions for.
+
+    RoBERTa and its kin count positions from behind the padding index, so they have that many fewer.
+    """
+    positions: int = getattr(model.config, "max_position_embeddings", None) or _NO_LIMIT
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            unused = 0 if module.padding_idx is None else module.padding_idx + 1
+            return min(positions, module.num_embeddings - unused)
+    return positions

@@ -1,0 +1,164 @@
+"""One input as a pretrained model reads it: watched first, recorded when asked."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attnviz.errors import CaptureFailed, MissingInternals, RequestError
+from attnviz.outline import Outline, choose
+from attnviz.record import MASS_TOLERANCE, Attention, Block, Mask, Weights
+from attnviz.selection import Selection
+from attnviz.sources.base import EVERYTHING
+from attnviz.sources.huggingface.capture import capture
+from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.paths.call import Call
+from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.sites import Watched
+from attnviz.sources.huggingface.vectors import KeepVectors
+from attnviz.sources.keep import KeepRows
+
+# How far what the model gives may be from what it gave when nothing was captured, in float32.
+UNCHANGED = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class PretrainedReading:
+    """One input as a model of transformers, or any torch module, reads it.
+
+    Attributes:
+        name: the model's name.
+        revision: its exact version, where known.
+        feed: the input.
+        watched: the pass in which the model was watched.
+    """
+
+    name: str
+    revision: str | None
+    feed: Feed
+    watched: Watched
+
+    @property
+    def outlines(self) -> dict[Block, Outline]:
+        """Every block there is, the one meant by default last."""
+        return self.watched.outlines
+
+    def record(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+    ) -> Attention:
+        """Run the model again and record what some heads look at; see `Reading`."""
+        outline = choose(self.outlines, block)
+        chosen = outline.resolve(selection)
+        _, queries, keys = outline.layer(chosen[0].layer).shape
+        kept = KeepRows(chosen, queries, keys)
+        seen = _Sight(queries, keys)
+        vectors = KeepVectors(kept.heads) if internals else None
+
+        def on_call(layer: int, call: Call) -> None:
+            seen.take(layer, call)
+            if vectors and call.vectors is None:
+                raise MissingInternals(f"layer {layer} of {self.name} does not show its vectors")
+            if vectors:
+                vectors.take(layer, call)
+
+        with quiet():
+            output = capture(
+                self.feed,
+                self.watched.sites,
+                kept,
+                block=outline.block,
+                chosen=kept.layers,
+                on_call=on_call,
+            )
+            _refuse_changed(output, self.watched.output, self.name)
+        try:
+            return self._record(outline, kept, seen, vectors)
+        except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
+            raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
+
+    def _record(
+        self, outline: Outline, kept: KeepRows, seen: "_Sight", vectors: KeepVectors | None
+    ) -> Attention:
+        layers = [outline.layer(number) for number in kept.layers]
+        weights = kept.weights()
+        queries, keys = self.feed.sides[outline.block]
+        causal = all(layer.causal for layer in layers)
+        default = outline.block == list(self.outlines)[-1]
+        return Attention(
+            queries=queries.tokens(weights.shape[2]),
+            keys=keys.tokens(weights.shape[3]),
+            weights=weights,
+            layers=kept.layers,
+            heads=kept.heads,
+            model=self.name,
+            text=self.feed.text,
+            block=outline.block,
+            causal=causal,
+            sight=seen.beyond(causal=causal),
+            sinks=_leaking(weights, kept.layers),
+            heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
+            predictions=self.feed.predictions if default else (),
+            picture=self.feed.picture,
+            aligning=self.feed.aligning if outline.block == "cross" else (),
+            revision=self.revision,
+            internals=vectors.internals() if vectors else None,
+        )
+
+
+class _Sight:
+    """Keeps what the queries of each layer could see, where that is less than all."""
+
+    def __init__(self, queries: int, keys: int) -> None:
+        self._shape = (queries, keys)
+        self._masks: dict[int, Mask] = {}
+
+    def take(self, layer: int, call: Call) -> None:
+        """Note one layer's mask."""
+        visible = call.visible()
+        if visible is not None and visible.shape[1:] == self._shape:
+            self._masks[layer] = visible[0].cpu().numpy()
+
+    def beyond(self, *, causal: bool) -> dict[int, Mask]:
+        """Give the masks that say more than the record itself; layers that see alike share one."""
+        rows, columns = self._shape
+        usual = (
+            np.tri(rows, columns, columns - rows, dtype=bool) if causal else np.ones(self._shape, dtype=bool)
+        )
+        different: list[Mask] = []
+        found: dict[int, Mask] = {}
+        for layer, mask in self._masks.items():
+            if np.array_equal(mask, usual):
+                continue
+            same = next((known for known in different if np.array_equal(known, mask)), None)
+            if same is None:
+                different.append(mask)
+            found[layer] = mask if same is None else same
+        return found
+
+
+def _leaking(weights: Weights, layers: tuple[int, ...]) -> tuple[int, ...]:
+    """Name the layers in which a row's mass is below 1: the rest went to a learned sink."""
+    least = weights.sum(axis=-1, dtype=np.float64).min(axis=(1, 2))
+    return tuple(layer for layer, mass in zip(layers, least, strict=True) if mass < 1 - MASS_TOLERANCE)
+
+
+def _refuse_changed(output: Any, usual: Any, name: str) -> None:
+    """Fail if the model gave something else than when nothing was captured."""
+    for ours, theirs in zip(_states(output), _states(usual), strict=True):
+        if not ours.is_floating_point():
+            continue
+        # Half-precision sums depend on their order; there the weights were checked, layer by layer.
+        allowed = UNCHANGED if theirs.dtype in (torch.float32, torch.float64) else float("inf")
+        apart = float((ours - theirs).abs().nan_to_num().max()) if ours.numel() else 0.0
+        if apart > allowed * max(1.0, float(theirs.abs().nan_to_num().max())):
+            raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
+
+
+def _states(output: Any) -> list[Tensor]:
+    """The tensors a model gave: its first one, which all others follow from, or all of a tuple."""
+    if isinstance(output, Tensor):
+        return [output]
+    values = output.values() if hasattr(output, "values") else output
+    return [value for value in values if isinstance(value, Tensor)]
