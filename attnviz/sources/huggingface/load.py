@@ -111,8 +111,7 @@ def _load_whole(
     model_class: type[PreTrainedModel], checkpoint: Checkpoint, config: PreTrainedConfig
 ) -> PreTrainedModel:
     with named_faults(checkpoint.name, "the weights"):
-        model: PreTrainedModel
-        model, report = model_class.from_pretrained(  # type: ignore[misc]
+        loaded: Any = model_class.from_pretrained(
             checkpoint.folder,
             config=config,
             dtype=torch.float32,
@@ -120,10 +119,12 @@ def _load_whole(
             output_loading_info=True,
             **SAFELY,
         )
+    model, report = loaded
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(_POOLER))
     if missing:
         raise IncompleteModel(f"{checkpoint.name} lacks {len(missing)} of its weights, such as {missing[0]}")
-    return model.eval()
+    whole: PreTrainedModel = model.eval()
+    return whole
 
 
 def _refuse_missing_shards(checkpoint: Checkpoint) -> None:

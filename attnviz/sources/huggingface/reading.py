@@ -144,7 +144,7 @@ def _leaking(weights: Weights, layers: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(layer for layer, mass in zip(layers, least, strict=True) if mass < 1 - MASS_TOLERANCE)
 
 
-def _refuse_changed(output: Any, usual: Any, name: str) -> None:
+def _refuse_changed(output: Any, usual: Any, name: str) -> None:  # noqa: ANN401
     """Fail if the model gave something else than when nothing was captured."""
     for ours, theirs in zip(_states(output), _states(usual), strict=True):
         if not ours.is_floating_point():
@@ -156,7 +156,7 @@ def _refuse_changed(output: Any, usual: Any, name: str) -> None:
             raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
 
 
-def _states(output: Any) -> list[Tensor]:
+def _states(output: Any) -> list[Tensor]:  # noqa: ANN401 - what a model gives has no common class
     """The tensors a model gave: its first one, which all others follow from, or all of a tuple."""
     if isinstance(output, Tensor):
         return [output]
