@@ -71,6 +71,10 @@ class Prediction:
     text: str
     probability: float
 
+    def facts(self) -> dict[str, Any]:
+        """Give the prediction as the fields of the machine forms."""
+        return {"text": self.text, "probability": float(self.probability)}
+
 
 @dataclass(frozen=True, eq=False)
 class Internals:
@@ -145,7 +149,9 @@ class Attention:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", read_only(self.weights))
+        object.__setattr__(self, "sight", _frozen_masks(self.sight))
         _check_shape(self)
+        _check_said(self)
         _check_mass(self.weights)
         for layer, weights in zip(self.layers, self.weights, strict=True):
             if weights[:, ~self.visible(layer)].any():
@@ -227,7 +233,8 @@ class Attention:
         It went to a learned sink where the layer has one, or to keys that were taken out.
         """
         mass = self.head(head).sum(axis=-1, dtype=np.float64)
-        return np.clip(1.0 - mass, 0.0, 1.0)
+        lost: NDArray[np.float64] = np.clip(1.0 - mass, 0.0, 1.0)
+        return lost
 
     @property
     def border(self) -> int | None:
@@ -242,18 +249,23 @@ def from_arrays(
     keys: Sequence[str] | None = None,
     *,
     causal: bool = False,
+    visible: ArrayLike | None = None,
+    sinks: bool = False,
     model: str = "arrays",
 ) -> Attention:
     """Make a record from anybody's attention weights.
 
     Shape:
         weights: (query, key), (head, query, key) or (layer, head, query, key).
+        visible: (query, key) for every layer, or (layer, query, key).
 
     Args:
         weights: finite, not negative, each row's mass at most 1.
         queries: one text per row.
         keys: one text per column; None means the same as `queries`.
         causal: whether a query saw only keys up to its own position.
+        visible: True where the model let a query look, for layers that see less than `causal` allows.
+        sinks: whether what rows lack to 1 went to a learned sink.
         model: where the weights come from, shown beside every picture.
 
     Raises:
@@ -279,16 +291,31 @@ def from_arrays(
         text=" ".join(queries),
         block="self" if keys is None else "cross",
         causal=causal,
+        sight={} if visible is None else _masks(visible, array.shape),
+        sinks=leaking(array, layers) if sinks else (),
     )
+
+
+def leaking(weights: Weights, layers: Sequence[int]) -> tuple[int, ...]:
+    """Name the layers in which some row's mass is below 1, by more than rounding.
+
+    Shape:
+        weights: (layer, head, query, key).
+    """
+    least = weights.sum(axis=-1, dtype=np.float64).min(axis=(1, 2))
+    return tuple(layer for layer, mass in zip(layers, least, strict=True) if mass < 1 - MASS_TOLERANCE)
 
 
 def read_only(array: NDArray[Any]) -> NDArray[np.float32]:
     """Give float32 numbers nobody can change: the array itself if it is so already, a copy otherwise."""
-    frozen = np.asarray(array, dtype=np.float32)
-    if frozen.flags.writeable:
-        frozen = frozen.copy()
-        frozen.flags.writeable = False
-    return frozen
+    return _frozen(np.asarray(array, dtype=np.float32))
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    if array.flags.writeable:
+        array = array.copy()
+        array.flags.writeable = False
+    return array
 
 
 def _check_shape(record: Attention) -> None:
@@ -308,6 +335,38 @@ def _check_shape(record: Attention) -> None:
         raise RequestError(
             f"predictions do not fit the queries: got {len(record.predictions)}, allowed {tokens[0]}"
         )
+
+
+def _check_said(record: Attention) -> None:
+    """Refuse what could not be true of any attention, whatever its weights are."""
+    if record.heads_per_key < 1:
+        raise RequestError(f"heads that share keys: got {record.heads_per_key}, allowed 1 or more")
+    if unknown := set(record.sinks) - set(record.layers):
+        raise RequestError(f"no layer {min(unknown)} to have a sink: this record holds {record.layers}")
+    shares = (record.dropped, *(prediction.probability for prediction in record.predictions))
+    if not all(0 <= share <= 1 + MASS_TOLERANCE for share in shares):
+        raise RequestError("a share of the mass or a probability is none: allowed 0 to 1")
+    picture = record.picture
+    if picture is not None and (picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8):
+        raise RequestError(
+            f"no picture: got {picture.dtype} {picture.shape}, allowed uint8 (height, width, 3)"
+        )
+
+
+def _frozen_masks(sight: Mapping[int, Mask]) -> dict[int, Mask]:
+    """Give masks nobody can change; layers that share one still do."""
+    frozen = {id(mask): _frozen(np.asarray(mask, dtype=bool)) for mask in sight.values()}
+    return {layer: frozen[id(mask)] for layer, mask in sight.items()}
+
+
+def _masks(visible: ArrayLike, shape: tuple[int, ...]) -> dict[int, Mask]:
+    """Spread what queries see over the layers."""
+    mask = np.asarray(visible, dtype=bool)
+    if mask.shape not in (shape[2:], (shape[0], *shape[2:])):
+        raise RequestError(
+            f"what queries see does not fit the weights: got {mask.shape}, allowed {shape[2:]}"
+        )
+    return {layer: mask if mask.ndim == 2 else mask[layer] for layer in range(shape[0])}
 
 
 def _check_mass(weights: Weights) -> None:

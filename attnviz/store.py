@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attnviz.errors import AttnvizError, Damaged, NotFound, UnknownSuffix
 from attnviz.files import whole_file
-from attnviz.record import Attention, Token
+from attnviz.record import Attention, Mask, Prediction, Token
 from attnviz.selection import HeadId
 
 SCHEMA = "attnviz/record/1"
+
+_TENSORS = {"weights", "sight", "picture"}
 
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -76,7 +79,7 @@ def read(path: str | Path) -> Attention:
             facts = json.loads((file.metadata() or {}).get("attnviz", "null"))
             if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
                 raise Damaged(f"not a record: {source} does not say {SCHEMA}")
-            return _from_facts(facts, file.get_tensor("weights"))
+            return _from_facts(facts, {name: file.get_tensor(name) for name in _TENSORS & set(file.keys())})
     except Damaged:
         raise
     except (
@@ -92,7 +95,19 @@ def read(path: str | Path) -> Attention:
 
 
 def facts(record: Attention) -> dict[str, Any]:
-    """Give everything of a record but its weights, as the JSON of docs/record.md."""
+    """Give everything of a record but its arrays, as the JSON of docs/record.md.
+
+    What only some records have is left out of the others.
+    """
+    rare = {
+        "sight": _layers_of_masks(record),
+        "sinks": list(record.sinks),
+        "heads_per_key": record.heads_per_key if record.heads_per_key > 1 else None,
+        "predictions": [prediction.facts() for prediction in record.predictions],
+        "aligning": [str(head) for head in record.aligning],
+        "dropped": float(record.dropped),
+        "renormalized": record.renormalized,
+    }
     return {
         "schema": SCHEMA,
         "model": record.model,
@@ -103,13 +118,51 @@ def facts(record: Attention) -> dict[str, Any]:
         "layers": list(record.layers),
         "heads": list(record.heads),
         "taught": {str(head): pattern for head, pattern in record.taught.items()},
+        **{name: value for name, value in rare.items() if value},
         "queries": [token.facts() for token in record.queries],
         "keys": [token.facts() for token in record.keys],
         "versions": dict(_versions()),
     }
 
 
-def _from_facts(facts: dict[str, Any], weights: np.ndarray) -> Attention:
+def masks(record: Attention) -> tuple[list[Mask], dict[int, int]]:
+    """Give each different mask of a record once, and for each layer that has one its place among them.
+
+    >>> from attnviz import from_arrays
+    >>> window = [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    >>> record = from_arrays([[[[1, 0, 0], [0, 1, 0], [0, 0, 1]]]] * 2, "abc", visible=window)
+    >>> masks(record)[1]
+    {0: 0, 1: 0}
+    """
+    places: dict[bytes, int] = {}
+    different: list[Mask] = []
+    layers = {}
+    for layer, mask in record.sight.items():
+        content = np.packbits(mask).tobytes()
+        if content not in places:
+            places[content] = len(different)
+            different.append(mask)
+        layers[layer] = places[content]
+    return different, layers
+
+
+def _layers_of_masks(record: Attention) -> dict[str, int]:
+    return {str(layer): place for layer, place in masks(record)[1].items()}
+
+
+def _arrays(record: Attention) -> dict[str, Any]:
+    """Give the arrays of a record that only some records have, by the names they have in files."""
+    different, _ = masks(record)
+    found = {}
+    if different:
+        found["sight"] = np.stack(different)
+    if record.picture is not None:
+        found["picture"] = np.ascontiguousarray(record.picture)
+    return found
+
+
+def _from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Attention:
+    weights = arrays["weights"]
     weights.flags.writeable = False
     return Attention(
         queries=tuple(_token(token) for token in facts["queries"]),
@@ -121,14 +174,33 @@ def _from_facts(facts: dict[str, Any], weights: np.ndarray) -> Attention:
         text=facts["text"],
         block=facts["block"],
         causal=facts["causal"],
+        sight=_sight(facts.get("sight", {}), arrays),
+        sinks=tuple(facts.get("sinks", ())),
+        heads_per_key=facts.get("heads_per_key", 1),
+        predictions=tuple(Prediction(**prediction) for prediction in facts.get("predictions", ())),
+        picture=arrays.get("picture"),
+        aligning=tuple(HeadId.parse(head) for head in facts.get("aligning", ())),
         revision=facts["revision"],
         taught={HeadId.parse(head): pattern for head, pattern in facts["taught"].items()},
+        dropped=facts.get("dropped", 0.0),
+        renormalized=facts.get("renormalized", False),
     )
 
 
+def _sight(layers: dict[str, int], arrays: dict[str, NDArray[Any]]) -> dict[int, Mask]:
+    """Give each layer its mask; layers that see alike share one."""
+    different = list(arrays["sight"].astype(bool)) if layers else []
+    if not all(0 <= place < len(different) for place in layers.values()):
+        raise ValueError(f"a layer has a mask that is not among the {len(different)} in the file")
+    return {int(layer): different[place] for layer, place in layers.items()}
+
+
 def _token(facts: dict[str, Any]) -> Token:
-    span = facts["span"]
-    return Token(**{**facts, "span": None if span is None else (span[0], span[1])})
+    return Token(**{**facts, "span": _two(facts["span"]), "place": _two(facts.get("place"))})
+
+
+def _two(numbers: list[Any] | None) -> tuple[Any, Any] | None:
+    return None if numbers is None else (numbers[0], numbers[1])
 
 
 @cache
@@ -146,7 +218,8 @@ def _versions() -> tuple[tuple[str, str], ...]:
 def _write_safetensors(record: Attention, path: Path) -> None:
     from safetensors.numpy import save_file
 
-    save_file({"weights": np.ascontiguousarray(record.weights)}, path, {"attnviz": json.dumps(facts(record))})
+    arrays = {"weights": np.ascontiguousarray(record.weights), **_arrays(record)}
+    save_file(arrays, path, {"attnviz": json.dumps(facts(record))})
 
 
 def _write_npz(record: Attention, path: Path) -> None:
@@ -154,6 +227,7 @@ def _write_npz(record: Attention, path: Path) -> None:
         np.savez_compressed(
             file,
             weights=record.weights,
+            **_arrays(record),
             layers=np.array(record.layers),
             heads=np.array(record.heads),
             queries=np.array([token.text for token in record.queries]),
@@ -170,7 +244,8 @@ def _write_json(record: Attention, path: Path) -> None:
         [[[float(str(weight)) for weight in row] for row in head] for head in layer]
         for layer in record.weights
     ]
-    path.write_text(json.dumps({**facts(record), "weights": nested}), encoding="utf-8")
+    seen = {"masks": [mask.tolist() for mask in masks(record)[0]]} if record.sight else {}
+    path.write_text(json.dumps({**facts(record), **seen, "weights": nested}), encoding="utf-8")
 
 
 def _write_csv(record: Attention, path: Path) -> None:

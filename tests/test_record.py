@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from attnviz.errors import OutOfRange, RequestError
-from attnviz.record import Attention, Internals, Token, from_arrays
+from attnviz.record import Attention, Internals, Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 
 ROWS = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.2, 0.3, 0.5]])
@@ -72,6 +72,15 @@ def test_what_is_no_attention_is_refused(weights: np.ndarray, message: str) -> N
         {"block": "sideways"},
         {"queries": (Token("a"), Token("b"), Token("c", kind="odd"))},  # type: ignore[arg-type]
         {"causal": True},
+        {"sight": {4: np.ones((2, 3), dtype=bool)}},
+        {"sight": {4: np.eye(3, dtype=bool)}},
+        {"sinks": (5,)},
+        {"heads_per_key": 0},
+        {"predictions": (Prediction("a", 0.5),)},
+        {"predictions": (Prediction("a", 1.5),) * 3},
+        {"dropped": float("nan")},
+        {"picture": np.zeros((2, 2), dtype=np.uint8)},
+        {"picture": np.zeros((2, 2, 3))},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -110,6 +119,16 @@ def test_records_are_equal_when_all_they_say_is() -> None:
     assert record() != "a record"
 
 
+def test_what_queries_see_cannot_be_changed_and_layers_share_it() -> None:
+    seen = np.ones((3, 3), dtype=bool)
+    made = record(weights=np.stack([ROWS[None]] * 2), layers=(4, 5), sight={4: seen, 5: seen})
+    seen[:] = False
+    assert made.visible(4).all()
+    assert made.sight[4] is made.sight[5]
+    with pytest.raises(ValueError, match="read-only"):
+        made.sight[4][0, 0] = False
+
+
 def test_internals_are_read_only_too() -> None:
     vectors = np.ones((1, 1, 3, 2))
     with pytest.raises(ValueError, match="read-only"):
@@ -126,3 +145,24 @@ def test_arrays_of_two_to_four_dimensions_make_a_record(shape: tuple[int, ...]) 
 def test_one_row_alone_is_no_matrix() -> None:
     with pytest.raises(RequestError, match="got 1 dimensions"):
         from_arrays([1.0], ["a"])
+
+
+def test_arrays_may_say_what_each_layer_lets_a_query_see() -> None:
+    weights = np.stack([np.eye(3)] * 2)[:, None]
+    window = np.tri(3, dtype=bool) & ~np.tri(3, k=-2, dtype=bool)
+    every = from_arrays(weights, ["a", "b", "c"], causal=True, visible=window)
+    assert every.sight[0] is every.sight[1]
+    assert np.array_equal(every.visible(1), window)
+    each = from_arrays(weights, ["a", "b", "c"], visible=[np.ones((3, 3)), window])
+    assert each.visible(0).all()
+    assert not each.visible(1).all()
+    with pytest.raises(RequestError, match=r"got \(2, 2\), allowed \(3, 3\)"):
+        from_arrays(weights, ["a", "b", "c"], visible=np.ones((2, 2)))
+    with pytest.raises(RequestError, match="hidden from it"):
+        from_arrays(weights[..., ::-1], ["a", "b", "c"], visible=window)
+
+
+def test_arrays_may_say_that_what_rows_lack_went_to_sinks() -> None:
+    weights = np.stack([ROWS, ROWS / 4])[:, None]
+    assert from_arrays(weights, ["a", "b", "c"], sinks=True).sinks == (1,)
+    assert from_arrays(weights, ["a", "b", "c"]).sinks == ()

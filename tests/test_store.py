@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz.errors import Damaged, NotFound, UnknownSuffix
-from attnviz.record import Attention, Token
+from attnviz.record import KINDS, Attention, Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 
 
@@ -43,6 +44,178 @@ def record(*texts: str) -> Attention:
 def test_a_record_of_any_text_loads_back_equal(texts: list[str], tmp_path: Path) -> None:
     made = record(*texts)
     assert attnviz.read(attnviz.save(made, tmp_path / "x.safetensors", force=True)) == made
+
+
+shares = st.floats(0, 1)
+places = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)) | st.none()
+any_text = st.text(alphabet=st.characters(exclude_categories=()), max_size=5)
+tokens = st.builds(
+    Token,
+    any_text,
+    id=st.integers() | st.none(),
+    span=st.tuples(st.integers(), st.integers()) | st.none(),
+    kind=st.sampled_from(KINDS),
+    word=st.integers() | st.none(),
+    place=places,
+    part=any_text | st.none(),
+)
+
+
+@st.composite
+def full_records(draw: st.DrawFn) -> Attention:
+    """Records that have, or lack, each thing a record can say."""
+    queries, keys = (draw(st.lists(tokens, min_size=1, max_size=4)) for _ in range(2))
+    layers, heads = (sorted(draw(st.sets(st.integers(0, 99), min_size=1, max_size=most))) for most in (3, 2))
+    chance = np.random.default_rng(draw(st.integers(0, 99)))
+    masks = [chance.random((len(queries), len(keys))) < 0.5 for _ in range(2)]
+    sight = draw(st.dictionaries(st.sampled_from(layers), st.sampled_from(masks)))
+    weights = chance.random((len(layers), len(heads), len(queries), len(keys))) / len(keys)
+    for layer, mask in sight.items():
+        weights[layers.index(layer)] *= mask
+    predictions = [Prediction(draw(any_text), draw(shares)) for _ in queries]
+    names = st.builds(HeadId, st.sampled_from(layers), st.sampled_from(heads))
+    return Attention(
+        queries=tuple(queries),
+        keys=tuple(keys),
+        weights=weights,
+        layers=tuple(layers),
+        heads=tuple(heads),
+        model=draw(any_text),
+        text=draw(any_text),
+        block=draw(st.sampled_from(["self", "encoder", "decoder", "cross"])),
+        sight=sight,
+        sinks=tuple(draw(st.sets(st.sampled_from(layers)))),
+        heads_per_key=draw(st.integers(1, 8)),
+        predictions=draw(st.sampled_from([(), tuple(predictions)])),
+        picture=draw(st.sampled_from([None, chance.integers(0, 256, (3, 5, 3), dtype=np.uint8)])),
+        aligning=tuple(draw(st.lists(names, max_size=2))),
+        revision=draw(any_text | st.none()),
+        taught=draw(st.dictionaries(names, any_text, max_size=2)),
+        dropped=draw(shares),
+        renormalized=draw(st.booleans()),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(made=full_records())
+def test_everything_a_record_can_say_loads_back_equal(made: Attention, tmp_path: Path) -> None:
+    read = attnviz.read(attnviz.save(made, tmp_path / "x.safetensors", force=True))
+    assert read == made
+    assert all(np.array_equal(read.visible(layer), made.visible(layer)) for layer in made.layers)
+    for suffix in (".npz", ".json", ".csv"):
+        assert attnviz.save(made, tmp_path / f"x{suffix}", force=True).stat().st_size > 0
+
+
+def windowed() -> Attention:
+    """A record of three layers, two of which see through the same window, with all else there is."""
+    window = np.tri(3, dtype=bool) & ~np.tri(3, k=-2, dtype=bool)
+    weights = np.stack([np.eye(3)] * 3)[:, None]
+    said = Token("c", kind="generated", place=(0.0, 1.5), part="assistant")
+    plain = from_arrays(weights / 2, "abc", causal=True, visible=[window, np.tri(3), window], sinks=True)
+    return replace(
+        plain,
+        keys=(*plain.keys[:2], said),
+        queries=(*plain.queries[:2], said),
+        sight={0: plain.sight[0], 2: plain.sight[2]},
+        heads_per_key=4,
+        predictions=(Prediction("b", 0.5),) * 3,
+        picture=np.zeros((2, 4, 3), dtype=np.uint8),
+        aligning=(HeadId(0, 0),),
+        dropped=0.25,
+        renormalized=True,
+    )
+
+
+def test_masks_that_layers_share_are_kept_once(tmp_path: Path) -> None:
+    path = attnviz.save(windowed(), tmp_path / "x.safetensors")
+    arrays = load_file(path)
+    assert (arrays["sight"].dtype, arrays["sight"].shape) == (np.bool_, (1, 3, 3))
+    assert (arrays["picture"].dtype, arrays["picture"].shape) == (np.uint8, (2, 4, 3))
+    read = attnviz.read(path)
+    assert read == windowed()
+    assert read.sight[0] is read.sight[2]
+
+
+def test_the_other_formats_hold_the_masks_too(tmp_path: Path) -> None:
+    with np.load(attnviz.save(windowed(), tmp_path / "x.npz")) as arrays:
+        assert arrays["sight"].shape == (1, 3, 3)
+        assert arrays["picture"].shape == (2, 4, 3)
+        assert json.loads(str(arrays["meta"]))["sight"] == {"0": 0, "2": 0}
+    told = json.loads(attnviz.save(windowed(), tmp_path / "x.json").read_text())
+    assert np.array_equal(told["masks"][told["sight"]["2"]], windowed().sight[2])
+    assert told["predictions"][0] == {"text": "b", "probability": 0.5}
+
+
+def test_what_a_record_does_not_have_is_not_written(tmp_path: Path) -> None:
+    from attnviz.store import facts
+
+    rare = {"sight", "sinks", "heads_per_key", "predictions", "aligning", "dropped", "renormalized", "masks"}
+    assert rare.isdisjoint(facts(record("a")))
+    assert rare.isdisjoint(json.loads(attnviz.save(record("a"), tmp_path / "x.json").read_text()))
+    assert set(load_file(attnviz.save(record("a"), tmp_path / "x.safetensors"))) == {"weights"}
+
+
+def test_records_written_before_still_load() -> None:
+    samples = Path(__file__).parent.parent / "samples"
+    assert attnviz.read(samples / "fox.safetensors").sinks == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"sight": {"0": 1}},
+        {"sight": {"0": -1}},
+        {"sight": {"first": 0}},
+        {"sight": [0]},
+        {"sinks": 3},
+        {"sinks": [7]},
+        {"heads_per_key": 0},
+        {"heads_per_key": "two"},
+        {"predictions": [{"text": "b"}]},
+        {"predictions": [{"text": "b", "probability": 0.5}]},
+        {"predictions": [{"text": "b", "probability": 5}] * 3},
+        {"aligning": ["first"]},
+        {"dropped": 2},
+        {"dropped": "much"},
+        {"queries": [{"text": "a", "id": None, "span": None, "kind": "text", "word": 0, "place": [0]}] * 3},
+    ],
+    ids=str,
+)
+def test_what_does_not_fit_among_the_rarer_facts_is_damage(change: dict[str, object], tmp_path: Path) -> None:
+    from attnviz.store import facts
+
+    path = attnviz.save(windowed(), tmp_path / "x.safetensors")
+    save_file(load_file(path), path, {"attnviz": json.dumps({**facts(windowed()), **change})})
+    with pytest.raises(Damaged):
+        attnviz.read(path)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"sight": np.ones((1, 2, 3), dtype=bool)},
+        {"sight": np.zeros((1, 3, 3), dtype=bool)},
+        {"picture": np.zeros((2, 4), dtype=np.uint8)},
+        {"picture": np.zeros((2, 4, 3), dtype=np.float32)},
+    ],
+    ids=lambda arrays: next(iter(arrays)),
+)
+def test_arrays_that_do_not_fit_are_damage(arrays: dict[str, np.ndarray], tmp_path: Path) -> None:
+    from attnviz.store import facts
+
+    path = attnviz.save(windowed(), tmp_path / "x.safetensors")
+    save_file({**load_file(path), **arrays}, path, {"attnviz": json.dumps(facts(windowed()))})
+    with pytest.raises(Damaged):
+        attnviz.read(path)
+
+
+def test_a_mask_that_is_missing_is_damage(tmp_path: Path) -> None:
+    from attnviz.store import facts
+
+    path = tmp_path / "x.safetensors"
+    save_file({"weights": np.array(windowed().weights)}, path, {"attnviz": json.dumps(facts(windowed()))})
+    with pytest.raises(Damaged, match="sight"):
+        attnviz.read(path)
 
 
 def test_the_file_is_what_the_interface_promises(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
 from attnviz.outline import Outline, choose
-from attnviz.record import MASS_TOLERANCE, Attention, Block, Mask, Weights
+from attnviz.record import Attention, Block, Mask, leaking
 from attnviz.selection import Selection
 from attnviz.sources.base import EVERYTHING
 from attnviz.sources.huggingface.capture import capture
@@ -97,7 +97,7 @@ class PretrainedReading:
             block=outline.block,
             causal=causal,
             sight=seen.beyond(causal=causal),
-            sinks=_leaking(weights, kept.layers),
+            sinks=leaking(weights, kept.layers),
             heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
             predictions=self.feed.predictions if default else (),
             picture=self.feed.picture,
@@ -136,12 +136,6 @@ class _Sight:
                 different.append(mask)
             found[layer] = mask if same is None else same
         return found
-
-
-def _leaking(weights: Weights, layers: tuple[int, ...]) -> tuple[int, ...]:
-    """Name the layers in which a row's mass is below 1: the rest went to a learned sink."""
-    least = weights.sum(axis=-1, dtype=np.float64).min(axis=(1, 2))
-    return tuple(layer for layer, mass in zip(layers, least, strict=True) if mass < 1 - MASS_TOLERANCE)
 
 
 def _refuse_changed(output: Any, usual: Any, name: str) -> None:  # noqa: ANN401
