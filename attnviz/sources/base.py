@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from attnviz.errors import RequestError
@@ -11,6 +12,19 @@ from attnviz.record import Attention, Block
 from attnviz.selection import Selection
 
 EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was checked of a capture, and held.
+
+    Attributes:
+        name: what holds, such as "no weight is negative".
+        detail: how closely, such as "at most 3e-07 apart"; empty where there is no more to say.
+    """
+
+    name: str
+    detail: str = ""
 
 
 class Reading(Protocol):

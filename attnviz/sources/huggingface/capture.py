@@ -3,12 +3,12 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed
 from attnviz.observe import Observer, RowBlock
 from attnviz.record import Block
+from attnviz.sources.huggingface.checks import CALLS, Checks, Rows, checked
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import intercepted
 from attnviz.sources.huggingface.paths.call import Call
@@ -19,10 +19,6 @@ BLOCK_BYTES = 64 * 2**20
 
 _FLOAT32_BYTES = 4
 
-# How far the output made with the weights may be from the model's own, by the precision it computes in.
-_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-6}
-_COARSE = 5e-2
-
 
 def capture(
     feed: Feed,
@@ -31,6 +27,7 @@ def capture(
     *,
     block: Block,
     chosen: Collection[int],
+    checks: Checks | None = None,
     on_call: Callable[[int, Call], None] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Any:  # noqa: ANN401 - what a model gives has no common class
@@ -45,6 +42,7 @@ def capture(
         observer: takes the rows (head, query, key) of every head of the chosen layers.
         block: whose layers are meant.
         chosen: the numbers of the layers to hand on.
+        checks: where to note the checks that held.
         on_call: takes the number and the attention call of each chosen layer, before its rows.
         block_bytes: about how much memory one block of weights may take; at least one row is done at once.
 
@@ -52,9 +50,10 @@ def capture(
         What the model gave.
 
     Raises:
-        CaptureFailed: the attention calls are not those expected, or the weights do not explain the output.
+        CaptureFailed: the attention calls are not those expected, or a check of the weights failed.
     """
     pending = iter(sites)
+    noted = Checks() if checks is None else checks
 
     def handle(call: Call) -> Tensor:
         site = _expected(pending, call)
@@ -62,7 +61,7 @@ def capture(
         if site.block == block and site.layer in chosen:
             if on_call:
                 on_call(site.layer, call)
-            for start, weights in _in_blocks(call, usual, site.layer, block_bytes):
+            for start, weights in _in_blocks(call, usual, site.layer, block_bytes, noted):
                 observer.update(RowBlock(site.layer, start, weights))
         return usual
 
@@ -73,6 +72,7 @@ def capture(
         raise CaptureFailed(
             f"layer {missed[0].layer} did not attend: {len(missed)} of {len(sites)} calls are missing"
         )
+    noted.passed(CALLS, detail=f"{len(sites)} attention calls")
     return output
 
 
@@ -90,21 +90,22 @@ def _expected(pending: Iterator[Site], call: Call) -> Site:
     return site
 
 
-def _in_blocks(call: Call, usual: Tensor, layer: int, block_bytes: int) -> Iterator[tuple[int, Tensor]]:
+def _in_blocks(
+    call: Call, usual: Tensor, layer: int, block_bytes: int, checks: Checks
+) -> Iterator[tuple[int, Tensor]]:
     """Do a layer's attention again in blocks of rows: each block's first row and its (head, query, key)."""
+    seen = call.visible()
+    values = None if call.vectors is None else call.vectors[2][0]
     rows = max(1, block_bytes // (call.heads * call.keys * _FLOAT32_BYTES))
     for start in range(0, call.queries, rows):
         stop = min(start + rows, call.queries)
         output, weights = call.rows(start, stop)
-        _refuse_unlike(output, call.rows_of(usual, start, stop), layer)
-        yield start, weights[0]
-
-
-def _refuse_unlike(ours: Tensor, usual: Tensor, layer: int) -> None:
-    """Fail if the weights do not make what the model made."""
-    if not usual.isfinite().all():
-        raise CaptureFailed(f"layer {layer} gives something that is not a finite number")
-    scale = max(1.0, float(usual.abs().max()))
-    apart = float((ours - usual).abs().max()) / scale
-    if not apart <= _TOLERANCE.get(usual.dtype, _COARSE):
-        raise CaptureFailed(f"the weights of layer {layer} do not explain its output: {apart:.2g} apart")
+        done = Rows(
+            layer=layer,
+            weights=weights[0],
+            visible=None if seen is None else seen[0, start:stop],
+            values=values,
+            output=call.by_head(output)[0],
+            usual=call.by_head(call.rows_of(usual, start, stop))[0],
+        )
+        yield start, checked(done, checks)

@@ -1,27 +1,24 @@
 """One input as a pretrained model reads it: watched first, recorded when asked."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
+from attnviz.observe import Observer, RowBlock
 from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Mask, leaking
 from attnviz.selection import Selection
-from attnviz.sources.base import EVERYTHING
+from attnviz.sources.base import EVERYTHING, Check
 from attnviz.sources.huggingface.capture import capture
+from attnviz.sources.huggingface.checks import TOKENS, Checks, check_unchanged
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.sites import Watched
 from attnviz.sources.huggingface.vectors import KeepVectors
 from attnviz.sources.keep import KeepRows
-
-# How far what the model gives may be from what it gave when nothing was captured, in float32.
-UNCHANGED = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,20 +60,44 @@ class PretrainedReading:
             if vectors:
                 vectors.take(layer, call)
 
-        with quiet():
-            output = capture(
-                self.feed,
-                self.watched.sites,
-                kept,
-                block=outline.block,
-                chosen=kept.layers,
-                on_call=on_call,
-            )
-            _refuse_changed(output, self.watched.output, self.name)
+        self._capture(outline, kept, kept.layers, Checks(), on_call)
         try:
             return self._record(outline, kept, seen, vectors)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
             raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
+
+    def checks(self) -> tuple[Check, ...]:
+        """Capture every layer of every block, keep nothing, and say which checks held.
+
+        Raises:
+            CaptureFailed: one did not.
+        """
+        checks = Checks()
+        for outline in self.outlines.values():
+            self._capture(outline, _Pass(), outline.numbers, checks)
+            for layer in outline.layers:
+                for side, count in zip(
+                    self.feed.sides[outline.block], (layer.queries, layer.keys), strict=True
+                ):
+                    side.tokens(count)
+                checks.passed(TOKENS)
+        return checks.all()
+
+    def _capture(
+        self,
+        outline: Outline,
+        observer: Observer,
+        chosen: Collection[int],
+        checks: Checks,
+        on_call: Callable[[int, Call], None] | None = None,
+    ) -> None:
+        """Run the model again, hand its weights on, and hold what it gives against the watched pass."""
+        block, sites = outline.block, self.watched.sites
+        with quiet():
+            output = capture(
+                self.feed, sites, observer, block=block, chosen=chosen, checks=checks, on_call=on_call
+            )
+            check_unchanged(checks, output, self.watched.output, self.name)
 
     def _record(
         self, outline: Outline, kept: KeepRows, seen: "_Sight", vectors: KeepVectors | None
@@ -105,6 +126,13 @@ class PretrainedReading:
             revision=self.revision,
             internals=vectors.internals() if vectors else None,
         )
+
+
+class _Pass:
+    """Takes rows and keeps none."""
+
+    def update(self, block: RowBlock) -> None:
+        """Let a block go."""
 
 
 class _Sight:
@@ -136,23 +164,3 @@ class _Sight:
                 different.append(mask)
             found[layer] = mask if same is None else same
         return found
-
-
-def _refuse_changed(output: Any, usual: Any, name: str) -> None:  # noqa: ANN401
-    """Fail if the model gave something else than when nothing was captured."""
-    for ours, theirs in zip(_states(output), _states(usual), strict=True):
-        if not ours.is_floating_point():
-            continue
-        # Half-precision sums depend on their order; there the weights were checked, layer by layer.
-        allowed = UNCHANGED if theirs.dtype in (torch.float32, torch.float64) else float("inf")
-        apart = float((ours - theirs).abs().nan_to_num().max()) if ours.numel() else 0.0
-        if apart > allowed * max(1.0, float(theirs.abs().nan_to_num().max())):
-            raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
-
-
-def _states(output: Any) -> list[Tensor]:  # noqa: ANN401 - what a model gives has no common class
-    """The tensors a model gave: its first one, which all others follow from, or all of a tuple."""
-    if isinstance(output, Tensor):
-        return [output]
-    values = output.values() if hasattr(output, "values") else output
-    return [value for value in values if isinstance(value, Tensor)]

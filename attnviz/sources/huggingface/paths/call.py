@@ -69,6 +69,10 @@ class Call(Protocol):
         """Cut some queries' rows out of what `as_usual` gave."""
         ...
 
+    def by_head(self, output: Tensor) -> Tensor:
+        """Turn any rows of output into (batch, head, query, d_v); one head where they are already mixed."""
+        ...
+
 
 def is_causal(visible: Tensor | None) -> bool:
     """Say whether no query sees a later key, the queries being the last of the keys.

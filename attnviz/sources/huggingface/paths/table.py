@@ -123,6 +123,10 @@ class TableCall:
         """Cut some queries' rows out of an output (batch, query, head, d_v)."""
         return output[:, start:stop]
 
+    def by_head(self, output: Tensor) -> Tensor:
+        """Turn rows of output into (batch, head, query, d_v)."""
+        return output.transpose(1, 2)
+
     def _added_mask(self, start: int, stop: int) -> Tensor | None:
         """The mask of some rows as numbers to add, which is what the model's own function takes."""
         if self.mask is not None:

@@ -1,0 +1,204 @@
+"""What must hold of every capture: each check raises, or notes that it held and how closely."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attnviz.errors import CaptureFailed
+from attnviz.record import MASS_TOLERANCE
+from attnviz.sources.base import Check
+
+CALLS = "every layer attends as it did when the model was watched"
+FINITE = "every weight is a finite number"
+POSITIVE = "no weight is negative"
+MASS = "no query's mass is above 1"
+HIDDEN = "no weight is on a key hidden from its query"
+EXPLAINED = "the weights make the output of their layer"
+VALUES = "weights times values make it too"
+TOKENS = "the tokens line up with the weights"
+UNCHANGED = "the model gives what it gives uncaptured"
+
+# How far two ways to one result may be apart, by the precision the model computes in.
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-6}
+_COARSE = 5e-2
+
+# Each weight in half precision is rounded by up to a part in 256 or 2,048, and a row's rounding may add up.
+_MASS_TOLERANCE = {torch.bfloat16: 1 / 128, torch.float16: MASS_TOLERANCE}
+
+# How many rows of a block are multiplied with the values: enough to notice, few enough to cost nothing.
+_SAMPLE = 64
+
+
+class Checks:
+    """The checks a capture passed, each with the worst it met."""
+
+    def __init__(self) -> None:
+        self._passed: dict[str, tuple[float, str]] = {}
+
+    def passed(self, name: str, worst: float = 0.0, detail: str = "") -> None:
+        """Note that a check held.
+
+        Args:
+            name: what held, one of the names above.
+            worst: how close it came to failing; of several notes the largest stays.
+            detail: what to say of it.
+        """
+        if name not in self._passed or worst > self._passed[name][0]:
+            self._passed[name] = (worst, detail)
+
+    def all(self) -> tuple[Check, ...]:
+        """Give them in the order in which they were first made."""
+        return tuple(Check(name, detail) for name, (_, detail) in self._passed.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of one layer's attention, and what is known of them.
+
+    Attributes:
+        layer: the number of the layer.
+        weights: (head, query, key).
+        visible: bool (query, key), True where a query may look; None where each sees every key.
+        values: (key head, key, d_v), several heads in a row sharing one key head; None if not seen.
+        output: (head, query, d_v), made beside the weights; one head where heads are already mixed.
+        usual: the same rows of what the model itself made and went on with.
+    """
+
+    layer: int
+    weights: Tensor
+    visible: Tensor | None
+    values: Tensor | None
+    output: Tensor
+    usual: Tensor
+
+
+def checked(rows: Rows, checks: Checks) -> Tensor:
+    """Hold rows against all that is known of them, and give their weights (head, query, key).
+
+    A query that sees no key at all, such as padding, has no defined output: every attention function makes up
+    another one. It is not checked, and has no weights.
+
+    Raises:
+        CaptureFailed: the rows fail a check.
+    """
+    blind = None if rows.visible is None else ~rows.visible.any(dim=-1)
+    if blind is not None and bool(blind.any()):
+        weights = rows.weights.masked_fill(blind[:, None], 0)
+        if not bool(blind.all()):
+            _check(_keep(rows, ~blind), checks)
+        return weights
+    return _check(rows, checks)
+
+
+def _check(rows: Rows, checks: Checks) -> Tensor:
+    _check_explained(rows, checks)
+    if rows.values is not None and rows.output.shape[0] == rows.weights.shape[0]:
+        _check_values(rows, rows.values, checks)
+    return _check_weights(rows, checks)
+
+
+def _keep(rows: Rows, kept: Tensor) -> Rows:
+    """Leave some queries out; `kept` is bool (query,)."""
+    visible = None if rows.visible is None else rows.visible[kept]
+    return replace(
+        rows,
+        weights=rows.weights[:, kept],
+        visible=visible,
+        output=rows.output[:, kept],
+        usual=rows.usual[:, kept],
+    )
+
+
+def _check_explained(rows: Rows, checks: Checks) -> None:
+    """Check that the output made beside the weights is the one the model went on with."""
+    if not rows.usual.isfinite().all():
+        raise CaptureFailed(f"layer {rows.layer} gives something that is not a finite number")
+    apart = _apart(rows.output, rows.usual)
+    if not apart <= _allowed(rows.usual):
+        raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {apart:.2g} apart")
+    checks.passed(EXPLAINED, apart, f"at most {apart:.1g} apart")
+
+
+def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
+    """Check that weights times values make the output, on a sample of the rows.
+
+    This notices weights that are not the ones the output was made with.
+    """
+    heads, queries, _ = rows.weights.shape
+    sample = torch.arange(0, queries, -(-queries // _SAMPLE), device=values.device)
+    shared = values.repeat_interleave(heads // values.shape[0], dim=0)
+    apart = _apart(rows.weights[:, sample].to(shared.dtype) @ shared, rows.usual[:, sample])
+    if not apart <= _allowed(rows.usual):
+        raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
+    checks.passed(VALUES, apart, f"at most {apart:.1g} apart")
+
+
+def _check_weights(rows: Rows, checks: Checks) -> Tensor:
+    """Check that rows are attention weights, and that none is on a key its query could not see."""
+    weights, layer = rows.weights, rows.layer
+    mass = weights.sum(dim=-1, dtype=torch.float32)
+    # A sum is finite only if every term is, so one pass over the weights serves both checks.
+    if not mass.isfinite().all():
+        raise CaptureFailed(f"layer {layer} has a weight that is not a finite number")
+    checks.passed(FINITE)
+    least, most = float(weights.min()), float(mass.max())
+    if least < 0:
+        raise CaptureFailed(f"layer {layer} has a negative weight: got {least:.3g}, allowed 0 or more")
+    checks.passed(POSITIVE)
+    if most > 1 + _MASS_TOLERANCE.get(weights.dtype, MASS_TOLERANCE):
+        raise CaptureFailed(f"a row of layer {layer} sums to {most:.4g}, allowed at most 1")
+    checks.passed(MASS, most, f"the largest is {most:.6f}")
+    if rows.visible is not None:
+        hidden = float(weights.amax(dim=0).masked_fill(rows.visible, 0).max())
+        if hidden > 0:
+            raise CaptureFailed(
+                f"a query of layer {layer} has weight on a key hidden from it: got {hidden:.3g}, allowed 0"
+            )
+        checks.passed(HIDDEN)
+    return _unrounded(weights, mass)
+
+
+def _unrounded(weights: Tensor, mass: Tensor) -> Tensor:
+    """Give weights in which rounding to half precision brings no row's mass above 1."""
+    if weights.dtype not in _MASS_TOLERANCE:
+        return weights
+    return weights.float() / mass.clamp(min=1.0)[..., None]
+
+
+def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:  # noqa: ANN401
+    """Check that the model gave what it gives when nothing is captured.
+
+    Raises:
+        CaptureFailed: it gave something else.
+    """
+    ours, theirs = _states(output), _states(usual)
+    if [one.shape for one in ours] != [other.shape for other in theirs]:
+        raise CaptureFailed(f"the capture changed what {name} gives: other shapes")
+    worst = 0.0
+    for one, other in zip(ours, theirs, strict=True):
+        apart = _apart(one.nan_to_num(), other.nan_to_num())
+        if not apart <= _allowed(other) or not torch.equal(one.isfinite(), other.isfinite()):
+            raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
+        worst = max(worst, apart)
+    checks.passed(UNCHANGED, worst, f"at most {worst:.1g} apart")
+
+
+def _apart(ours: Tensor, theirs: Tensor) -> float:
+    """The largest difference, in parts of the largest number where that is above 1."""
+    if not theirs.numel():
+        return 0.0
+    return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
+
+
+def _allowed(result: Tensor) -> float:
+    return _TOLERANCE.get(result.dtype, _COARSE)
+
+
+def _states(output: Any) -> list[Tensor]:  # noqa: ANN401 - what a model gives has no common class
+    """The numbers a model gave; what it caches or repeats in nested tuples follows from the same layers."""
+    if isinstance(output, Tensor):
+        return [output]
+    values = output.values() if hasattr(output, "values") else output
+    return [value for value in values if isinstance(value, Tensor) and value.is_floating_point()]
