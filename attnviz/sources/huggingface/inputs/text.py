@@ -44,16 +44,24 @@ def checked_ids(pretrained: Pretrained, tokens: Sequence[Token]) -> list[int]:
         TextTooLong: there are more tokens than the model has positions for.
         Damaged: the weights know no token of that number.
     """
-    limit = min(pretrained.tokenizer.model_max_length, _positions(pretrained.model))
-    if len(tokens) > limit < _NO_LIMIT:
-        got = f"got {len(tokens)} tokens, allowed {limit}"
-        raise TextTooLong(f"the text is too long for {pretrained.name}: {got}")
+    refuse_too_long(pretrained, len(tokens))
     ids = [token.id for token in tokens if token.id is not None]
     known = len(next(pretrained.model.get_input_embeddings().parameters()))
     if max(ids) >= known:
         got = f"got token id {max(ids)}, allowed 0 to {known - 1}"
         raise Damaged(f"the tokenizer and the weights of {pretrained.name} do not fit each other: {got}")
     return ids
+
+
+def refuse_too_long(pretrained: Pretrained, count: int) -> None:
+    """Refuse more tokens than a model has positions for.
+
+    Raises:
+        TextTooLong: there are more.
+    """
+    limit = min(pretrained.tokenizer.model_max_length, _positions(pretrained.model))
+    if count > limit < _NO_LIMIT:
+        raise TextTooLong(f"the text is too long for {pretrained.name}: got {count} tokens, allowed {limit}")
 
 
 def _positions(model: PreTrainedModel) -> int:

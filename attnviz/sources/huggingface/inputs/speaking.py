@@ -1,0 +1,148 @@
+"""A model that speaks: what it says, what it expected at each step, and whether one pass gives the same."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from attnviz.errors import CaptureFailed, RequestError
+from attnviz.prompt import Prompt
+from attnviz.record import Prediction, Token
+from attnviz.sources.huggingface.faults import brief
+from attnviz.sources.huggingface.inputs.said import Writer
+from attnviz.sources.huggingface.pretrained import Pretrained
+
+# How far the logits of one pass may be from those the steps saw, by the precision they were computed in.
+_SAME = {torch.float32: 1e-4, torch.float64: 1e-6}
+_COARSE = 5e-2
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """What a model said.
+
+    Attributes:
+        before: the tokens in front of the first step, in the sequence it continues.
+        ids: what it said, without the token that ended it.
+        ending: the token that ended it; None where the limit did.
+        logits: what it expected at each step, that of the ending among them: (step, vocabulary).
+    """
+
+    before: tuple[int, ...]
+    ids: tuple[int, ...]
+    ending: int | None
+    logits: Tensor
+
+    @property
+    def sequence(self) -> tuple[int, ...]:
+        """All that was read and said."""
+        return self.before + self.ids
+
+    def refuse_unlike(self, logits: Tensor, name: str) -> None:
+        """Fail if a pass over the whole sequence expected anything else than the steps did.
+
+        Shape:
+            logits: (query, vocabulary), a row for each token of the sequence.
+
+        Raises:
+            CaptureFailed: it did; what that pass attends to is not what the steps attended to.
+        """
+        first = len(self.before) - 1
+        ours = logits[first : first + len(self.logits)]
+        usual = self.logits[: len(ours)].to(ours)
+        apart = float((ours - usual).nan_to_num().abs().max())
+        scale = max(1.0, float(usual[usual.isfinite()].abs().max()))
+        if not apart <= _SAME.get(logits.dtype, _COARSE) * scale:
+            raise CaptureFailed(
+                f"{name} expects other tokens when it reads what it wrote at once: {apart:.2g} apart"
+            )
+
+
+def speak(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:
+    """Let a model continue, step by step: the likeliest token each time, or one drawn by chance.
+
+    Drawing is from the whole softmax at the prompt's temperature. All else is as the model's own generation
+    settings say: tokens it must or must not say, and what ends a text.
+
+    Args:
+        pretrained: the model.
+        prompt: how to draw.
+        given: what the model is called with.
+        most: how many tokens it may add.
+
+    Raises:
+        RequestError: it cannot continue this.
+    """
+    speaker = pretrained.speaker
+    drawing = {"do_sample": True, "temperature": prompt.temperature, "top_k": 0, "top_p": 1.0}
+    choice = drawing if prompt.temperature > 0 else {"do_sample": False}
+    device = speaker.device
+    try:
+        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+            torch.manual_seed(prompt.seed)
+            said: Any = speaker.generate(  # type: ignore[operator]
+                **given,
+                **choice,
+                max_new_tokens=most,
+                num_beams=1,
+                forced_eos_token_id=None,  # the limit is ours: nothing ends there
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+    except Exception as error:  # what a model raises that was not made for this has no common class
+        raise RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}") from error
+    steps = len(said.logits)
+    ids = tuple(said.sequences[0].tolist())
+    before, ids = ids[:-steps], ids[-steps:]
+    ends = speaker.generation_config.eos_token_id
+    ending = ids[-1] if ids[-1] in (ends if isinstance(ends, list) else [ends]) else None
+    return Speech(before, ids if ending is None else ids[:-1], ending, torch.cat(said.logits))
+
+
+def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:
+    """Run a model once, with the head that predicts: logits (query, vocabulary).
+
+    Raises:
+        RequestError: its weights hold no such head.
+    """
+    speaker = pretrained.speaker
+    with torch.no_grad():
+        logits: Tensor = speaker(**given, **uncached(speaker)).logits[0]
+    return logits
+
+
+def uncached(model: PreTrainedModel) -> dict[str, bool]:
+    """What to call a model with so that it keeps nothing for a next step."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
+
+
+def predictions(writer: Writer, logits: Tensor, following: Sequence[Token | None]) -> tuple[Prediction, ...]:
+    """Say what a model expects after each query, with the probability of its plain softmax.
+
+    Shape:
+        logits: (query, vocabulary).
+
+    Args:
+        writer: writes tokens.
+        logits: what the model gave.
+        following: for each query the token that does follow, whose probability is told; None asks for the
+            likeliest one.
+
+    Raises:
+        CaptureFailed: the model expects something that is no number.
+    """
+    likeliest = logits.argmax(dim=-1).tolist()
+    told = [
+        writer.token(number) if token is None or token.id is None else token
+        for number, token in zip(likeliest, following, strict=True)
+    ]
+    ids = torch.tensor([[token.id] for token in told], device=logits.device)
+    chosen = logits.gather(1, ids)[:, 0].double()
+    shares = (chosen - logits.double().logsumexp(dim=-1)).exp()
+    if not shares.isfinite().all():
+        raise CaptureFailed("the model expects something that is not a finite number")
+    return tuple(Prediction(token.text, share) for token, share in zip(told, shares.tolist(), strict=True))
