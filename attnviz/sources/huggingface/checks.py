@@ -93,10 +93,11 @@ def checked(rows: Rows, checks: Checks) -> Tensor:
 
 
 def _check(rows: Rows, checks: Checks) -> Tensor:
+    weights = _check_weights(rows, checks)
     _check_explained(rows, checks)
     if rows.values is not None and rows.output.shape[0] == rows.weights.shape[0]:
         _check_values(rows, rows.values, checks)
-    return _check_weights(rows, checks)
+    return weights
 
 
 def _keep(rows: Rows, kept: Tensor) -> Rows:
@@ -109,30 +110,6 @@ def _keep(rows: Rows, kept: Tensor) -> Rows:
         output=rows.output[:, kept],
         usual=rows.usual[:, kept],
     )
-
-
-def _check_explained(rows: Rows, checks: Checks) -> None:
-    """Check that the output made beside the weights is the one the model went on with."""
-    if not rows.usual.isfinite().all():
-        raise CaptureFailed(f"layer {rows.layer} gives something that is not a finite number")
-    apart = _apart(rows.output, rows.usual)
-    if not apart <= _allowed(rows.usual):
-        raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {apart:.2g} apart")
-    checks.passed(EXPLAINED, apart, f"at most {apart:.1g} apart")
-
-
-def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
-    """Check that weights times values make the output, on a sample of the rows.
-
-    This notices weights that are not the ones the output was made with.
-    """
-    heads, queries, _ = rows.weights.shape
-    sample = torch.arange(0, queries, -(-queries // _SAMPLE), device=values.device)
-    shared = values.repeat_interleave(heads // values.shape[0], dim=0)
-    apart = _apart(rows.weights[:, sample].to(shared.dtype) @ shared, rows.usual[:, sample])
-    if not apart <= _allowed(rows.usual):
-        raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
-    checks.passed(VALUES, apart, f"at most {apart:.1g} apart")
 
 
 def _check_weights(rows: Rows, checks: Checks) -> Tensor:
@@ -167,22 +144,56 @@ def _unrounded(weights: Tensor, mass: Tensor) -> Tensor:
     return weights.float() / mass.clamp(min=1.0)[..., None]
 
 
-def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:  # noqa: ANN401
+def _check_explained(rows: Rows, checks: Checks) -> None:
+    """Check that the output made beside the weights is the one the model went on with."""
+    if not rows.usual.isfinite().all():
+        raise CaptureFailed(f"layer {rows.layer} gives something that is not a finite number")
+    apart = _apart(rows.output, rows.usual)
+    if not apart <= _allowed(rows.usual):
+        raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {apart:.2g} apart")
+    checks.passed(EXPLAINED, apart, f"at most {apart:.1g} apart")
+
+
+def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
+    """Check that weights times values make the output, on a sample of the rows.
+
+    This notices weights that are not the ones the output was made with.
+    """
+    heads, queries, _ = rows.weights.shape
+    sample = torch.arange(0, queries, -(-queries // _SAMPLE), device=values.device)
+    shared = values.repeat_interleave(heads // values.shape[0], dim=0)
+    apart = _apart(rows.weights[:, sample].to(shared.dtype) @ shared, rows.usual[:, sample])
+    if not apart <= _allowed(rows.usual):
+        raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
+    checks.passed(VALUES, apart, f"at most {apart:.1g} apart")
+
+
+def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:  # noqa: ANN401 - see _states
     """Check that the model gave what it gives when nothing is captured.
 
     Raises:
         CaptureFailed: it gave something else.
     """
-    ours, theirs = _states(output), _states(usual)
-    if [one.shape for one in ours] != [other.shape for other in theirs]:
-        raise CaptureFailed(f"the capture changed what {name} gives: other shapes")
-    worst = 0.0
-    for one, other in zip(ours, theirs, strict=True):
-        apart = _apart(one.nan_to_num(), other.nan_to_num())
-        if not apart <= _allowed(other) or not torch.equal(one.isfinite(), other.isfinite()):
-            raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
-        worst = max(worst, apart)
-    checks.passed(UNCHANGED, worst, f"at most {worst:.1g} apart")
+    apart = _apart_by(output, usual)
+    if not apart <= _allowed(*_states(usual)):
+        raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
+    checks.passed(UNCHANGED, apart, f"at most {apart:.1g} apart")
+
+
+def steady(one: Any, other: Any) -> bool:  # noqa: ANN401 - what a model gives has no common class
+    """Say whether two runs of a model gave the same."""
+    return _apart_by(one, other) <= _allowed(*_states(other))
+
+
+def _apart_by(one: Any, other: Any) -> float:  # noqa: ANN401
+    """How far apart two results of a model are: infinitely, if in shape or in what is finite."""
+    ours, theirs = _states(one), _states(other)
+    alike = [state.shape for state in ours] == [state.shape for state in theirs] and all(
+        torch.equal(a.isfinite(), b.isfinite()) for a, b in zip(ours, theirs, strict=True)
+    )
+    if not alike:
+        return float("inf")
+    return max((_apart(a.nan_to_num(), b.nan_to_num()) for a, b in zip(ours, theirs, strict=True)), default=0)
 
 
 def _apart(ours: Tensor, theirs: Tensor) -> float:
@@ -192,8 +203,9 @@ def _apart(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
 
 
-def _allowed(result: Tensor) -> float:
-    return _TOLERANCE.get(result.dtype, _COARSE)
+def _allowed(*results: Tensor) -> float:
+    """The tolerance of the coarsest precision among some results."""
+    return max((_TOLERANCE.get(result.dtype, _COARSE) for result in results), default=0)
 
 
 def _states(output: Any) -> list[Tensor]:  # noqa: ANN401 - what a model gives has no common class
