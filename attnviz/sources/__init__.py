@@ -8,29 +8,49 @@ from attnviz.sources.base import Source
 from attnviz.sources.builtin import NAME, BuiltinSource
 
 
-def load(model: str | Path = NAME, *, revision: str | None = None, offline: bool = False) -> Source:
+def load(
+    model: str | Path = NAME,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Source:
     """Load a model that gives records.
 
     Args:
         model: "builtin", a folder (of ours or of a pretrained model), or a hub id.
         revision: a branch, tag or commit of a hub id.
         offline: never ask the hub, use what is in its cache.
+        device: "cpu", "cuda" or "mps"; "auto" is the fastest there is that the model fits.
+        dtype: "float32", "float16" or "bfloat16"; "auto" is float32, wherever it fits. A record's weights are
+            float32 in any case.
+        trust_remote_code: run code that comes with the model, where it cannot be read without.
 
     Raises:
-        RequestError: a revision of something that is not from the hub.
+        RequestError: a revision of something that is not from the hub; no such device or precision.
         SourceError: the model cannot be found, read or trusted, or is of a kind that is not read.
+        BudgetError: it fits no device.
     """
     name = str(model)
     if revision is not None and (name == NAME or Path(name).is_dir()):
         raise RequestError(f"only a model from the hub has revisions: got {revision!r} of {name}")
-    if name == NAME:
-        return BuiltinSource()
-    if is_model_folder(Path(name)):
-        return BuiltinSource(Path(name))
+    if name == NAME or is_model_folder(Path(name)):
+        _refuse_other_place(name, device=device, dtype=dtype)
+        return BuiltinSource() if name == NAME else BuiltinSource(Path(name))
     # Imported only now: torch and transformers take seconds, a model that is not there needs neither.
     from attnviz.sources.huggingface.find import find
 
-    checkpoint = find(name, revision=revision, offline=offline)
+    checkpoint = find(name, revision=revision, offline=offline, code=trust_remote_code)
+    from attnviz.sources.huggingface.place import Choices
     from attnviz.sources.huggingface.source import open_pretrained
 
-    return open_pretrained(checkpoint)
+    return open_pretrained(checkpoint, Choices(device, dtype, trust_remote_code))
+
+
+def _refuse_other_place(name: str, *, device: str, dtype: str) -> None:
+    """Fail if a model of our own kind is to run elsewhere than it does."""
+    for what, got, allowed in (("device", device, "cpu"), ("dtype", dtype, "float32")):
+        if got not in ("auto", allowed):
+            raise RequestError(f"no such {what} for {name}: got {got}, allowed auto, {allowed}")

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attnviz.errors import Damaged, UnsafeModel, UnsupportedModel
+from attnviz.errors import AttnvizError, BudgetError, Damaged, SourceError, UnsafeModel, UnsupportedModel
+
+# How torch words it when there is no memory left; only some devices raise a class of their own.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 @contextmanager
@@ -20,19 +23,37 @@ def named_faults(name: str, what: str) -> Iterator[None]:
     Raises:
         UnsupportedModel: a package is missing for it.
         UnsafeModel: it would run code that came with the model.
+        BudgetError: it does not fit into memory.
+        SourceError: this machine does not let it be read.
         Damaged: it cannot be read.
     """
     try:
         yield
+    except AttnvizError:
+        raise
     except ImportError as error:
         raise UnsupportedModel(f"a package is missing to read {what} of {name}: {brief(error)}") from error
+    except PermissionError as error:
+        raise SourceError(f"cannot read {what} of {name}: {error.strerror}") from error
     except Exception as error:
+        if is_out_of_memory(error):
+            raise BudgetError(f"out of memory: {what} of {name} do not fit") from error
         if "trust_remote_code" in str(error):
             raise UnsafeModel(f"to read {what} of {name} would run code that comes with it") from error
         raise Damaged(f"cannot read {what} of {name}: {brief(error)}") from error
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Say whether an error means that there was not enough memory."""
+    said = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in said for words in _OUT_OF_MEMORY)
+    )
+
+
 def brief(error: Exception) -> str:
     """The first line of a library's message, which often goes on with advice for programmers."""
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    return f"no {lines[0]}" if isinstance(error, KeyError) else lines[0]

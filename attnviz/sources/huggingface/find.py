@@ -1,19 +1,20 @@
 """From a model's name, a folder or a hub id, to a folder on this machine."""
 
+import errno
 import logging
 import sys
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from huggingface_hub import HfApi, is_offline_mode, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
+    IncompleteSnapshotError,
     LocalEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
@@ -21,7 +22,8 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, UnsafeModel
+from attnviz.errors import HubUnreachable, NotFound, SourceError
+from attnviz.sources.huggingface.contents import is_in_parts, model_folder, refuse_without_weights
 from attnviz.sources.huggingface.faults import brief
 
 # A connection that fails gives no error of the hub's own, and which one depends on the HTTP library the hub
@@ -30,9 +32,14 @@ _UNREACHABLE = cast("tuple[type[Exception], ...]", HfHubHTTPError.__bases__)
 _SECONDS_TO_ANSWER = 5.0
 
 # What a model needs and nothing else: repositories often hold the same weights again in other formats.
-_WANTED = ["*.json", "*.txt", "*.model", "model.safetensors", "model-*.safetensors"]
+_WANTED = ["*.json", "*.txt", "*.jinja", "*.model", "*.spm", "*.tiktoken", "*.codes"]
+_WANTED += ["model.safetensors", "model-*.safetensors"]
+_CODE = ["*.py"]
 _SUBFOLDERS = ["*/*"]
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.h5", "*.msgpack")
+_IN_PARTS = ["*/model.safetensors", "*/model-*.safetensors"]
+
+# What this machine refuses, where a connection that fails is an OSError of another number, or of none.
+_LOCAL = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -50,46 +57,69 @@ class Checkpoint:
     revision: str | None = None
 
 
-def find(name: str, *, revision: str | None = None, offline: bool = False) -> Checkpoint:
+def find(name: str, *, revision: str | None = None, offline: bool = False, code: bool = False) -> Checkpoint:
     """Find a model's folder; one on the hub is downloaded, or taken from the cache if the hub is not there.
 
     Args:
         name: a folder or a hub id.
         revision: a branch, tag or commit of a hub id.
         offline: use the cache and never ask the hub; HF_HUB_OFFLINE=1 does the same.
+        code: download the code that comes with the model, too.
 
     Raises:
         NotFound: there is no such folder, or the hub has no such model or revision.
         HubUnreachable: the hub does not answer and the model is not in the cache.
         IncompleteModel: there is no configuration or there are no weights.
         UnsafeModel: there are weights, but only in formats that can run code when they are opened.
+        UnsupportedModel: there are weights, but of another kind or in another format.
+        SourceError: this machine does not let its files be read or written.
     """
-    if name and Path(name).is_dir():
-        checkpoint = Checkpoint(name, Path(name))
-    elif _looks_like_a_path(name):
-        raise NotFound(f"no such model folder: got {name!r}")
-    else:
-        checkpoint = _from_hub_or_cache(name, revision, offline=offline or is_offline_mode())
-    _refuse_without_weights(name, [path.name for path in checkpoint.folder.iterdir()])
-    return checkpoint
+    try:
+        if _is_folder(name):
+            checkpoint = Checkpoint(name, Path(name))
+        elif _looks_like_a_path(name):
+            raise NotFound(f"no such model folder: got {name!r}{_which_is(name)}")
+        else:
+            checkpoint = _from_hub_or_cache(name, revision, offline=offline or is_offline_mode(), code=code)
+        folder = model_folder(name, checkpoint.folder)
+        refuse_without_weights(name, [path.name for path in folder.iterdir()], folder)
+    except PermissionError as error:
+        raise SourceError(f"cannot read {name}: {error.strerror}") from error
+    return Checkpoint(name, folder, checkpoint.revision)
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return bool(name) and Path(name).is_dir()
+    except PermissionError:
+        raise
+    except OSError:  # no name of a file, such as one that is too long
+        return False
 
 
 def _looks_like_a_path(name: str) -> bool:
     """Whether a name can be no hub id; the library speaks of repositories where a folder was meant."""
     return (
-        not name
-        or name.startswith((".", "/", "~"))
-        or "\\" in name
-        or name.count("/") > 1
-        or Path(name).exists()
+        not name or name.startswith((".", "/", "~")) or "\\" in name or name.count("/") > 1 or _is_file(name)
     )
 
 
-def _from_hub_or_cache(name: str, revision: str | None, *, offline: bool) -> Checkpoint:
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
+def _which_is(name: str) -> str:
+    return ", which is a file" if name and _is_file(name) else ""
+
+
+def _from_hub_or_cache(name: str, revision: str | None, *, offline: bool, code: bool) -> Checkpoint:
     try:
         if offline:
-            return _from_cache(name, revision, "the hub was not asked (offline)")
-        return _from_hub(name, revision)
+            return _from_cache(name, revision, "the hub was not asked (offline)", code=code)
+        return _from_hub(name, revision, code=code)
     except HFValidationError as error:
         raise NotFound(f"no such model: got {name!r}, allowed a folder or a hub id (owner/name)") from error
     except GatedRepoError as error:
@@ -101,20 +131,44 @@ def _from_hub_or_cache(name: str, revision: str | None, *, offline: bool) -> Che
     except RevisionNotFoundError as error:
         raise NotFound(f"no such revision of {name}: got {revision}") from error
     except _UNREACHABLE as error:
-        return _from_cache(name, revision, f"the hub did not answer ({brief(error)})")
+        if isinstance(error, OSError) and error.errno in _LOCAL:
+            raise SourceError(f"cannot download {name}: {error.strerror} ({error.filename})") from error
+        return _from_cache(name, revision, f"the hub did not answer ({brief(error)})", code=code)
 
 
-def _from_hub(name: str, revision: str | None) -> Checkpoint:
+def _from_hub(name: str, revision: str | None, *, code: bool) -> Checkpoint:
     """Ask the hub once, without the download's 23 seconds of retries, then download what is not here yet."""
     with _silent_hub():
         answer = HfApi().model_info(name, revision=revision, timeout=_SECONDS_TO_ANSWER)
-    _refuse_without_weights(name, [file.rfilename for file in answer.siblings or ()])
+    files = [file.rfilename for file in answer.siblings or ()]
+    in_parts = is_in_parts(files)
+    if not in_parts:
+        refuse_without_weights(name, files)
+    wanted = _wanted(in_parts=in_parts, code=code)
     # A download takes minutes: whoever watches a terminal is shown how far it is, a log is not.
-    with nullcontext() if sys.stderr.isatty() else _silent_hub():
-        folder = snapshot_download(
-            name, revision=revision, allow_patterns=_WANTED, ignore_patterns=_SUBFOLDERS
-        )
+    if sys.stderr.isatty() and (size := _size(name, answer.sha, wanted)):
+        from attnviz.sources.huggingface.progress import one_bar
+
+        folder = snapshot_download(name, revision=revision, tqdm_class=one_bar(name, size), **wanted)
+    else:
+        with _silent_hub():
+            folder = snapshot_download(name, revision=revision, **wanted)
     return Checkpoint(name, Path(folder), Path(folder).name)
+
+
+def _wanted(*, in_parts: bool, code: bool) -> dict[str, Any]:
+    """Say which files of a repository are wanted, as a download takes it."""
+    return {
+        "allow_patterns": _WANTED + (_CODE if code else []) + (_IN_PARTS if in_parts else []),
+        "ignore_patterns": ["*/*/*"] if in_parts else _SUBFOLDERS,
+    }
+
+
+def _size(name: str, revision: str | None, wanted: dict[str, Any]) -> int:
+    """Give how many bytes of a repository are not here yet."""
+    with _silent_hub():
+        files = snapshot_download(name, revision=revision, dry_run=True, **wanted)
+    return sum(file.file_size or 0 for file in files if file.will_download)
 
 
 @contextmanager
@@ -131,28 +185,19 @@ def _silent_hub() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _from_cache(name: str, revision: str | None, why: str) -> Checkpoint:
+def _from_cache(name: str, revision: str | None, why: str, *, code: bool) -> Checkpoint:
     """Take a model from the cache, where each commit is a folder of its name."""
-    try:
-        folder = snapshot_download(
-            name,
-            revision=revision,
-            allow_patterns=_WANTED,
-            ignore_patterns=_SUBFOLDERS,
-            local_files_only=True,
-        )
-    except LocalEntryNotFoundError as error:
-        raise HubUnreachable(
-            f"cannot get {name}: it is no folder here, not in the cache, and {why}"
-        ) from error
+    for in_parts in (False, True):
+        try:
+            folder = snapshot_download(
+                name, revision=revision, local_files_only=True, **_wanted(in_parts=in_parts, code=code)
+            )
+        except IncompleteSnapshotError as error:
+            raise HubUnreachable(f"cannot get {name}: only a part is in the cache, and {why}") from error
+        except LocalEntryNotFoundError as error:
+            raise HubUnreachable(
+                f"cannot get {name}: it is no folder here, not in the cache, and {why}"
+            ) from error
+        if in_parts or not is_in_parts([path.name for path in Path(folder).iterdir()]):
+            break
     return Checkpoint(name, Path(folder), Path(folder).name)
-
-
-def _refuse_without_weights(name: str, files: Collection[str]) -> None:
-    if "config.json" not in files:
-        raise IncompleteModel(f"{name} is no model: it has no config.json")
-    if any(fnmatch(file, "*.safetensors") for file in files):
-        return
-    if any(fnmatch(file, pattern) for file in files for pattern in _PICKLES):
-        raise UnsafeModel(f"{name} has its weights only in a format that can run code: allowed .safetensors")
-    raise IncompleteModel(f"{name} has no weights: it has no .safetensors file")

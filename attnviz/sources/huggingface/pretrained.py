@@ -4,12 +4,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
 
+import torch
 from transformers import AutoProcessor, PreTrainedModel, PreTrainedTokenizerBase
 
+from attnviz.errors import IncompleteModel
 from attnviz.sources.huggingface.faults import named_faults
 from attnviz.sources.huggingface.find import Checkpoint
-from attnviz.sources.huggingface.load import SAFELY, load_speaker, load_tokenizer
+from attnviz.sources.huggingface.load import Loaded, load_speaker, load_tokenizer, refuse_made_up
+from attnviz.sources.huggingface.place import AS_USUAL, Choices
 from attnviz.sources.huggingface.quiet import quiet
+
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,15 +24,25 @@ class Pretrained:
     Attributes:
         checkpoint: where it came from.
         model: the network as it was saved, with the head that predicts if it has one, in evaluation mode.
+        choices: how it was loaded.
+        made_up: weights of its head that its files lack, and that are random.
     """
 
     checkpoint: Checkpoint
     model: PreTrainedModel
+    choices: Choices = AS_USUAL
+    made_up: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The folder or hub id as it was given."""
         return self.checkpoint.name
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs go: the device of the first weights, wherever the others of a spread model are."""
+        real = (part.device for part in self.model.parameters() if part.device.type != "meta")
+        return next(real, torch.device("cpu"))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -37,19 +52,24 @@ class Pretrained:
             IncompleteModel: the model has none.
             Damaged: it cannot be read.
         """
-        return load_tokenizer(self.checkpoint)
+        return load_tokenizer(self.checkpoint, self.choices)
 
     @cached_property
     def processor(self) -> Any:  # noqa: ANN401 - processors have no common class
         """What turns pictures and sounds into tensors, and joins them with a text where a model reads both.
 
         Raises:
+            IncompleteModel: the model has none.
             UnsupportedModel: a package is missing for it.
             Damaged: it cannot be read.
         """
+        if not any((self.checkpoint.folder / file).is_file() for file in _PROCESSOR_FILES):
+            raise IncompleteModel(
+                f"{self.name} has nothing to prepare its input with: it has no preprocessor_config.json"
+            )
         with quiet(), named_faults(self.name, "the processor"):
             return AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                self.checkpoint.folder, **SAFELY
+                self.checkpoint.folder, **self.choices.safely
             )
 
     @cached_property
@@ -59,7 +79,10 @@ class Pretrained:
         Raises:
             RequestError: its weights hold no such head.
         """
-        return self.model if self.model.can_generate() else load_speaker(self.checkpoint, self.model)
+        if not self.model.can_generate():
+            return load_speaker(self.checkpoint, self.model, self.choices)
+        refuse_made_up(self.name, Loaded(self.model, self.made_up))
+        return self.model
 
     @property
     def backbone(self) -> PreTrainedModel:

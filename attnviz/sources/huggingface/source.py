@@ -7,6 +7,7 @@ from attnviz.sources.base import Source
 from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.inputs import feed
 from attnviz.sources.huggingface.load import load_model
+from attnviz.sources.huggingface.place import AS_USUAL, Choices
 from attnviz.sources.huggingface.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
@@ -44,13 +45,16 @@ class HuggingFaceSource(Source):
         return PretrainedReading(self.name, self.pretrained.checkpoint.revision, given, watched)
 
 
-def open_pretrained(checkpoint: Checkpoint) -> HuggingFaceSource:
+def open_pretrained(checkpoint: Checkpoint, choices: Choices = AS_USUAL) -> HuggingFaceSource:
     """Load a model from its folder.
 
     Raises:
+        RequestError: there is no such device or precision.
         SourceError: it cannot be read or trusted.
+        BudgetError: it fits nowhere.
     """
-    pretrained = Pretrained(checkpoint, load_model(checkpoint))
+    loaded = load_model(checkpoint, choices)
+    pretrained = Pretrained(checkpoint, loaded.model, choices, loaded.made_up)
     if pretrained.backbone.main_input_name == "input_ids":
         _ = pretrained.tokenizer  # a text model without one is of no use: say so now
     return HuggingFaceSource(pretrained)
