@@ -64,7 +64,8 @@ class Prediction:
     """What the model expects after a query.
 
     Attributes:
-        text: the token, as it would be written; where one was drawn or given, that one.
+        text: the token, as it would be written: the one that was said next or that a given target has next,
+            elsewhere the likeliest.
         probability: what the model gives it, 0 to 1.
     """
 
@@ -106,7 +107,8 @@ class Attention:
         layers: the model's own numbers of the layers kept, ascending.
         heads: the model's own numbers of the heads kept in each layer, ascending.
         model: the model's name: "builtin", a folder or a hub id.
-        text: the source text, into which the tokens' spans point.
+        text: the source text, into which the tokens' spans point: of a pair both, and of an encoder-decoder
+            what both sides read, with a line end between them; behind a prompt what was said.
         block: which attention of the model this is.
         causal: whether a query sees only keys up to its own position.
         sight: for layers that see less than `causal` allows, such as a sliding window: (query, key), True

@@ -113,7 +113,7 @@ class PretrainedReading:
         weights = kept.weights()
         queries, keys = self.feed.sides[outline.block]
         causal = all(layer.causal for layer in layers)
-        default = outline.block == list(self.outlines)[-1]
+        speaking = list(self.feed.sides.values())[-1][0]
         return Attention(
             queries=queries.tokens(weights.shape[2]),
             keys=keys.tokens(weights.shape[3]),
@@ -127,7 +127,7 @@ class PretrainedReading:
             sight=seen.beyond(causal=causal),
             sinks=_sinks(weights, kept.layers, seen),
             heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
-            predictions=self.feed.predictions if default else (),
+            predictions=self.feed.predictions if queries is speaking else (),
             picture=self.feed.picture,
             aligning=self.feed.aligning if outline.block == "cross" else (),
             revision=self.revision,

@@ -79,20 +79,14 @@ def speak(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most
     """
     speaker = pretrained.speaker
     drawing = {"do_sample": True, "temperature": prompt.temperature, "top_k": 0, "top_p": 1.0}
-    choice = drawing if prompt.temperature > 0 else {"do_sample": False}
-    device = speaker.device
+    choice = {
+        **(drawing if prompt.temperature > 0 else {"do_sample": False}),
+        "max_new_tokens": most,
+        "num_beams": 1,
+        "forced_eos_token_id": None,  # the limit is ours: nothing ends there
+    }
     try:
-        with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-            torch.manual_seed(prompt.seed)
-            said: Any = speaker.generate(  # type: ignore[operator]
-                **given,
-                **choice,
-                max_new_tokens=most,
-                num_beams=1,
-                forced_eos_token_id=None,  # the limit is ours: nothing ends there
-                return_dict_in_generate=True,
-                output_logits=True,
-            )
+        said = _steps(speaker, {**given, **choice}, prompt.seed)
     except Exception as error:  # what a model raises that was not made for this has no common class
         raise RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}") from error
     steps = len(said.logits)
@@ -101,6 +95,22 @@ def speak(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most
     ends = speaker.generation_config.eos_token_id
     ending = ids[-1] if ids[-1] in (ends if isinstance(ends, list) else [ends]) else None
     return Speech(before, ids if ending is None else ids[:-1], ending, torch.cat(said.logits))
+
+
+def _steps(speaker: PreTrainedModel, given: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    """Run the steps; where what a model keeps from step to step does not work, without keeping anything."""
+    try:
+        return _generate(speaker, {**given, "use_cache": True}, seed)
+    except Exception:
+        return _generate(speaker, {**given, "use_cache": False}, seed)
+
+
+def _generate(speaker: PreTrainedModel, given: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
+    device = speaker.device
+    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        generate: Any = speaker.generate
+        return generate(**given, return_dict_in_generate=True, output_logits=True)
 
 
 def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:
@@ -133,16 +143,21 @@ def predictions(writer: Writer, logits: Tensor, following: Sequence[Token | None
             likeliest one.
 
     Raises:
-        CaptureFailed: the model expects something that is no number.
+        CaptureFailed: the model expects something that is no number, or has no row for each query.
     """
+    if len(logits) != len(following):
+        got = f"got {len(logits)}, allowed {len(following)}"
+        raise CaptureFailed(f"what the model expects does not line up with its tokens: {got}")
     likeliest = logits.argmax(dim=-1).tolist()
     told = [
         writer.token(number) if token is None or token.id is None else token
         for number, token in zip(likeliest, following, strict=True)
     ]
     ids = torch.tensor([[token.id] for token in told], device=logits.device)
-    chosen = logits.gather(1, ids)[:, 0].double()
-    shares = (chosen - logits.double().logsumexp(dim=-1)).exp()
+    exact = logits.float()
+    shares = (exact.gather(1, ids)[:, 0] - exact.logsumexp(dim=-1)).exp()
     if not shares.isfinite().all():
         raise CaptureFailed("the model expects something that is not a finite number")
-    return tuple(Prediction(token.text, share) for token, share in zip(told, shares.tolist(), strict=True))
+    return tuple(
+        Prediction(token.text, min(share, 1.0)) for token, share in zip(told, shares.tolist(), strict=True)
+    )
