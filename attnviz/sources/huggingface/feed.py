@@ -58,8 +58,8 @@ class Feed:
         sides: for each block that will attend, what its queries and its keys are; the default block last.
         text: the source text into which the tokens' spans point.
         encoder: the part of `model` whose attention is the block "encoder", where there is one.
-        predictions: what the model expects after each query of the default block, if it was asked; they belong
-            to every block with the same queries.
+        predictions: what the model expects after each query of the default block, and of every block with
+            the same queries, if it was asked.
         picture: what the model sees, uint8 (height, width, 3), where it sees a picture.
         aligning: heads whose authors say that they line queries up with keys in time.
     """
