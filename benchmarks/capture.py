@@ -9,10 +9,13 @@ from pathlib import Path
 import torch
 from transformers import AutoModel, GPT2Config, PreTrainedModel
 
+from attnviz.record import Token
 from attnviz.selection import Selection
 from attnviz.sources.huggingface.capture import capture
-from attnviz.sources.huggingface.outline import outline
+from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.reading import PretrainedReading
+from attnviz.sources.huggingface.sites import watch
 from attnviz.sources.keep import KeepRows
 from benchmarks.ratio import Ratio, report, side_by_side
 
@@ -28,12 +31,14 @@ def measure() -> Iterator[Ratio]:
             fused, eager = make("sdpa").train(False), make("eager").train(False)
         for tokens in LENGTHS:
             ids = torch.randint(1000, 20000, (1, tokens), generator=torch.Generator().manual_seed(0))
-            what = f"capture, {name}, {tokens} tokens"
-            ours = captures(fused, ids)
+            asked = partial(gives, eager, ids)
+            ours, whole = captures(fused, ids), partial(reads, fused, ids)
+            of = f"{name}, {tokens} tokens"
+            yield side_by_side(f"capture, {of}", ours, "`output_attentions`, eager", asked, rounds=ROUNDS)
+            yield side_by_side(f"record, {of}", whole, "`output_attentions`, eager", asked, rounds=ROUNDS)
             yield side_by_side(
-                what, ours, "`output_attentions`, eager", partial(gives, eager, ids), rounds=ROUNDS
+                f"capture, {of}", ours, "a pass without weights", partial(runs, fused, ids), rounds=ROUNDS
             )
-            yield side_by_side(what, ours, "a pass without weights", partial(runs, fused, ids), rounds=ROUNDS)
 
 
 def minilm(attention: str) -> PreTrainedModel:
@@ -52,16 +57,31 @@ def gpt2_small(attention: str) -> PreTrainedModel:
 
 
 def captures(model: PreTrainedModel, ids: torch.Tensor) -> Callable[[], object]:
-    """Our way: all weights in one array."""
-    seen, tokens = outline(model, "benchmark"), ids.shape[1]
-    heads = Selection().resolve(seen.layers, range(seen.heads))
+    """Our way: all weights in one array, from one pass through a model that was watched before."""
+    feed = as_feed(model, ids)
+    watched = watch(feed, "benchmark")
+    outline = watched.outlines["self"]
+    heads, tokens = outline.resolve(Selection()), ids.shape[1]
 
     def run() -> object:
         keep = KeepRows(heads, tokens, tokens)
-        capture(model, ids[0].tolist(), seen.layers, keep, chosen=seen.layers)
+        capture(feed, watched.sites, keep, block="self", chosen=outline.numbers)
         return keep.weights()
 
     return run
+
+
+def reads(model: PreTrainedModel, ids: torch.Tensor) -> object:
+    """The whole way of a text: the model is watched, captured, checked, and a record made."""
+    feed = as_feed(model, ids)
+    return PretrainedReading("benchmark", None, feed, watch(feed, "benchmark")).record()
+
+
+def as_feed(model: PreTrainedModel, ids: torch.Tensor) -> Feed:
+    """The input of one text."""
+    side = Written(tuple(Token(str(number), number) for number in ids[0].tolist()))
+    given = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    return Feed(model, given, {"self": (side, side)})
 
 
 @torch.no_grad()

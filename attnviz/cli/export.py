@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input, Output
+from attnviz.cli.options import Heads, Input, Model, Output, Tokens
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from attnviz.selection import HeadId
 
 
-def export(source: Input, which: Heads, out: Output) -> None:
+def export(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output) -> None:
     """Write the record as .safetensors, .npz, .json or .csv, or fill a folder (-o pictures/).
 
-    A folder gets one PNG per head, the grid, the focus table and the record. Without --layer every layer is
-    meant. A .safetensors record can be shown again with --record.
+    A folder gets one PNG per head, the grid, the focus table and the record; of a model with several blocks,
+    a folder for each. Without --layer every layer is meant. --record shows a .safetensors record again.
     """
     from attnviz.cli.inputs import attend
     from attnviz.files import refuse_existing, refuse_full
@@ -25,21 +25,34 @@ def export(source: Input, which: Heads, out: Output) -> None:
 
     if out.output is None:
         raise RequestError("no output: got nothing, allowed -o with a file name or a folder")
-    to_folder = out.output.is_dir() or out.output.suffix == ""
-    if to_folder:
+    if out.output.is_dir() or out.output.suffix == "":
         refuse_full(out.output, force=out.force)
+        _fill(out.output, _records(source, by, which, tokens), out)
     else:
         known_suffix(out.output)
         refuse_existing(out.output, force=out.force)
-    record, heads = attend(source, which, default="all")
-    if to_folder:
-        _fill(out.output, record, heads, out)
-    else:
+        record, _ = attend(source, by, which, tokens, default="all")
         save(record, out.output, force=out.force)
     print(out.output)
 
 
-def _fill(folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Output) -> None:
+def _records(
+    source: Input, by: Model, which: Heads, tokens: Tokens
+) -> "dict[str, tuple[Attention, Sequence[HeadId]]]":
+    """Record the block asked for or, where none was, every one: by the folder it goes to."""
+    from attnviz.cli.inputs import attend, open_reading, record_of
+
+    if which.block is not None:
+        return {"": attend(source, by, which, tokens, default="all")}
+    reading = open_reading(source, by)
+    folders = {block: block if len(reading.outlines) > 1 else "" for block in reading.outlines}
+    return {
+        folders[block]: record_of(reading, outline, which, tokens, default="all")
+        for block, outline in reading.outlines.items()
+    }
+
+
+def _fill(folder: Path, records: "dict[str, tuple[Attention, Sequence[HeadId]]]", out: Output) -> None:
     """Write a folder of everything, with progress on stderr; it appears whole or not at all."""
     from rich.console import Console
     from rich.progress import track
@@ -49,9 +62,9 @@ def _fill(folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Out
     with whole_folder(folder, force=out.force) as temporary:
         track_on = Console(stderr=True)
         for _ in track(
-            _write_each(temporary, record, heads, out),
+            _write_each(temporary, records, out),
             "writing",
-            total=len(heads) + 3,
+            total=sum(len(heads) + 3 for _, heads in records.values()),
             console=track_on,
             disable=not track_on.is_terminal,
         ):
@@ -59,6 +72,15 @@ def _fill(folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Out
 
 
 def _write_each(
+    folder: Path, records: "dict[str, tuple[Attention, Sequence[HeadId]]]", out: Output
+) -> "Iterator[None]":
+    """Write one block after the other."""
+    for name, (record, heads) in records.items():
+        (folder / name).mkdir(exist_ok=True)
+        yield from _write_block(folder / name, record, heads, out)
+
+
+def _write_block(
     folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Output
 ) -> "Iterator[None]":
     """Write one file after the other, yielding after each."""

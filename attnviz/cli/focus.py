@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Output
+from attnviz.cli.options import Heads, Input, Model, Output, Tokens
 
 
 def focus(
     source: Input,
+    by: Model,
     which: Heads,
+    tokens: Tokens,
     out: Output,
     top: Annotated[
         int,
@@ -27,6 +29,6 @@ def focus(
     from attnviz.render.terminal.focus import FocusTable
 
     check_output(out, ".txt", ".json")
-    record, heads = attend(source, which, default="-1")
+    record, heads = attend(source, by, which, tokens, default="-1")
     found = find(record, heads, top=top)
     show(FocusTable(found), focus_json(found), out)

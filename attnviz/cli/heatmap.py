@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Output
+from attnviz.cli.options import Heads, Input, Model, Output, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,9 @@ PICTURES = (".png", ".svg", ".pdf")
 
 def heatmap(
     source: Input,
+    by: Model,
     which: Heads,
+    tokens: Tokens,
     out: Output,
     size: Annotated[
         str | None,
@@ -39,13 +41,15 @@ def heatmap(
 
     check_output(out, *PICTURES)
     paper = parse_size(size) if size else None
-    record, heads = attend(source, which, default="-1" if out.output is None else "all")
+    record, heads = attend(source, by, which, tokens, default="-1" if out.output is None else "all")
     if out.output is not None:
         _draw(record, heads, out, paper, dpi)
-    elif out.json:
+    if out.json:
         from attnviz.render.machine import heatmap_json
 
         print(heatmap_json(record, heads))
+    elif out.output is not None:
+        print(out.output)
     else:
         from attnviz.render.terminal.heatmap import Heatmap
 
@@ -61,4 +65,3 @@ def _draw(
     assert out.output is not None
     figure = heatmap(record, heads=heads, theme=out.theme or "light", size=size, dpi=dpi)
     write(out.output, encode(figure, out.output.suffix), force=out.force)
-    print(out.output)

@@ -1,30 +1,35 @@
 """From the shared options to a record: the one way every verb that takes a text gets its attention."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input
+from attnviz.cli.options import Heads, Input, Model, SpecialTokens, Tokens
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
-from attnviz.outline import choose
+from attnviz.outline import Outline, choose
 from attnviz.prompt import Prompt
-from attnviz.selection import numbers_as_ranges
+from attnviz.selection import Selection, numbers_as_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnviz.record import Attention
     from attnviz.selection import HeadId
-    from attnviz.sources.base import Source
+    from attnviz.sources.base import Reading
 
 
-def attend(given: Input, which: Heads, *, default: str) -> "tuple[Attention, tuple[HeadId, ...]]":
-    """Read the text, run the model (or open the saved record), and say which heads are meant.
+def attend(
+    given: Input, by: Model, which: Heads, tokens: Tokens, *, default: str
+) -> "tuple[Attention, tuple[HeadId, ...]]":
+    """Read the input, run the model (or open the saved record), and say which heads are meant.
 
     Args:
-        given: the text and what reads it.
+        given: the input.
+        by: what reads it.
         which: the heads asked for.
+        tokens: how tokens are to be shown.
         default: the layers meant where none was asked for; a note on stderr says so.
 
     Returns:
@@ -34,35 +39,103 @@ def attend(given: Input, which: Heads, *, default: str) -> "tuple[Attention, tup
         RequestError: no text, or more than one; or no such heads.
         SourceError: the model or a file cannot be used.
     """
-    reading = _open(given).read(Prompt("" if given.record is not None else _text(given)))
-    outline = choose(reading.outlines, None)
-    selection = which.selection(default)
-    heads = outline.resolve(selection)
-    record = reading.record(selection, block=outline.block)
-    if selection.layers == default != which.layer and len(outline.layers) > 1:
-        _say_which(outline.numbers, default)
+    reading = open_reading(given, by)
+    outline = choose(reading.outlines, which.block and which.block.value)
+    if which.block is None and len(reading.outlines) > 1:
+        others = ", ".join(block for block in reading.outlines if block != outline.block)
+        note(f"{outline.block} attention; --block for the others: {others}")
+    return record_of(reading, outline, which, tokens, default=default)
+
+
+def record_of(
+    reading: "Reading", outline: Outline, which: Heads, tokens: Tokens, *, default: str
+) -> "tuple[Attention, tuple[HeadId, ...]]":
+    """Record the heads meant of one block, with its tokens as they are to be shown; see `attend`."""
+    asked = which.selection(default)
+    meant = asked
+    if asked.layers == "all" != which.layer and len(outline.alike) > 1:
+        numbers = [layer.number for layer in outline.alike[-1]]
+        meant = Selection(",".join(map(str, numbers)), asked.heads)
+    heads = outline.resolve(meant)
+    record = _shown(reading.record(meant, block=outline.block), tokens)
+    if asked.layers == default != which.layer and len(outline.layers) > 1:
+        _say_which(outline.numbers, meant.layers or default)
     return record, heads
 
 
-def _say_which(layers: "Sequence[int]", default: str) -> None:
-    held = numbers_as_ranges(layers)
-    if default == "all":
-        note(f"all layers, {held}; --layer -1 for the last one only")
-    else:
-        note(f"layer {layers[-1]}, the last of {held}; --layer all for every one")
+def open_reading(given: Input, by: Model) -> "Reading":
+    """Let the model (or the saved record) read the input.
 
-
-def _open(given: Input) -> "Source":
+    Raises:
+        RequestError: no input, or more than one of a kind.
+        SourceError: the model or a file cannot be used.
+    """
     from attnviz.sources import load
     from attnviz.sources.saved import SavedSource
 
-    if given.record is None:
-        return load(given.model, revision=given.revision, offline=given.offline)
-    if given.text is not None or given.file is not None:
-        raise RequestError("two inputs: got --record and a text, allowed one of them")
-    if given.model != Input.model or given.revision is not None:
-        raise RequestError("no model is run for a record: got --model or --revision, allowed --record alone")
-    return SavedSource(given.record)
+    if given.record is not None:
+        _refuse_beside_a_record(given, by)
+        return SavedSource(given.record).read(Prompt())
+    prompt = _prompt(given)
+    source = load(
+        by.model,
+        revision=by.revision,
+        offline=by.offline,
+        device=by.device,
+        dtype=by.dtype,
+        trust_remote_code=by.trust_remote_code,
+    )
+    return source.read(prompt)
+
+
+def _refuse_beside_a_record(given: Input, by: Model) -> None:
+    if replace(given, record=None) != Input():
+        raise RequestError("two inputs: got --record and another input, allowed one of them")
+    if by != Model():
+        raise RequestError("no model is run for a record: got an option of the model, allowed --record alone")
+
+
+def _shown(record: "Attention", tokens: Tokens) -> "Attention":
+    """Give the record with words merged and special tokens dropped, where that was asked for."""
+    if tokens.renormalize and tokens.special is SpecialTokens.keep:
+        raise RequestError("nothing to renormalize: got --renormalize alone, allowed with --special drop")
+    if tokens.words:
+        from attnviz.analysis.words import merge_words
+
+        record = merge_words(record)
+    if tokens.special is SpecialTokens.drop:
+        from attnviz.analysis.hidden import drop_special
+
+        record = drop_special(record, renormalize=tokens.renormalize)
+        what = "; rows brought back to 1" if tokens.renormalize else ""
+        note(f"special tokens dropped: they hold {record.dropped:.0%} of the mass{what}")
+    return record
+
+
+def _say_which(layers: "Sequence[int]", meant: str) -> None:
+    held = numbers_as_ranges(layers)
+    if meant == "all":
+        note(f"all layers, {held}; --layer -1 for the last one only")
+    elif meant == "-1":
+        note(f"layer {layers[-1]}, the last of {held}; --layer all for every one")
+    else:
+        note(f"layers {meant} of {held}, the last ones of one shape; --layer for others")
+
+
+def _prompt(given: Input) -> Prompt:
+    """Read the text from wherever it is; beside a picture or a sound there need be none."""
+    alone = given.image is None and given.audio is None
+    return Prompt(
+        text=_text(given) if alone or given.text is not None or given.file is not None else "",
+        pair=given.pair,
+        target=given.target,
+        image=given.image,
+        audio=given.audio,
+        generate=given.generate,
+        temperature=given.temperature,
+        seed=given.seed,
+        chat=given.chat,
+    )
 
 
 def _text(given: Input) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from attnviz.selection import Selection
 
-_INPUT, _HEADS, _OUTPUT = "Input", "Which heads", "Output"
+_INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
 
 
 class Color(StrEnum):
@@ -20,6 +20,15 @@ class Color(StrEnum):
     never = "never"
 
 
+class BlockName(StrEnum):
+    """The blocks of `attnviz.record`, named here so that `--help` need not load numpy."""
+
+    self = "self"
+    encoder = "encoder"
+    decoder = "decoder"
+    cross = "cross"
+
+
 class ThemeName(StrEnum):
     """The themes of `attnviz.render.theme`, named here so that `--help` need not load them."""
 
@@ -27,9 +36,16 @@ class ThemeName(StrEnum):
     dark = "dark"
 
 
+class SpecialTokens(StrEnum):
+    """What becomes of tokens the model added itself."""
+
+    keep = "keep"
+    drop = "drop"
+
+
 @dataclass(frozen=True)
 class Input:
-    """Where the text comes from and what reads it."""
+    """What is read."""
 
     text: Annotated[
         str | None, typer.Argument(metavar="TEXT", help="The text to read; - reads it from standard input.")
@@ -41,16 +57,55 @@ class Input:
         Path | None,
         typer.Option(help="Show a saved record (.safetensors): no model is run.", rich_help_panel=_INPUT),
     ] = None
+    pair: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A second segment.", rich_help_panel=_INPUT)
+    ] = None
+    target: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What the decoder side reads.", rich_help_panel=_INPUT),
+    ] = None
+    image: Annotated[Path | None, typer.Option(help="A picture to look at.", rich_help_panel=_INPUT)] = None
+    audio: Annotated[Path | None, typer.Option(help="A sound to hear.", rich_help_panel=_INPUT)] = None
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Wrap the text in the chat template.", rich_help_panel=_INPUT)
+    ] = False
+    generate: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Let the model add N tokens.", rich_help_panel=_INPUT)
+    ] = 0
+    temperature: Annotated[
+        float,
+        typer.Option(min=0.0, help="Above 0 draws what is added by chance.", rich_help_panel=_INPUT),
+    ] = 0.0
+    seed: Annotated[int, typer.Option(help="Where that chance comes from.", rich_help_panel=_INPUT)] = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """What reads it."""
+
     model: Annotated[
         str,
-        typer.Option("--model", "-m", help="builtin, a model folder, or a hub id.", rich_help_panel=_INPUT),
+        typer.Option("--model", "-m", help="builtin, a model folder, or a hub id.", rich_help_panel=_MODEL),
     ] = "builtin"
     revision: Annotated[
-        str | None, typer.Option(help="The exact version of a hub model.", rich_help_panel=_INPUT)
+        str | None, typer.Option(help="The exact version of a hub model.", rich_help_panel=_MODEL)
     ] = None
-    offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.", rich_help_panel=_INPUT)] = (
+    device: Annotated[
+        str, typer.Option(help="Where it runs: auto, cpu, cuda, mps.", rich_help_panel=_MODEL)
+    ] = "auto"
+    dtype: Annotated[
+        str,
+        typer.Option(help="Its precision: auto, float32, float16, bfloat16.", rich_help_panel=_MODEL),
+    ] = "auto"
+    offline: Annotated[bool, typer.Option("--offline", help="Never ask the hub.", rich_help_panel=_MODEL)] = (
         False
     )
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code", help="Run code that comes with the model.", rich_help_panel=_MODEL
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +120,10 @@ class Heads:
         str | None,
         typer.Option("--head", "-H", help="Heads: 0,2-4, all, or names: L0H2,L3H7.", rich_help_panel=_HEADS),
     ] = None
+    block: Annotated[
+        BlockName | None,
+        typer.Option(help="Which attention of a model with several.", rich_help_panel=_HEADS),
+    ] = None
 
     def selection(self, default: str) -> Selection:
         """Give what was asked for; where no layer was, the layers `default` are meant."""
@@ -72,6 +131,22 @@ class Heads:
         if self.layer is None and not asked.names_heads:
             return Selection(default, self.head)
         return asked
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How tokens are shown."""
+
+    words: Annotated[
+        bool, typer.Option("--words", help="Merge word pieces into words.", rich_help_panel=_TOKENS)
+    ] = False
+    special: Annotated[
+        SpecialTokens, typer.Option(help="Tokens the model added itself.", rich_help_panel=_TOKENS)
+    ] = SpecialTokens.keep
+    renormalize: Annotated[
+        bool,
+        typer.Option("--renormalize", help="Bring rows back to 1 after a drop.", rich_help_panel=_TOKENS),
+    ] = False
 
 
 @dataclass(frozen=True)
