@@ -10,7 +10,7 @@ from attnviz.analysis.distance import distance
 from attnviz.analysis.entropy import breadth, entropy
 from attnviz.analysis.patterns import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
-from attnviz.record import Attention, Block, Token, Weights
+from attnviz.record import Attention, Block, Prediction, Token, Weights
 from attnviz.selection import HeadId
 
 # A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets, and
@@ -38,7 +38,10 @@ class FocusWord:
 
 @dataclass(frozen=True)
 class Link:
-    """One query reading one key: `source` looks at `target` with this weight, 0 to 1."""
+    """One query reading one key: `source` looks at `target` with this weight, 0 to 1.
+
+    Positions are places among the queries and among the keys, from 0; in cross-attention these are two texts.
+    """
 
     head: HeadId
     source: str
@@ -90,8 +93,9 @@ class Together:
         words: the tokens their average focuses on, most mass first.
         links: the most telling link of each query that has one, in the order of the text: what its head does
             at this query and not at the others.
-        covered: positions of the tokens at either end of one of the heads' links, ascending.
-        coverable: how many tokens there are to cover.
+        covered: positions among the keys of the tokens at either end of one of the heads' links, ascending; in
+            cross-attention of those that are looked at.
+        coverable: how many keys there are to cover.
     """
 
     words: tuple[FocusWord, ...]
@@ -102,12 +106,25 @@ class Together:
 
 @dataclass(frozen=True)
 class Focus:
-    """The focus of some heads of a record, and of all of them together."""
+    """The focus of some heads of a record, and of all of them together.
+
+    Attributes:
+        model: the model's name.
+        text: the source text.
+        block: which attention of the model this is.
+        queries: the tokens that look.
+        tokens: the tokens looked at; the same as `queries` but in cross-attention.
+        predictions: what the model expects after each query, one for each, or none at all.
+        heads: what each head reads.
+        together: what they read between them.
+    """
 
     model: str
     text: str
     block: Block
+    queries: tuple[Token, ...]
     tokens: tuple[Token, ...]
+    predictions: tuple[Prediction, ...]
     heads: tuple[HeadFocus, ...]
     together: Together
 
@@ -116,7 +133,7 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     """Say what each head of a record reads.
 
     Words and links leave out special tokens and self-links; how much mass that hides is part of the result.
-    Averages are over the queries the user wrote, nothing is renormalised.
+    Averages are over the queries that were written, by the user or by the model; nothing is renormalised.
 
     Args:
         record: one text's attention.
@@ -138,7 +155,9 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
         model=record.model,
         text=record.text,
         block=record.block,
+        queries=record.queries,
         tokens=record.keys,
+        predictions=record.predictions,
         heads=told,
         together=_together(record, chosen, top),
     )

@@ -6,7 +6,7 @@ can see. Self-links are set aside: a head that rests on itself where it has noth
 it does elsewhere. Only a head that does hardly anything else is called "self".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,10 +75,12 @@ def _score(name: str, weights: NDArray[np.float64], reachable: Mask, cells: Mask
 
 
 def _offset(steps: int) -> Cells:
-    """Give the cells whose key stands `steps` tokens after the query."""
+    """Give the cells whose key stands `steps` tokens after the query; none if they are of two texts."""
 
     def cells(record: Attention) -> Mask:
         queries, keys = len(record.queries), len(record.keys)
+        if record.block == "cross":
+            return np.zeros((queries, keys), dtype=bool)
         diagonal: Mask = np.eye(queries, keys, keys - queries + steps, dtype=bool)
         return diagonal
 
@@ -115,6 +117,28 @@ def _same_word(record: Attention) -> Mask:
     return elsewhere
 
 
+def _in_order(record: Attention) -> Mask:
+    """Where both sides of a translation go through their texts in step; nowhere within one text.
+
+    A query stands at the middle of its share of the written queries, a key likewise; a cell counts if these
+    are less apart than half a share of the shorter side.
+    """
+    queries, keys = (_progress(side) for side in (record.queries, record.keys))
+    if record.block != "cross":
+        return np.zeros((len(queries), len(keys)), dtype=bool)
+    steps = min(np.isfinite(queries).sum(), np.isfinite(keys).sum())
+    apart = np.abs(queries[:, None] - keys[None, :])
+    in_step: Mask = apart * steps <= 0.5 + 1e-9  # for two sides of one length: the diagonal
+    return in_step
+
+
+def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
+    """How far through the written text each token stands, 0 to 1; NaN for what was not written."""
+    written = np.array([not token.is_special for token in tokens])
+    middle = (np.cumsum(written) - 0.5) / max(written.sum(), 1)
+    return np.where(written, middle, np.nan)
+
+
 PATTERNS: dict[str, Cells] = {
     "previous": _offset(-1),
     "next": _offset(1),
@@ -122,4 +146,5 @@ PATTERNS: dict[str, Cells] = {
     "special": _on(special_keys),
     "punctuation": _on(_punctuation),
     "same word": _same_word,
+    "in order": _in_order,
 }

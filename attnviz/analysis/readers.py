@@ -9,7 +9,7 @@ Mask = NDArray[np.bool_]
 
 
 def counted_queries(record: Attention) -> Mask:
-    """Say which rows measures average over: (query,), True for what the user wrote.
+    """Say which rows measures average over: (query,), True for what the user or the model wrote.
 
     A text of special tokens only counts them all, so that no average is empty.
     """

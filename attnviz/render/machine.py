@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from attnviz.analysis.comparison import Comparison, Pair, Row
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.patterns import Pattern
-from attnviz.record import Attention, Token
+from attnviz.record import Attention, Prediction, Token
 from attnviz.selection import HeadId
 
 FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
@@ -22,8 +22,11 @@ def focus_json(focus: Focus) -> str:
     """Write what heads read: words, links, pattern and breadth of each, and of all together.
 
     `entropy` is in bits, `breadth` and `distance` in tokens, every mass and weight a share of 1 but a word's
-    `mass`, which is in queries' worth of attention.
+    `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they are
+    others, and `predictions`, one for each query, where there are any.
     """
+    across = {"queries": _tokens(focus.queries)} if focus.queries != focus.tokens else {}
+    expected = {"predictions": _predictions(focus.predictions)} if focus.predictions else {}
     return _text(
         {
             "schema": FOCUS,
@@ -31,6 +34,8 @@ def focus_json(focus: Focus) -> str:
             "text": focus.text,
             "block": focus.block,
             "tokens": _tokens(focus.tokens),
+            **across,
+            **expected,
             "heads": [_head(head) for head in focus.heads],
             "together": _together(focus.together),
         }
@@ -93,6 +98,10 @@ def _plain(numbers: ArrayLike) -> Any:  # noqa: ANN401
 
 def _tokens(tokens: Iterable[Token]) -> list[Fields]:
     return [token.facts() for token in tokens]
+
+
+def _predictions(predictions: Iterable[Prediction]) -> list[Fields]:
+    return [{"text": found.text, "probability": _plain(found.probability)} for found in predictions]
 
 
 def _names(heads: Iterable[HeadId]) -> list[str]:

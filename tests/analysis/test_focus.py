@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 import attnviz
-from attnviz.analysis.focus import NOTABLE, NOTICED, TOLD_ALWAYS, TOLD_FROM, focus
-from attnviz.record import Attention, Token, from_arrays
+from attnviz.analysis.focus import NOTABLE, NOTICED, TOLD_ALWAYS, TOLD_FROM, Link, focus
+from attnviz.record import Attention, Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 from tests.analysis.weights import random_weights, seeds
 
@@ -124,6 +124,64 @@ def test_cross_attention_has_no_self_and_covers_the_keys() -> None:
     ]
     assert told.heads[0].self_mass == 0
     assert told.together.covered == (0, 2)
+
+
+def translation() -> Attention:
+    """Three words said behind a start token, of three words before an end token; the order is another."""
+    queries = (
+        Token("<s>", kind="special"),
+        *(Token(word, kind="generated", word=i) for i, word in enumerate(["heute", "schläft", "Hund"])),
+    )
+    keys = (
+        *(Token(word, word=i) for i, word in enumerate(["dog", "sleeps", "today"])),
+        Token("</s>", kind="special"),
+    )
+    weights = np.array(
+        [[0.0, 0.0, 0.0, 1.0], [0.0, 0.1, 0.9, 0.0], [0.0, 0.7, 0.1, 0.2], [0.83, 0.05, 0.02, 0.1]]
+    )
+    predictions = tuple(
+        Prediction(text, share)
+        for text, share in [("heute", 0.6), ("schläft", 0.5), ("Hund", 0.7), ("</s>", 0.9)]
+    )
+    return Attention(
+        queries=queries,
+        keys=keys,
+        weights=weights[None, None],
+        layers=(2,),
+        heads=(1,),
+        model="m",
+        block="cross",
+        predictions=predictions,
+    )
+
+
+def test_a_translation_is_told_from_the_decoders_words_to_the_sources() -> None:
+    told = focus(translation())
+    [head] = told.heads
+    assert [(link.source, link.target, round(link.weight, 2)) for link in head.links] == [
+        ("heute", "today", 0.9),
+        ("Hund", "dog", 0.83),
+        ("schläft", "sleeps", 0.7),
+    ]
+    assert [(link.source_position, link.target_position) for link in head.links] == [(1, 2), (3, 0), (2, 1)]
+    assert [token.text for token in told.queries] == ["<s>", "heute", "schläft", "Hund"]
+    assert [token.text for token in told.tokens] == ["dog", "sleeps", "today", "</s>"]
+    assert (told.together.covered, told.together.coverable) == ((0, 1, 2), 3)
+    assert head.special_mass == pytest.approx((0 + 0.2 + 0.1) / 3)
+
+
+def test_predictions_are_handed_on() -> None:
+    assert focus(translation()).predictions == translation().predictions
+    assert focus(from_arrays(TO_THE_NOUN, WORDS)).predictions == ()
+
+
+def test_a_row_that_was_said_counts_like_one_that_was_read() -> None:
+    words = [Token("the", word=0), Token("dog", word=1), Token("sleeps", kind="generated", word=2)]
+    weights = np.array([[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.1, 0.9, 0.0]])
+    record = Attention(tuple(words), tuple(words), weights[None, None], (0,), (0,), "m", causal=True)
+    assert record.border == 2
+    [head] = focus(record).heads
+    assert head.links[0] == Link(HeadId(0, 0), "sleeps", 2, "dog", 1, pytest.approx(0.9))
 
 
 @pytest.mark.parametrize("words", [["one"], ["two", "words"]])

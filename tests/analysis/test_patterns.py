@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 
 from attnviz.analysis.patterns import CLEAR, NO_PATTERN, PATTERNS, find_pattern
-from attnviz.selection import HeadId
 from attnviz.record import Attention, Token, from_arrays
+from attnviz.selection import HeadId
 from tests.analysis.weights import random_weights, seeds
 
 WORDS = ["the", "dog", ",", "the", "fox", "and", "a", "cat"]
@@ -123,3 +123,54 @@ def test_shuffled_words_show_no_content_pattern(seed: int) -> None:
 
 def test_one_word_alone_has_no_pattern() -> None:
     assert pattern_of(np.ones((1, 1)), ["word"]).label == NO_PATTERN
+
+
+def across(weights: np.ndarray) -> Attention:
+    """A translation, between a start token and an end token."""
+    queries, keys = weights.shape
+    return Attention(
+        queries=(
+            Token("<s>", kind="special"),
+            *(Token(f"q{i}", kind="generated") for i in range(1, queries)),
+        ),
+        keys=(*(Token(f"k{i}") for i in range(keys - 1)), Token("</s>", kind="special")),
+        weights=weights[None, None],
+        layers=(0,),
+        heads=(0,),
+        model="m",
+        block="cross",
+    )
+
+
+def test_a_translation_in_order_is_a_diagonal_between_what_was_written() -> None:
+    weights = np.eye(5)[[4, 0, 1, 2, 3]]
+    found = find_pattern(across(weights), HeadId(0, 0))
+    assert (found.label, found.score) == ("in order", 1.0)
+    assert found.over_chance == pytest.approx(1 - 1 / 5)
+    turned = find_pattern(across(weights[[0, 4, 3, 2, 1]]), HeadId(0, 0))
+    assert turned.label == NO_PATTERN
+
+
+def test_in_order_widens_where_one_side_is_longer() -> None:
+    cells = PATTERNS["in order"](across(np.eye(3, 9)))
+    assert np.argwhere(cells).tolist() == [[i, j] for i in (1, 2) for j in range(4 * i - 4, 4 * i)]
+
+
+@given(seeds)
+def test_a_naive_loop_finds_the_same_cells_in_order(seed: int) -> None:
+    queries, keys = 2 + seed % 5, 2 + seed % 7
+    record = across(random_weights(seed, queries, keys))
+    long, wide = queries - 1, keys - 1
+    expected = [
+        [i, j]
+        for i in range(1, queries)
+        for j in range(wide)
+        if abs((2 * i - 1) * wide - (2 * j + 1) * long) <= max(long, wide)
+    ]
+    assert np.argwhere(PATTERNS["in order"](record)).tolist() == expected
+
+
+def test_neighbours_are_of_one_text() -> None:
+    record = across(np.eye(4))
+    assert not any(PATTERNS[name](record).any() for name in ("previous", "next"))
+    assert not PATTERNS["in order"](special_ends(np.eye(SIZE))).any()

@@ -10,6 +10,7 @@ from attnviz.errors import OutOfRange
 from attnviz.record import from_arrays
 from attnviz.render.machine import comparison_json, focus_json, heatmap_json
 from attnviz.selection import HeadId
+from tests.render.sample_translation import translation
 from tests.render.samples import FOX, fox, odd, records
 
 
@@ -39,6 +40,15 @@ def test_focus_tells_all_heads_together():
     assert together["coverable"] == 10
     assert together["covered"] == sorted(together["covered"])
     assert all(link["head"].startswith("L") for link in together["links"])
+
+
+def test_focus_tells_queries_and_predictions_where_there_are_others():
+    told = json.loads(focus_json(attnviz.focus(translation())))
+    assert [token["text"] for token in told["queries"]] == ["<s>", "Der", "Hund", "schläft", "nicht"]
+    assert [token["text"] for token in told["tokens"]] == ["The", "dog", "isn't", "asleep", "</s>"]
+    assert told["predictions"][1] == {"text": "Hund", "probability": 0.84}
+    assert (told["heads"][0]["links"][0]["from"], told["heads"][0]["links"][0]["to"]) == ("Der", "The")
+    assert not json.loads(focus_json(attnviz.focus(fox()))).keys() & {"queries", "predictions"}
 
 
 def test_heads_that_found_their_pattern_are_not_taught():

@@ -18,13 +18,23 @@ _WIDE = 110
 # Of a long text only so many links are told of all heads together.
 _MOST_LINKS = 24
 
-_FOOTNOTES = (
+# And of a long continuation only so many tokens.
+_MOST_SAID = 60
+
+_WITHIN = (
     "fox (1.2): fox receives 1.2 words' worth of attention from other words beyond an even spread.",
     "dog → lazy .98: dog looks at lazy with .98 of its attention.",
     "reads n words: 2 to the power of the entropy in bits.",
     "aside, in no word or link: what words keep on themselves (self) or give to added tokens (special).",
-    "Means are over the text's own tokens; nothing is renormalised.",
 )
+_ACROSS = (
+    "dog (1.2): dog, in the source, receives 1.2 words' worth of attention beyond an even spread.",
+    "Hund → dog .83: the decoder's word Hund looks at the source's word dog with .83 of its attention.",
+    "reads n words: 2 to the power of the entropy in bits.",
+    "aside, in no word or link: what words give to added tokens (special).",
+)
+_MEANS = "Means are over the text's own tokens; nothing is renormalised."
+_SAID = "jumps .84: the model gave jumps a probability of .84 at this place."
 _TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."
 
 
@@ -48,6 +58,9 @@ class FocusTable:
         if len(heads) > 1:
             yield ""
             yield _as_blocks([_together_entry(self.focus)])
+        if said := sentences.said(self.focus, _MOST_SAID):
+            yield ""
+            yield _as_line("said" if self._speaks() else "given", said)
         yield ""
         yield Text(" ".join(self._footnotes()), style="dim")
 
@@ -55,8 +68,14 @@ class FocusTable:
         block = "" if self.focus.block == "self" else f", {self.focus.block} attention"
         return Text(printable_sentence(self.focus.model) + block, style="dim")
 
+    def _speaks(self) -> bool:
+        return any(token.kind == "generated" for token in self.focus.queries)
+
     def _footnotes(self) -> Iterator[str]:
-        yield from _FOOTNOTES
+        yield from _ACROSS if self.focus.block == "cross" else _WITHIN
+        yield _MEANS
+        if self.focus.predictions:
+            yield _SAID
         if any(head.taught for head in self.focus.heads):
             yield _TAUGHT
 
@@ -119,4 +138,10 @@ def _as_blocks(entries: list[_Entry]) -> Table:
         words = Flow((Text("focuses on"), *entry.words), gap=" ")
         facts = Flow((*entry.pattern, *entry.breadth, *entry.taught), gap=", ")
         table.add_row(Text(entry.name, style="bold"), Group(words, Flow(entry.links), facts))
+    return table
+
+
+def _as_line(name: str, pieces: list[Text]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=False)
+    table.add_row(Text(name, style="bold"), Flow(tuple(pieces)))
     return table

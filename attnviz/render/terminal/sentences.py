@@ -6,6 +6,7 @@ from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.patterns import NO_PATTERN, Pattern
+from attnviz.record import Prediction
 from attnviz.render.labels import printable
 from attnviz.render.terminal.cells import elide, smallest_written, weight_text
 
@@ -80,10 +81,44 @@ def breadth(head: HeadFocus) -> list[Text]:
 def coverage(focus: Focus) -> str:
     """Say how many of the words the heads' links reach between them.
 
-    Written "all 9 words" or "8 of 9 words".
+    Written "all 9 words" or "8 of 9 words"; where a decoder looks across, they are the source's words.
     """
     covered, coverable = len(focus.together.covered), focus.together.coverable
-    return f"all {coverable} words" if covered == coverable else f"{covered} of {coverable} words"
+    words = "source words" if focus.block == "cross" else "words"
+    return f"all {coverable} {words}" if covered == coverable else f"{covered} of {coverable} {words}"
+
+
+def said(focus: Focus, most: int) -> list[Text]:
+    """Name what was said, or what a target says, each token with the probability the model gave it there.
+
+    Args:
+        focus: what heads read, with the model's predictions.
+        most: how many tokens to name; of more the last ones are counted.
+
+    Returns:
+        One text for each token, and one for what would come next; nothing where nothing was predicted.
+    """
+    if not focus.predictions:
+        return []
+    # Each row predicts the token of the next one.
+    told = [_expected(prediction) for prediction in focus.predictions[_begin(focus) : -1]]
+    more = [Text(f"and {len(told) - most} more", style="dim")] if len(told) > most else []
+    return [*told[:most], *more, Text("then ", style="dim") + _expected(focus.predictions[-1])]
+
+
+def _begin(focus: Focus) -> int:
+    """The first row that predicts a token which was said, or which a target has."""
+    wanted = {"generated"}
+    if focus.block != "self" and all(token.kind not in wanted for token in focus.queries):
+        wanted = {"text"}
+    said = (place for place, token in enumerate(focus.queries) if token.kind in wanted)
+    return max(next(said, len(focus.queries)) - 1, 0)
+
+
+def _expected(prediction: Prediction) -> Text:
+    seen = prediction.probability >= smallest_written(2)
+    probability = weight_text(prediction.probability) if seen else "<.01"
+    return Text.assemble((word(prediction.text), "bold"), (f" {probability}", "dim"))
 
 
 def in_a_sentence(focus: Focus) -> Text | None:

@@ -5,9 +5,10 @@ import pytest
 
 import attnviz
 from attnviz.analysis.patterns import NO_PATTERN, Pattern
-from attnviz.record import from_arrays
+from attnviz.record import Prediction, from_arrays
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.focus import FocusTable
+from tests.render.sample_translation import translation
 from tests.render.samples import FOX, fox, long
 from tests.render.terminal.console import shown
 
@@ -105,3 +106,40 @@ def test_a_sentence_names_a_repeated_word_once():
     told = sentences.in_a_sentence(attnviz.focus(from_arrays(to_the_dogs, ["a", "dog", "another", "dog"])))
     assert told is not None
     assert told.plain == "L0H0 reads dog."
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_translation_tells_the_alignment_and_what_was_said(width):
+    text = " ".join(table(translation(), width).split())
+    assert "Hund → dog .83" in text
+    assert "they link all 4 source words" in text
+    assert "said Der .62 Hund .84 schläft .40 nicht <.01 then </s> .97" in text
+    assert "what words keep on themselves" not in text
+
+
+def test_a_target_is_given_and_not_said():
+    record = translation()
+    queries = tuple(
+        replace(token, kind="text") if token.kind == "generated" else token for token in record.queries
+    )
+    assert "given Der .62" in " ".join(table(replace(record, queries=queries), 80).split())
+
+
+def test_of_a_continuation_only_what_was_said_is_told():
+    record = fox()
+    queries = (*record.queries[:8], *(replace(token, kind="generated") for token in record.queries[8:]))
+    expected = tuple(Prediction(word, 0.5) for word in [*FOX[1:], "The"])
+    said = replace(record, queries=queries, keys=queries, predictions=expected)
+    assert [piece.plain for piece in sentences.said(attnviz.focus(said), 60)] == [
+        "dog .50",
+        "“.” .50",
+        "then The .50",
+    ]
+    assert [piece.plain for piece in sentences.said(attnviz.focus(said), 1)] == [
+        "dog .50",
+        "and 1 more",
+        "then The .50",
+    ]
+    unsaid = replace(record, predictions=expected)
+    assert [piece.plain for piece in sentences.said(attnviz.focus(unsaid), 60)] == ["then The .50"]
+    assert sentences.said(attnviz.focus(record), 60) == []

@@ -14,6 +14,7 @@ from attnviz.render.terminal.comparison import ComparisonView
 from attnviz.render.terminal.focus import FocusTable
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES
+from tests.render.sample_translation import translation
 from tests.render.samples import fox, long, odd
 from tests.render.terminal.console import shown
 
@@ -27,6 +28,7 @@ VIEWS = {
     "odd_tokens": lambda: Heatmap(odd(), odd().head_ids, DARK),
     "many_tokens": lambda: Heatmap(long(90), long(90).head_ids, DARK),
     "focus": lambda: FocusTable(attnviz.focus(fox())),
+    "focus_across": lambda: FocusTable(attnviz.focus(translation())),
     "focus_odd": lambda: FocusTable(attnviz.focus(odd())),
     "pair": lambda: ComparisonView(attnviz.compare(fox(), "L0H0", "L1H0"), DARK),
     "all_pairs": lambda: ComparisonView(attnviz.compare(fox()), DARK),

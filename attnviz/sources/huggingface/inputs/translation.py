@@ -153,8 +153,9 @@ class _AsTarget:
 
     tokenizer: PreTrainedTokenizerBase
 
-    def __call__(self, text: str, **options: object) -> BatchEncoding:
-        return self.tokenizer(text_target=text, **options)  # type: ignore[arg-type]
+    def __call__(self, text: str, pair: str | None = None, **options: Any) -> BatchEncoding:  # noqa: ANN401
+        read: BatchEncoding = self.tokenizer(text_target=text, text_pair_target=pair, **options)
+        return read
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.tokenizer, name)
