@@ -1,5 +1,6 @@
 """Run a network: text -> tokens -> the record. The only room that does."""
 
+import os
 from pathlib import Path
 
 from attnviz.errors import RequestError
@@ -34,9 +35,10 @@ def load(
         BudgetError: it fits no device.
     """
     name = str(model)
-    if revision is not None and (name == NAME or Path(name).is_dir()):
+    ours = name == NAME or _is_ours(Path(name))
+    if revision is not None and (ours or os.path.isdir(name)):  # noqa: PTH112 - a name may be no path at all
         raise RequestError(f"only a model from the hub has revisions: got {revision!r} of {name}")
-    if name == NAME or is_model_folder(Path(name)):
+    if ours:
         _refuse_other_place(name, device=device, dtype=dtype)
         return BuiltinSource() if name == NAME else BuiltinSource(Path(name))
     # Imported only now: torch and transformers take seconds, a model that is not there needs neither.
@@ -47,6 +49,13 @@ def load(
     from attnviz.sources.huggingface.source import open_pretrained
 
     return open_pretrained(checkpoint, Choices(device, dtype, trust_remote_code))
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return is_model_folder(folder)
+    except OSError:  # it may not be looked at, or is no name of a folder
+        return False
 
 
 def _refuse_other_place(name: str, *, device: str, dtype: str) -> None:

@@ -1,16 +1,20 @@
 """A hub id becomes a folder, with a hub played by a small server, and without any."""
 
 import hashlib
+import io
 import json
+import shutil
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import unquote
+from uuid import UUID
 
 import pytest
 from huggingface_hub import constants
 
-from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, UnsafeModel
+from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, SourceError, UnsafeModel
 from attnviz.sources import load
 from attnviz.sources.huggingface.find import find
 from tests.sources.tiny_pretrained import FOX
@@ -19,9 +23,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @contextmanager
-def hub_of(folder, hide=()):
-    """Serve one folder as somebody/tiny, the way the hub does."""
-    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name not in hide}
+def hub_of(folder, hide=(), error=None):
+    """Serve one folder as somebody/tiny, the way the hub does; with an error it gives out no file."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in hide]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     asked = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -40,8 +45,10 @@ def hub_of(folder, hide=()):
             if path == f"/api/models/somebody/tiny/tree/{COMMIT}":
                 tree = [{"type": "file", "path": n, "size": len(c), "oid": etag(c)} for n, c in files.items()]
                 return self.answer(200, json.dumps(tree).encode())
-            if path.startswith("/somebody/tiny/resolve/") and path.split("/")[-1] in files:
-                return self.answer(200, files[path.split("/")[-1]])
+            file = unquote(path).partition(f"/somebody/tiny/resolve/{COMMIT}/")[2]
+            if file in files:
+                said = (403, b"{}", {"X-Error-Code": error}) if error else (200, files[file])
+                return self.answer(*said)
             unknown = "RevisionNotFound" if "somebody/tiny" in path else "RepoNotFound"
             return self.answer(404, b"{}", {"X-Error-Code": unknown})
 
@@ -140,3 +147,75 @@ def test_a_repository_without_a_model(hub, tiny_bert):
         hub(address)
         with pytest.raises(IncompleteModel, match=r"somebody/tiny is no model: it has no config\.json"):
             find("somebody/tiny")
+
+
+def test_a_download_draws_one_bar_of_all_bytes_on_a_terminal(hub, tiny_bert, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    seen = Terminal()
+    monkeypatch.setattr("sys.stderr", seen)
+    with hub_of(tiny_bert) as (address, _):
+        hub(address)
+        find("somebody/tiny")
+        drawn = [line for line in seen.getvalue().split("\r") if line.strip()]
+        size = sum(path.stat().st_size for path in tiny_bert.iterdir())
+        assert drawn
+        assert "\n" not in seen.getvalue()
+        assert all(line.startswith("downloading somebody/tiny: ") for line in drawn)
+        assert all(f"/{size / 1000:.0f}k" in line for line in drawn)
+        # What is here already is not downloaded, so nothing more is drawn.
+        find("somebody/tiny")
+        assert len([line for line in seen.getvalue().split("\r") if line.strip()]) == len(drawn)
+
+
+def test_a_disk_that_is_full_is_said_to_be(hub, tiny_bert, tmp_path, monkeypatch):
+    # What comes is first written under a random name: with the name known, it can be a device that is full.
+    monkeypatch.setattr("huggingface_hub.file_download.uuid.uuid4", lambda: UUID(int=0))
+    blobs = tmp_path / "cache" / "models--somebody--tiny" / "blobs"
+    blobs.mkdir(parents=True)
+    content = (tiny_bert / "model.safetensors").read_bytes()
+    (blobs / f"{etag(content)}.00000000.incomplete").symlink_to("/dev/full")
+    with hub_of(tiny_bert) as (address, _):
+        hub(address)
+        with pytest.raises(
+            SourceError, match="cannot download somebody/tiny: No space left on device"
+        ) as raised:
+            find("somebody/tiny")
+        assert type(raised.value) is SourceError
+
+
+def test_code_is_downloaded_only_where_it_may_run(hub, tiny_bert):
+    (tiny_bert / "modeling_own.py").write_text("")
+    with hub_of(tiny_bert) as (address, _):
+        hub(address)
+        assert not list(find("somebody/tiny").folder.glob("*.py"))
+        assert list(find("somebody/tiny", code=True).folder.glob("*.py"))
+
+
+def test_a_model_in_parts_is_found_on_the_hub(hub, tiny_bert, tmp_path):
+    folder = tmp_path / "parts"
+    shutil.copytree(tiny_bert, folder / "0_Transformer")
+    (folder / "modules.json").write_text("[]")
+    with hub_of(folder) as (address, _):
+        hub(address)
+        found = find("somebody/tiny")
+        assert (found.folder.name, found.revision) == ("0_Transformer", COMMIT)
+    assert find("somebody/tiny", offline=True) == found
+
+
+def test_a_model_that_is_not_given_out(hub, tiny_bert):
+    with hub_of(tiny_bert, error="GatedRepo") as (address, _):
+        hub(address)
+        with pytest.raises(NotFound, match="its licence must be accepted there first"):
+            find("somebody/tiny")
+
+
+def test_a_part_of_a_model_in_the_cache_is_no_model(hub, tiny_bert, tmp_path):
+    with hub_of(tiny_bert) as (address, _):
+        hub(address)
+        find("somebody/tiny")
+    next((tmp_path / "cache").rglob("snapshots/*/model.safetensors")).unlink()
+    with pytest.raises(HubUnreachable, match="only a part is in the cache"):
+        find("somebody/tiny", offline=True)

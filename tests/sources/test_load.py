@@ -5,10 +5,20 @@ import pickle
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import transformers
 from safetensors.numpy import load_file, save_file
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    ByT5Tokenizer,
+    LlamaForCausalLM,
+    ViTConfig,
+    ViTModel,
+)
 
 from attnviz.errors import (
     Damaged,
@@ -21,6 +31,7 @@ from attnviz.errors import (
 )
 from attnviz.model.parameters import SHIPPED
 from attnviz.sources import load
+from attnviz.sources.huggingface.quiet import quiet
 from tests.sources.tiny_pretrained import BYTE_PIECES, DECODERS, ENCODERS, FOX, WORD_PIECES
 
 
@@ -220,6 +231,7 @@ def test_a_text_too_long_for_the_tokenizer(tiny_bert):
 def test_a_model_that_is_not_there_costs_no_import_of_torch():
     probe = """
 import sys
+from importlib.util import find_spec
 from attnviz.errors import NotFound
 from attnviz.sources import load
 try:
@@ -243,3 +255,131 @@ def test_what_is_not_from_the_hub_has_no_revisions(tmp_path):
     for model in ("builtin", tmp_path):
         with pytest.raises(RequestError, match="only a model from the hub has revisions: got 'v1'"):
             load(model, revision="v1")
+
+
+def drop_weights(folder, *parts):
+    path = folder / "model.safetensors"
+    kept = {name: array for name, array in load_file(path).items() if not any(part in name for part in parts)}
+    assert len(kept) < len(load_file(path))
+    save_file(kept, path, metadata={"format": "pt"})
+
+
+@pytest.fixture
+def save_with_head(tmp_path, word_pieces):
+    """Makes a random model of a class with a head and saves it with a tokenizer."""
+
+    def save(kind, config, tokenizer=word_pieces):
+        with quiet():
+            kind(config).save_pretrained(tmp_path / "model")
+            tokenizer.save_pretrained(tmp_path / "model")
+        return tmp_path / "model"
+
+    return save
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "BertForMultipleChoice",
+        "BertForMaskedLM",
+        "BertForNextSentencePrediction",
+        "BertForQuestionAnswering",
+        "BertForSequenceClassification",
+        "BertForTokenClassification",
+        "BertForPreTraining",
+        "BertLMHeadModel",
+    ],
+)
+def test_whatever_the_head_a_plain_text_is_read(kind, save_with_head):
+    folder = save_with_head(getattr(transformers, kind), ENCODERS["bert"])
+    source = load(folder)
+    assert type(source.pretrained.model).__name__ == kind
+    assert source.attend(FOX).layers == (0, 1, 2)
+
+
+def test_a_head_may_be_missing_but_no_weight_that_attention_depends_on(save_with_head):
+    folder = save_with_head(BertForSequenceClassification, ENCODERS["bert"])
+    expected = load(folder).attend(FOX)
+    drop_weights(folder, "classifier", "pooler")
+    assert load(folder).attend(FOX) == expected
+    drop_weights(folder, "layer.1.attention.self.query.weight")
+    with pytest.raises(IncompleteModel, match=r"lacks 1 .* bert\.encoder\.layer\.1\.attention\.self\.query"):
+        load(folder)
+
+
+def test_a_head_of_another_shape_is_as_good_as_missing(save_with_head):
+    folder = save_with_head(BertForSequenceClassification, ENCODERS["bert"])
+    expected = load(folder).attend(FOX)
+    rewrite(folder / "config.json", id2label={str(i): str(i) for i in range(5)})
+    assert load(folder).attend(FOX) == expected
+
+
+def test_a_model_whose_head_is_missing_does_not_speak(save_with_head, byte_pieces):
+    config = DECODERS["llama (grouped heads)"]
+    folder = save_with_head(LlamaForCausalLM, config, byte_pieces)
+    assert load(folder).pretrained.speaker
+    drop_weights(folder, "lm_head")
+    source = load(folder)
+    assert source.attend(FOX).layers == (0, 1, 2)
+    with pytest.raises(RequestError, match=r"cannot continue a text: its files lack lm_head\.weight"):
+        _ = source.pretrained.speaker
+
+
+def test_further_layers_in_the_files_are_told_of(tiny_bert):
+    rewrite(tiny_bert / "config.json", num_hidden_layers=2)
+    with pytest.warns(UserWarning, match=r"hold more layers than its config\.json says: encoder\.layer\.2\."):
+        assert load(tiny_bert).attend(FOX).layers == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "package"),
+    [
+        ({"quant_method": "bitsandbytes", "load_in_4bit": True}, "bitsandbytes"),
+        ({"quant_method": "awq", "bits": 4}, "gptqmodel"),
+        ({"quant_method": "gptq", "bits": 4}, "optimum"),
+        ({"quant_method": "compressed-tensors"}, "compressed-tensors"),
+        ({"quant_method": "nonesuch"}, "nonesuch"),
+    ],
+)
+def test_a_quantized_model_whose_package_is_missing(tiny_llama, said, package):
+    if find_spec(package.replace("-", "_")):
+        pytest.skip(f"{package} is installed")
+    rewrite(tiny_llama / "config.json", quantization_config=said)
+    with pytest.raises(UnsupportedModel, match=rf"is quantized \({said['quant_method']}\)") as raised:
+        load(tiny_llama)
+    one_line(raised)
+    assert package in str(raised.value)
+
+
+def test_attention_functions_of_other_packages_are_not_needed(tiny_llama):
+    expected = load(tiny_llama).attend(FOX)
+    rewrite(tiny_llama / "config.json", attn_implementation="flash_attention_2")
+    assert load(tiny_llama).attend(FOX) == expected
+
+
+def test_a_type_that_is_no_model_by_itself(tiny_bert):
+    (tiny_bert / "config.json").write_text('{"model_type": "encodec_feature", "architectures": ["Nonesuch"]}')
+    with pytest.raises(UnsupportedModel, match="unknown model type"):
+        load(tiny_bert)
+
+
+def test_a_tokenizer_of_bytes_needs_no_vocabulary(save_model):
+    config = BertConfig(**{**ENCODERS["bert"].to_dict(), "vocab_size": 384})
+    folder = save_model(config, ByT5Tokenizer())
+    assert not list(folder.glob("vocab*"))
+    assert [token.text for token in load(folder).attend("été").queries][-1] == "</s>"
+
+
+def test_a_model_of_pictures_without_its_settings_is_whole(tmp_path):
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        image_size=16,
+        patch_size=8,
+    )
+    with quiet():
+        ViTModel(config).save_pretrained(tmp_path)
+    with pytest.raises(IncompleteModel, match=r"nothing to prepare its input with"):
+        _ = load(tmp_path).pretrained.processor

@@ -83,9 +83,17 @@ def find(name: str, *, revision: str | None = None, offline: bool = False, code:
             checkpoint = _from_hub_or_cache(name, revision, offline=offline or is_offline_mode(), code=code)
         folder = model_folder(name, checkpoint.folder)
         refuse_without_weights(name, [path.name for path in folder.iterdir()], folder)
+        _try_to_open(folder)
     except PermissionError as error:
-        raise SourceError(f"cannot read {name}: {error.strerror}") from error
+        raise SourceError(f"cannot read {name}: {error.strerror} ({error.filename})") from error
     return Checkpoint(name, folder, checkpoint.revision)
+
+
+def _try_to_open(folder: Path) -> None:
+    """Fail if a file may not be read: the libraries would say of some that they are not there."""
+    for pattern in _WANTED:
+        for path in filter(Path.is_file, folder.glob(pattern)):
+            path.open("rb").close()
 
 
 def _is_folder(name: str) -> bool:
