@@ -93,7 +93,7 @@ class Together:
         words: the tokens their average focuses on, most mass first.
         links: the most telling link of each query that has one, in the order of the text: what its head does
             at this query and not at the others.
-        covered: positions among the keys of the tokens at either end of one of the heads' links, ascending; in
+        covered: places among the keys of the tokens at either end of one of the heads' links, ascending; in
             cross-attention of those that are looked at.
         coverable: how many keys there are to cover.
     """

@@ -22,8 +22,8 @@ def focus_json(focus: Focus) -> str:
     """Write what heads read: words, links, pattern and breadth of each, and of all together.
 
     `entropy` is in bits, `breadth` and `distance` in tokens, every mass and weight a share of 1 but a word's
-    `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they are
-    others, and `predictions`, one for each query, where there are any.
+    `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they
+    are others, and `predictions`, one for each query, where there are any.
     """
     across = {"queries": _tokens(focus.queries)} if focus.queries != focus.tokens else {}
     expected = {"predictions": _predictions(focus.predictions)} if focus.predictions else {}
