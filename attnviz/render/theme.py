@@ -17,6 +17,7 @@ class Theme:
         foreground: text and axes.
         muted: what matters less: ticks, special tokens, captions.
         masked: a cell the model could not look at; on no point of the scale.
+        hatch: lines across a masked cell whose key lies outside a window.
         rule: thin lines: frames, and what parts the tiles of a grid.
     """
 
@@ -26,6 +27,7 @@ class Theme:
     foreground: str
     muted: str
     masked: str
+    hatch: str
     rule: str
 
     def color(self, share: float) -> RGB:
@@ -79,6 +81,7 @@ THEMES = {
         foreground="#1a1a1a",
         muted="#6b6b6b",
         masked="#e4e0d8",
+        hatch="#aaa396",
         rule="#bfbfbf",
     ),
     "dark": Theme(
@@ -98,6 +101,7 @@ THEMES = {
         foreground="#e8e8e8",
         muted="#9a9a9a",
         masked="#2a2d31",
+        hatch="#6a7078",
         rule="#4a4e54",
     ),
 }

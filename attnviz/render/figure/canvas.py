@@ -111,23 +111,36 @@ class Canvas:
         columns = labels.columns.labels
         self._mark(axes, "x", labels.columns)
         axes.set_xticks([label.at for label in columns], [label.text for label in columns])
-        turn = {"rotation": 90, "ha": "right", "va": "center_baseline", "rotation_mode": "anchor"}
         for text, label in zip(axes.get_xticklabels(), columns, strict=True):
-            text.set(**turn if labels.angle else {}, **self.label_style(label))
+            text.set(**self._turn(), **self.label_style(label))
         self.name_columns(axes, name, "below")
+
+    def label_sink(self, axes: Axes, name: str) -> None:
+        """Write what a column beside the panel is, below it."""
+        axes.tick_params("x", length=0, pad=PAD * self.layout.letter)
+        axes.set_xticks([0], [name])
+        (text,) = axes.get_xticklabels()
+        text.set(**self._turn(), **self.label_style(Label(0, name, muted=True)))
+
+    def _turn(self) -> dict[str, Any]:
+        """Give how the columns' labels are turned."""
+        if not self.layout.labels.angle:
+            return {}
+        return {"rotation": 90, "ha": "right", "va": "center_baseline", "rotation_mode": "anchor"}
 
     def name_rows(self, axes: Axes, name: str) -> None:
         """Say at the left what the rows are."""
         labels, unit = self.layout.labels, self.layout.letter
         axes.set_ylabel(name, va="center", **self.lettering.style(0.9 * unit, self.theme.muted))
-        reach = labels.letter * labels.rows.width + (PAD + 0.6 * AXIS) * unit
+        reach = labels.letter * labels.rows.width + (PAD + 0.6 * AXIS) * unit + self.layout.strips[0]
         axes.yaxis.set_label_coords(-reach / self.layout.panel[0], 0.5)
 
     def name_columns(self, axes: Axes, name: str, at: ColumnsAt) -> None:
         """Say above or below what the columns are."""
         labels, unit = self.layout.labels, self.layout.letter
         axes.set_xlabel(name, va="center", **self.lettering.style(0.9 * unit, self.theme.muted))
-        reach = (labels.column_reach + (PAD + 0.6 * AXIS) * unit) / self.layout.panel[1]
+        reach = labels.column_reach + (PAD + 0.6 * AXIS) * unit + self.layout.strips[1]
+        reach /= self.layout.panel[1]
         axes.xaxis.set_label_coords(0.5, 1 + reach if at == "above" else -reach)
 
     def label_style(self, label: Label) -> dict[str, Any]:

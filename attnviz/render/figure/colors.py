@@ -9,6 +9,8 @@ from attnviz.render.theme import Theme, luminance, rgb
 
 # Below the scale: what parts the tiles of a grid, and the place of a head that was not asked for.
 RULE = -1.0
+# Above the scale, and above any weight: the lines of a hatching made of pixels.
+STRIPE = 2.0
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,9 @@ class ColorScale:
 
     @cached_property
     def colormap(self) -> Colormap:
-        """Shares as colours; what is masked and what is below have their own."""
+        """Shares as colours; what is masked, what is below and what is above have their own."""
         colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self.theme.scale, N=1024)
-        return colors.with_extremes(bad=self.theme.masked, under=self.theme.rule)
+        return colors.with_extremes(bad=self.theme.masked, under=self.theme.rule, over=self.theme.hatch)
 
     def ink(self, weight: float) -> str:
         """Give whichever of the theme's two inks stands out from a cell; contrast as in WCAG 2.2."""

@@ -1,22 +1,36 @@
 """What stands around the panels: headings above, notes and the legend below."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
+from typing import Literal
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.patches import Patch
 
 from attnviz.record import Attention, Weights
+from attnviz.render import notes
 from attnviz.render.figure.canvas import HAIRLINE, Canvas
 from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, PAD
+from attnviz.render.figure.marks import HATCH, HATCH_LINE, border_sample
+from attnviz.render.hidden import reasons
 from attnviz.render.labels import printable_sentence
+from attnviz.render.theme import Theme
 from attnviz.selection import HeadId, numbers_as_ranges
 
 _MOST_CHARACTERS = 300
 
 # A row that holds less lost mass to a sink, not to rounding.
 _WHOLE_ROW = 0.99
+
+
+Sign = Literal["later", "outside", "border"]
+_EXPLAINED: dict[Sign, str] = {
+    "later": f"masked: {notes.LATER}",
+    "outside": f"hatched: {notes.OUTSIDE}",
+    "border": notes.BORDER,
+}
 
 
 @dataclass(frozen=True)
@@ -27,18 +41,22 @@ class Words:
         title: which heads.
         source: which model, and the text.
         notes: what a reader has to know to read the panels, a line each.
-        masked: whether some cells are masked.
+        signs: what is explained by an example: "later" keys, keys "outside" a window, the "border".
     """
 
     title: str
     source: str
     notes: tuple[str, ...] = ()
-    masked: bool = False
+    signs: tuple[Sign, ...] = ()
 
     @property
     def lines(self) -> int:
         """How many lines stand below the panels."""
-        return len(self.notes) + self.masked
+        return len(self.notes) + len(self.signs)
+
+    def with_notes(self, *more: str) -> "Words":
+        """Add lines below the panels."""
+        return replace(self, notes=(*self.notes, *more))
 
 
 def source_line(record: Attention) -> str:
@@ -61,16 +79,22 @@ def gather(record: Attention, heads: Sequence[HeadId]) -> Weights:
     return np.stack([record.head(head) for head in heads])
 
 
-def mass_notes(weights: Weights) -> tuple[str, ...]:
-    """Say how much of a row some heads give to no key at all.
+def signs(record: Attention, heads: Sequence[HeadId]) -> Iterator[Sign]:
+    """Name what cells need an example for."""
+    later, outside = reasons(record, heads)
+    if later:
+        yield "later"
+    if outside:
+        yield "outside"
 
-    Shape:
-        weights: (..., query, key).
-    """
-    least = float(weights.sum(axis=-1).min())
-    if least >= _WHOLE_ROW:
-        return ()
-    return (f"rows hold {least:.2f} of their mass or more: the rest goes to no key",)
+
+def mass_notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    """Say how much mass is on no key of the picture, and where it is."""
+    yield from notes.dropped(record)
+    if unexplained := notes.unexplained(record, heads):
+        least = float(gather(record, unexplained).sum(axis=-1).min())
+        if least < _WHOLE_ROW:
+            yield f"rows hold {least:.2f} of their mass or more: the rest goes to no key"
 
 
 def pooled_note(rows: int, columns: int, weights: Weights) -> tuple[str, ...]:
@@ -103,24 +127,23 @@ def draw_words(canvas: Canvas, words: Words) -> None:
     title, source, small = 1.25 * unit, 0.92 * unit, 0.85 * unit
     widths = [canvas.width(words.title, title, "bold"), canvas.width(words.source, source)]
     widths += [canvas.width(note, small) for note in words.notes]
+    widths += [canvas.width(_EXPLAINED[sign], small) + 2 * unit for sign in words.signs]
     # Beside a narrow panel in the middle of the paper, long lines begin further left than it does.
     left = min(layout.edge, max(MARGIN * unit, layout.width - MARGIN * unit - max(widths)))
     canvas.write(words.title, (left, layout.crown), title, weight="bold")
     canvas.write(words.source, (left, layout.crown + HEADING * unit), source)
     first = layout.foot + PAD * unit
-    for line, note in enumerate(words.notes, start=int(words.masked)):
+    for line, sign in enumerate(words.signs):
+        _draw_legend(canvas, sign, left, first + line * NOTE * unit)
+    for line, note in enumerate(words.notes, start=len(words.signs)):
         canvas.write(note, (left, first + line * NOTE * unit), small)
-    if words.masked:
-        _draw_legend(canvas, left, first)
 
 
-def _draw_legend(canvas: Canvas, left: float, top: float) -> None:
+def _draw_legend(canvas: Canvas, sign: Sign, left: float, top: float) -> None:
     size, theme = 0.85 * canvas.layout.letter, canvas.theme
     x, bottom, _, height = canvas.layout.box(left, top, 0, size)
-    label = "masked: later keys, which the query cannot see"
-    swatch = Patch(facecolor=theme.masked, edgecolor=theme.rule, linewidth=HAIRLINE, label=label)
     legend = canvas.figure.legend(
-        handles=[swatch],
+        handles=[_example(theme, sign)],
         loc="lower left",
         bbox_to_anchor=(x, bottom - 0.2 * height),
         borderpad=0,
@@ -133,3 +156,13 @@ def _draw_legend(canvas: Canvas, left: float, top: float) -> None:
     )
     for text in legend.get_texts():
         text.set(**canvas.lettering.style(size, theme.muted))
+
+
+def _example(theme: Theme, sign: Sign) -> Artist:
+    label = _EXPLAINED[sign]
+    if sign == "border":
+        return border_sample(theme, label)
+    swatch = Patch(facecolor=theme.masked, edgecolor=theme.rule, linewidth=HAIRLINE, label=label)
+    if sign == "outside":
+        swatch.set(hatch=HATCH * 2, hatchcolor=theme.hatch, hatch_linewidth=HATCH_LINE)
+    return swatch

@@ -6,11 +6,13 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from attnviz.record import Attention, Weights
+from attnviz.render import notes
 from attnviz.render.figure.bar import draw_bar
-from attnviz.render.figure.canvas import Canvas, open_canvas
-from attnviz.render.figure.colors import RULE, ColorScale
+from attnviz.render.figure.canvas import HAIRLINE, Canvas, open_canvas
+from attnviz.render.figure.colors import RULE, STRIPE, ColorScale
 from attnviz.render.figure.fonts import letter
 from attnviz.render.figure.frame import (
     Words,
@@ -19,16 +21,22 @@ from attnviz.render.figure.frame import (
     mass_notes,
     name_heads,
     pooled_note,
+    signs,
     source_line,
 )
 from attnviz.render.figure.layout import PAD, Content, Layout, Sheet, fit, square_ratio
 from attnviz.render.figure.sides import NumberLabels
+from attnviz.render.hidden import as_seen, outside
 from attnviz.render.pooling import pool
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
 # Between two tiles, in letters.
 _GAP = 0.1
+# The lines of a hatching are so many letters apart.
+_STRIPES = 0.3
+# How much of a square the line over heads that share their keys leaves free at each end.
+_INSET = 0.12
 _LARGEST_TILE = 12
 
 
@@ -43,8 +51,8 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
-    masked = not all(record.visible(layer).all() for layer in layers)
-    words = Words(name_heads(heads), source_line(record), (*_notes(heads), *mass_notes(weights)), masked)
+    told = (*_notes(heads), *mass_notes(record, heads), *notes.sinks(record, heads), *_sharing(record, heads))
+    words = Words(name_heads(heads), source_line(record), told, tuple(signs(record, heads)))
     lettering = letter([words.title, words.source])
     content = Content(
         panels=1,
@@ -59,14 +67,15 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     layout = fit(sheet, content)
     note = pooled_note(*_tile(layout, sheet, gap), weights)
     if note:
-        words = replace(words, notes=(*words.notes, *note))
+        words = words.with_notes(*note)
         layout = fit(sheet, replace(content, notes=words.lines))
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
     pixels = _tile(layout, sheet, gap)
-    tiles = stretch(_shrink(record, heads, weights, pixels), *pixels)
+    tiles = striped(stretch(_shrink(record, heads, pixels), *pixels), _stripe(sheet))
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]
     axes = canvas.panel(0, "grid", mosaic(tiles, places, (len(layers), len(indices)), gap))
     _number(canvas, axes)
+    _join(canvas, axes, record, indices)
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
@@ -86,6 +95,25 @@ def _number(canvas: Canvas, axes: Axes) -> None:
     canvas.name_columns(axes, "head", "above")
 
 
+def _join(canvas: Canvas, axes: Axes, record: Attention, indices: Sequence[int]) -> None:
+    """Draw a thin line over the heads that share their keys."""
+    if record.heads_per_key == 1:
+        return
+    above = -0.5 - 0.5 * PAD * canvas.layout.letter / canvas.layout.cell[1]
+    groups = [index // record.heads_per_key for index in indices]
+    for group in sorted(set(groups)):
+        first, count = groups.index(group), groups.count(group)
+        ends = [first - 0.5 + _INSET, first + count - 0.5 - _INSET]
+        axes.add_line(
+            Line2D(ends, [above] * 2, color=canvas.theme.muted, linewidth=2 * HAIRLINE, clip_on=False)
+        )
+
+
+def _sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    for note in notes.sharing(record, heads):
+        yield f"{note}; a line over their numbers joins them"
+
+
 def _notes(heads: Sequence[HeadId]) -> Iterator[str]:
     yield "each square is a head: rows from (query), columns to (key)"
     if len(heads) < len({head.layer for head in heads}) * len({head.index for head in heads}):
@@ -98,17 +126,29 @@ def _tile(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:
     return high, wide
 
 
-def _shrink(record: Attention, heads: Sequence[HeadId], weights: Weights, pixels: tuple[int, int]) -> Weights:
+def _shrink(record: Attention, heads: Sequence[HeadId], pixels: tuple[int, int]) -> Weights:
     """Pool each head, one after the other, so that no copy of all weights is made."""
-    rows, columns = (min(most, count) for most, count in zip(pixels, weights.shape[1:], strict=True))
-    hidden = np.float32(np.nan)
-    visible = {head.layer: record.visible(head.layer) for head in heads}
-    return np.stack(
-        [
-            pool(np.where(visible[head.layer], square, hidden), rows, columns)
-            for head, square in zip(heads, weights, strict=True)
-        ]
-    )
+    most = zip(pixels, record.weights.shape[2:], strict=True)
+    rows, columns = (min(room, count) for room, count in most)
+    return np.stack([pool(seen, rows, columns) for seen in as_seen(record, heads)])
+
+
+def _stripe(sheet: Sheet) -> int:
+    """Give how many pixels apart the lines of a hatching are."""
+    return max(3, round(_STRIPES * sheet.letter / sheet.pixel))
+
+
+def striped(tiles: Weights, apart: int) -> Weights:
+    """Hatch the pixels of keys outside a window with slanted lines, a third as thick as they are apart.
+
+    Shape:
+        tiles: (head, row, column) of pixels.
+    """
+    hidden = outside(tiles)
+    if not hidden.any():
+        return tiles
+    slanted = np.add.outer(np.arange(tiles.shape[1]), np.arange(tiles.shape[2])) % apart < max(1, apart // 3)
+    return np.where(hidden, np.where(slanted, np.float32(STRIPE), np.float32(np.nan)), tiles)
 
 
 def stretch(tiles: Weights, high: int, wide: int) -> Weights:

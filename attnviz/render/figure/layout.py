@@ -32,6 +32,8 @@ _SHRINK = np.linspace(1.0, 0.65, 6)
 # What the parts around the panels take, in letters.
 MARGIN, HEADING, CROWN, AXIS, PAD, NOTE = 1.0, 1.75, 1.7, 1.8, 0.45, 1.4
 BAR_GAP, BAR, BAR_TICKS = 1.2, 0.8, 2.4
+STRIP = 1.5
+_SINK_GAP, _SINK = 0.5, 1.0
 _GAP = 1.3
 _NARROWEST = 36
 
@@ -90,6 +92,9 @@ class Content:
         notes: how many lines stand below the panels.
         largest_cell: how many letters the side of a cell may have.
         ratio: of a panel's width to its height; None for that of its rows and columns, within reason.
+        sink: whether one more, detached column stands right of each panel.
+        beside: how wide what is written right of each panel is, in units of the labels' letter size.
+        strips: whether the names of parts stand at the left, and whether below.
     """
 
     panels: int
@@ -100,6 +105,9 @@ class Content:
     notes: int = 0
     largest_cell: float = 5.0
     ratio: float | None = None
+    sink: bool = False
+    beside: float = 0.0
+    strips: tuple[bool, bool] = (False, False)
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,9 @@ class Layout:
         left: of the first panel.
         top: of the first panel.
         panel: width and height of a panel.
+        sink: how far right of a panel a detached column stands, and its width; 0 if there is none.
+        annex: width of all that stands right of a panel and belongs to it.
+        strips: width and height of where the names of parts stand, at the left and below.
         gap: between panels, sideways and downwards.
         labels: how the labels are written.
         letter: the size of ordinary letters.
@@ -144,6 +155,9 @@ class Layout:
     left: float
     top: float
     panel: tuple[float, float]
+    sink: tuple[float, float]
+    annex: float
+    strips: tuple[float, float]
     gap: tuple[float, float]
     labels: Lettered
     letter: float
@@ -164,7 +178,7 @@ class Layout:
     def block(self) -> tuple[float, float]:
         """Width and height of all panels together."""
         return (
-            self.across * (self.panel[0] + self.gap[0]) - self.gap[0],
+            self.across * (self.panel[0] + self.annex + self.gap[0]) - self.gap[0],
             self.down * (self.panel[1] + self.gap[1]) - self.gap[1],
         )
 
@@ -173,12 +187,21 @@ class Layout:
         bottom = self.height - top - height
         return left / self.width, bottom / self.height, width / self.width, height / self.height
 
+    def corner(self, number: int) -> tuple[float, float]:
+        """Give where a panel begins, from the left and from the top."""
+        down, right = divmod(number, self.across)
+        left = self.left + right * (self.panel[0] + self.annex + self.gap[0])
+        return left, self.top + down * (self.panel[1] + self.gap[1])
+
     def place(self, number: int) -> tuple[float, float, float, float]:
         """Give the box of a panel."""
-        down, right = divmod(number, self.across)
-        left = self.left + right * (self.panel[0] + self.gap[0])
-        top = self.top + down * (self.panel[1] + self.gap[1])
-        return self.box(left, top, *self.panel)
+        return self.box(*self.corner(number), *self.panel)
+
+    def place_sink(self, number: int) -> tuple[float, float, float, float]:
+        """Give the box of the detached column right of a panel."""
+        left, top = self.corner(number)
+        away, width = self.sink
+        return self.box(left + self.panel[0] + away, top, width, self.panel[1])
 
     def legible(self) -> bool:
         """Say whether no label touches the next."""
@@ -194,7 +217,7 @@ def fit(sheet: Sheet, content: Content) -> Layout:
     """
     rows, columns = content.rows(1), content.columns(1)
     for share in _SHRINK:
-        for angle in _angles(columns):
+        for angle in _angles(content, columns):
             layout = _largest(sheet, content, Lettered(sheet.letter * float(share), angle, rows, columns))
             if layout is not None and layout.legible():
                 return layout
@@ -207,7 +230,7 @@ def _thinned(sheet: Sheet, content: Content) -> Layout:
     across, down = 1, 1
     while True:
         rows, columns = content.rows(down), content.columns(across)
-        layout = _largest(sheet, content, Lettered(letter, _angles(columns)[-1], rows, columns))
+        layout = _largest(sheet, content, Lettered(letter, _angles(content, columns)[-1], rows, columns))
         if layout is None:
             raise RequestError(_too_small(sheet, content))
         width, height = layout.cell
@@ -218,9 +241,9 @@ def _thinned(sheet: Sheet, content: Content) -> Layout:
         across = across if columns_fit else next_step(across, columns.count)
 
 
-def _angles(columns: Side) -> tuple[Angle, ...]:
+def _angles(content: Content, columns: Side) -> tuple[Angle, ...]:
     """Give the ways to turn the columns' labels, the better first; what is short anyway stays as it is."""
-    return (0, 90) if columns.width > 2 * columns.height else (0,)
+    return (0, 90) if content.sink or columns.width > 2 * columns.height else (0,)
 
 
 def _rows_fit(labels: Lettered, cell: float) -> bool:
@@ -256,15 +279,19 @@ def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> L
     down = math.ceil(content.panels / across)
     margins = _margins(sheet, content, labels)
     gap = sheet.snap(_GAP * sheet.letter), sheet.snap((content.crown + _GAP) * sheet.letter)
+    beside = sheet.snap(labels.letter * content.beside + 2 * PAD * sheet.letter) if content.beside else 0.0
     room = (
-        (sheet.width - margins.left - margins.right - (across - 1) * gap[0]) / across,
+        (sheet.width - margins.left - margins.right - (across - 1) * gap[0]) / across - beside,
         (sheet.height(content.panels) - margins.top - margins.bottom - (down - 1) * gap[1]) / down,
     )
+    room = _room_but_sink(sheet, content, labels, room)
     if min(room) < _LEAST_PANEL * sheet.letter:
         return None
     panel = _panel(sheet, content, labels, room)
+    sink = _sink(sheet, panel[0] / labels.columns.count) if content.sink else (0.0, 0.0)
+    annex = sum(sink) + beside
     used = (
-        margins.left + across * panel[0] + (across - 1) * gap[0] + margins.right,
+        margins.left + across * (panel[0] + annex) + (across - 1) * gap[0] + margins.right,
         margins.top + down * panel[1] + (down - 1) * gap[1] + margins.bottom,
     )
     width, height = _figure(sheet, content, used)
@@ -277,6 +304,9 @@ def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> L
         left=sheet.snap(edge + margins.left),
         top=sheet.snap(crown + margins.top),
         panel=panel,
+        sink=sink,
+        annex=annex,
+        strips=margins.strips,
         gap=gap,
         labels=labels,
         letter=sheet.letter,
@@ -288,27 +318,44 @@ def _arrange(sheet: Sheet, content: Content, labels: Lettered, across: int) -> L
 
 @dataclass(frozen=True)
 class _Margins:
-    """What stands around the panels takes, and the notes' part of what is below."""
+    """What stands around the panels takes, and of that the notes' part and the parts' names'."""
 
     left: float
     right: float
     top: float
     bottom: float
     notes: float
+    strips: tuple[float, float]
 
 
 def _margins(sheet: Sheet, content: Content, labels: Lettered) -> _Margins:
     unit = sheet.letter
-    axis = labels.column_reach + (PAD + AXIS) * unit
+    strips = (STRIP * unit * content.strips[0], STRIP * unit * content.strips[1])
+    axis = labels.column_reach + (PAD + AXIS) * unit + strips[1]
     above, below = (axis, 0.0) if content.columns_at == "above" else (0.0, axis)
     notes = (content.notes * NOTE + (PAD if content.notes else 0)) * unit
     return _Margins(
-        left=(MARGIN + AXIS + PAD) * unit + labels.letter * labels.rows.width,
+        left=(MARGIN + AXIS + PAD) * unit + labels.letter * labels.rows.width + strips[0],
         right=(BAR_GAP + BAR + BAR_TICKS + MARGIN) * unit,
         top=(MARGIN + 2 * HEADING) * unit + max(content.crown * unit, above),
         bottom=below + notes + MARGIN * unit,
         notes=notes,
+        strips=strips,
     )
+
+
+def _room_but_sink(
+    sheet: Sheet, content: Content, labels: Lettered, room: tuple[float, float]
+) -> tuple[float, float]:
+    """Leave room right of a panel for a column as wide as its own ones, and wide enough to be seen."""
+    if not content.sink:
+        return room
+    width, columns = room[0] - _SINK_GAP * sheet.letter, labels.columns.count
+    return min(width * columns / (columns + 1), width - _SINK * sheet.letter), room[1]
+
+
+def _sink(sheet: Sheet, cell: float) -> tuple[float, float]:
+    return sheet.snap(_SINK_GAP * sheet.letter), sheet.snap(max(cell, _SINK * sheet.letter))
 
 
 def _figure(sheet: Sheet, content: Content, used: tuple[float, float]) -> tuple[float, float]:

@@ -1,13 +1,22 @@
 """One head, or several side by side: every row and column with its token."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from attnviz.errors import RequestError
 from attnviz.record import Attention, Weights
+from attnviz.render import notes
+from attnviz.render.figure.annex import (
+    SINK,
+    draw_sink,
+    prediction_labels,
+    sink_column,
+    write_predictions,
+)
 from attnviz.render.figure.bar import draw_bar
 from attnviz.render.figure.canvas import Canvas, open_canvas
 from attnviz.render.figure.colors import ColorScale
@@ -19,19 +28,27 @@ from attnviz.render.figure.frame import (
     mass_notes,
     name_heads,
     pooled_note,
+    signs,
     source_line,
 )
 from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
-from attnviz.render.figure.sides import TokenLabels, shown
+from attnviz.render.figure.marks import draw_border, draw_parts, has_parts, hatch
+from attnviz.render.figure.sides import TokenLabels, shown, shown_text
+from attnviz.render.hidden import as_seen, outside
 from attnviz.render.labels import printable_sentence
+from attnviz.render.notes import has_sink
 from attnviz.render.pooling import pool
+from attnviz.render.sections import border, parts
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
 QUERIES, KEYS = "from (query)", "to (key)"
 
-# No label takes more of the picture's width than this.
-_LABEL_SHARE = 0.2
+# No label takes more of the picture's width than this, and no token that follows.
+_LABEL_SHARE, _TOKEN_SHARE = 0.2, 0.12
+
+# The tokens that follow are left out where they would leave less than this of a panel's width.
+_LEAST_LEFT = 0.6
 
 # A second line above the panels takes so many letters.
 _LESSON = 1.15
@@ -50,51 +67,99 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
         theme: the colours.
         sheet: the paper.
     """
-    weights = gather(record, heads)
-    words, lessons = _words(record, heads, weights), [_lesson(record, head) for head in heads]
-    tokens = [shown(token) for token in record.queries + record.keys]
-    lettering = letter([*tokens, words.title, words.source, *filter(None, lessons)])
-    layout, words = _fit(sheet, record, heads, words, lettering)
-    canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
-    seen = np.where([record.visible(head.layer) for head in heads], weights, np.float32(np.nan))
-    for number, cells in enumerate(pool(seen, *_cells(layout, sheet))):
-        axes = _draw_panel(canvas, number, heads, cells)
-        if len(heads) == 1:
-            _write_numbers(canvas, axes, cells)
-        else:
+    words, lessons = _words(record, heads), [_lesson(record, head) for head in heads]
+    lettering = letter([*_texts(record, heads), words.title, words.source, *filter(None, lessons)])
+    layout, words, following = _plan(sheet, record, heads, words, lettering)
+    rows, columns = _cells(layout, sheet)
+    sinks = [sink_column(record, head, rows) for head in heads]
+    canvas = open_canvas(sheet, layout, ColorScale(theme, _top(record, heads, sinks)), lettering)
+    for number, seen in enumerate(as_seen(record, heads)):
+        axes = _draw_panel(canvas, number, record, heads, pool(seen, rows, columns), sinks[number])
+        if len(heads) > 1:
             _write_title(canvas, number, heads[number], lessons[number])
+        if following:
+            write_predictions(canvas, axes, following)
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
 
 
-def _fit(
+def _texts(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    """Give every text that comes from the input or the model, as it is looked up in fonts."""
+    yield from map(shown, record.queries + record.keys)
+    for side in (record.queries, record.keys):
+        yield from (printable_sentence(part.name) for part in parts(side))
+    if len(heads) == 1:
+        yield from (shown_text(prediction.text) for prediction in record.predictions)
+
+
+def _top(record: Attention, heads: Sequence[HeadId], sinks: Sequence[Weights | None]) -> float:
+    """Give the largest of all weights and of what sinks take."""
+    columns = [float(column.max()) for column in sinks if column is not None]
+    return max(float(gather(record, heads).max()), *columns, 0.0) or 1.0
+
+
+def _plan(
     sheet: Sheet, record: Attention, heads: Sequence[HeadId], words: Words, lettering: Lettering
-) -> tuple[Layout, Words]:
-    """Lay the panels out, and say so if more weights are to be shown than there are pixels."""
+) -> tuple[Layout, Words, tuple[str, ...]]:
+    """Lay the panels out, with the tokens that follow beside a single one if enough of it is left."""
+    content = _content(record, heads, sheet, lettering)
+    layout, said = _lay_out(sheet, record, content, words)
+    if len(heads) > 1 or not record.predictions:
+        return layout, said, ()
+    labels = prediction_labels(record.predictions, lettering, _TOKEN_SHARE * sheet.width / sheet.letter)
+    beside = max(lettering.measure(label)[0] for label in labels)
+    try:
+        narrower, told = _lay_out(
+            sheet, record, replace(content, beside=beside), words.with_notes(f"→ {notes.PREDICTION}")
+        )
+    except RequestError:
+        pass
+    else:
+        if narrower.panel[0] >= _LEAST_LEFT * layout.panel[0]:
+            return narrower, told, labels
+    no_room = words.with_notes(notes.NO_ROOM)
+    return *_lay_out(sheet, record, content, no_room), ()
+
+
+def _content(record: Attention, heads: Sequence[HeadId], sheet: Sheet, lettering: Lettering) -> Content:
+    """Say what is to be laid out."""
     limit = _LABEL_SHARE * sheet.width / sheet.letter
-    content = Content(
+    sink = any(has_sink(record, head) for head in heads)
+    columns = TokenLabels(record.keys, lettering, limit).every
+    return Content(
         panels=len(heads),
         crown=CROWN + (_LESSON if len(heads) > 1 and any(head in record.taught for head in heads) else 0),
         rows=TokenLabels(record.queries, lettering, limit).every,
-        columns=TokenLabels(record.keys, lettering, limit).every,
-        notes=words.lines,
+        columns=(lambda step: columns(step).no_narrower(SINK, lettering)) if sink else columns,
+        sink=sink,
+        strips=(has_parts(record.queries), has_parts(record.keys)),
     )
-    layout = fit(sheet, content)
+
+
+def _lay_out(sheet: Sheet, record: Attention, content: Content, words: Words) -> tuple[Layout, Words]:
+    """Lay the panels out, and say so if more weights are to be shown than there are pixels."""
+    layout = fit(sheet, replace(content, notes=words.lines))
     note = pooled_note(*_cells(layout, sheet), record.weights)
     if not note:
         return layout, words
-    words = replace(words, notes=(*words.notes, *note))
+    words = words.with_notes(*note)
     return fit(sheet, replace(content, notes=words.lines)), words
 
 
-def _words(record: Attention, heads: Sequence[HeadId], weights: Weights) -> Words:
+def _words(record: Attention, heads: Sequence[HeadId]) -> Words:
     """Say what the figure shows."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
-    masked = not all(record.visible(head.layer).all() for head in heads)
-    notes = (*_lesson_note(record, heads), *mass_notes(weights))
-    return Words(title + kind, source_line(record), notes, masked)
+    told = [*_lesson_note(record, heads), *mass_notes(record, heads)]
+    if any(has_sink(record, head) for head in heads):
+        told.append(notes.sink(record))
+    if len(heads) > 1:
+        told += notes.sharing(record, heads)
+    examples = [*signs(record, heads)]
+    if border(record.queries) or border(record.keys):
+        examples.append("border")
+    return Words(title + kind, source_line(record), tuple(told), tuple(examples))
 
 
 def _lesson_note(record: Attention, heads: Sequence[HeadId]) -> tuple[str, ...]:
@@ -106,7 +171,8 @@ def _lesson_note(record: Attention, heads: Sequence[HeadId]) -> tuple[str, ...]:
 
 def _title(record: Attention, head: HeadId) -> str:
     lesson = _lesson(record, head)
-    return f"{head} · taught {lesson}" if lesson else str(head)
+    taught = [f"taught {lesson}"] if lesson else []
+    return " · ".join([str(head), *taught, *notes.sharing(record, [head])])
 
 
 def _lesson(record: Attention, head: HeadId) -> str | None:
@@ -120,22 +186,42 @@ def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:
     return min(layout.labels.rows.count, rows), min(layout.labels.columns.count, columns)
 
 
-def _draw_panel(canvas: Canvas, number: int, heads: Sequence[HeadId], cells: Weights) -> Axes:
+def _draw_panel(
+    canvas: Canvas,
+    number: int,
+    record: Attention,
+    heads: Sequence[HeadId],
+    cells: Weights,
+    sink: Weights | None,
+) -> Axes:
     """Draw one head; only the panels at the left and at the bottom have labels."""
-    axes = canvas.panel(number, str(heads[number]), cells)
-    if number % canvas.layout.across == 0:
+    hidden = outside(cells)
+    axes = canvas.panel(
+        number, str(heads[number]), np.where(hidden, np.nan, cells) if hidden.any() else cells
+    )
+    hatch(canvas, axes, hidden)
+    leftmost = number % canvas.layout.across == 0
+    lowest = number + canvas.layout.across >= len(heads)
+    draw_parts(canvas, axes, record.queries, record.keys, left=leftmost, below=lowest)
+    draw_border(canvas, axes, record.queries, record.keys)
+    if leftmost:
         canvas.label_rows(axes, QUERIES)
-    if number + canvas.layout.across >= len(heads):
+    if lowest:
         canvas.label_columns(axes, KEYS)
+    numbered = len(heads) == 1 and max(cells.shape) <= _NUMBERED
+    if numbered:
+        _write_numbers(canvas, axes, cells)
+    if sink is not None:
+        beside = draw_sink(canvas, number, f"{heads[number]} sink", sink, labelled=lowest)
+        if numbered:
+            _write_numbers(canvas, beside, sink)
     return axes
 
 
 def _write_title(canvas: Canvas, number: int, head: HeadId, lesson: str | None) -> None:
     """Name a panel's head, and below what it was taught."""
     layout, unit = canvas.layout, canvas.layout.letter
-    down, right = divmod(number, layout.across)
-    left = layout.left + right * (layout.panel[0] + layout.gap[0])
-    top = layout.top + down * (layout.panel[1] + layout.gap[1])
+    left, top = layout.corner(number)
     room = layout.panel[0]
     if lesson:
         canvas.write(lesson, (left, top - 1.3 * unit), 0.8 * unit, room=room)
@@ -147,7 +233,7 @@ def _write_numbers(canvas: Canvas, axes: Axes, cells: Weights) -> None:
     """Print each weight in its cell, where the cells are large enough to read it."""
     width, height = canvas.layout.cell
     size = min(0.34 * width, 0.5 * height, 0.85 * canvas.layout.letter)
-    if max(cells.shape) > _NUMBERED or size < _LEAST_NUMBER:
+    if size < _LEAST_NUMBER:
         return
     for row, column in np.argwhere(np.isfinite(cells)):
         weight = write_weight(float(cells[row, column]))

@@ -1,7 +1,7 @@
 """What stands at the sides of a heatmap: tokens as short labels, and the room they need."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from attnviz.record import Token
 from attnviz.render.figure.fonts import Lettering
@@ -58,6 +58,10 @@ class Side:
         width, height = (max(extent) for extent in zip(*sizes, strict=True))
         return cls(tuple(labels), count, step, width, max(height, _LINE))
 
+    def no_narrower(self, text: str, lettering: Lettering) -> "Side":
+        """Leave as much room as another text needs that stands in line with the labels."""
+        return replace(self, width=max(self.width, lettering.measure(text)[0]))
+
 
 @dataclass(frozen=True)
 class TokenLabels:
@@ -106,7 +110,12 @@ class NumberLabels:
 
 def shown(token: Token) -> str:
     """Give a token's text as it is looked up in fonts and drawn, but for its length."""
-    return printable(token.text[:_MOST_CHARACTERS])
+    return shown_text(token.text)
+
+
+def shown_text(text: str) -> str:
+    """Give a text as it is looked up in fonts and drawn, but for its length."""
+    return printable(text[:_MOST_CHARACTERS])
 
 
 def elide(text: str, lettering: Lettering, limit: float) -> str:

@@ -4,15 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
 from attnviz.record import Attention, Token
+from attnviz.render import notes, sections
+from attnviz.render.hidden import as_seen
 from attnviz.render.labels import printable, printable_sentence
 from attnviz.render.terminal import legend
 from attnviz.render.terminal.flow import Flow
 from attnviz.render.terminal.ink import Ink, ink_for
-from attnviz.render.terminal.square import Axis, Layout, Panel, draw, lay_out, printed
+from attnviz.render.terminal.square import ASIDE, Axis, Layout, Panel, draw, lay_out, printed
 from attnviz.render.terminal.thumbnails import Thumbnail, draw_grid, lay_out_grid, weights_per_cell
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
@@ -40,33 +44,63 @@ class Heatmap:
     theme: Theme
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        panels = [self._panel(head) for head in self.heads]
-        top = legend.scale_top([panel.values for panel in panels])
-        ink = ink_for(console, self.theme, top, "weight")
+        panels = [self._panel(head, seen) for head, seen in zip(self.heads, self._seen, strict=True)]
         layout = lay_out(options.max_width, panels, *axes(self.record))
-        few = len(panels) <= _MOST_SQUARES and layout.cell >= _NARROWEST_OF_SQUARES
+        squares = len(panels) == 1 or (len(panels) <= _MOST_SQUARES and layout.cell >= _NARROWEST_OF_SQUARES)
+        shown = [panel.values for panel in panels]
+        if squares:
+            shown += [panel.sink for panel in panels if panel.sink is not None]
+        ink = ink_for(console, self.theme, legend.scale_top(shown), "weight")
         yield self._heading()
-        if few or len(panels) == 1:
-            yield from self._squares(panels, layout, ink)
+        if squares:
+            yield from self._squares(panels, layout, ink, options.max_width)
         else:
             yield from self._grid(panels, options.max_width, ink)
-        yield Flow((*legend.lost_mass(self.record, self.heads), *legend.taught(self.record, self.heads)))
+        yield Flow((*self._notes(), *legend.taught(self.record, self.heads)))
 
-    def _panel(self, head: HeadId) -> Panel:
+    @property
+    def _seen(self) -> Iterator[NDArray[np.floating]]:
+        return as_seen(self.record, self.heads)
+
+    def _panel(self, head: HeadId, seen: NDArray[np.floating]) -> Panel:
         title = f"{head}{legend.TAUGHT if head in self.record.taught else ''}"
-        return Panel(title, np.where(self.record.visible(head.layer), self.record.head(head), np.nan))
+        return Panel(title, seen, self.record.lost(head) if notes.has_sink(self.record, head) else None)
 
     def _heading(self) -> Text:
         block = "" if self.record.block == "self" else f", {self.record.block} attention"
         return Text(printable_sentence(self.record.model) + block, style="dim")
 
-    def _squares(self, panels: Sequence[Panel], layout: Layout, ink: Ink) -> RenderResult:
-        yield from printed(draw(panels, layout, ink))
+    def _squares(self, panels: Sequence[Panel], layout: Layout, ink: Ink, width: int) -> RenderResult:
+        layout, following = self._following(panels, layout, width)
+        yield from printed(draw(panels, layout, ink, following))
         yield ""
         if layout.numbers and self.record.keys != self.record.queries:
             yield Flow(legend.key_list(layout.columns))
         most = tuple(max(len(run) for run in axis.positions) for axis in (layout.rows, layout.columns))
         yield Flow((ink.scale(layout.cell), *self._signs(ink), *legend.pooled(*most)))
+        yield Flow((*legend.lines(layout, self.record), *self._beside(panels, layout, following)))
+
+    def _following(
+        self, panels: Sequence[Panel], layout: Layout, width: int
+    ) -> tuple[Layout, list[str] | None]:
+        """Find room beside a single head for the token that follows each query."""
+        if len(panels) > 1 or not self.record.predictions or layout.pools:
+            return layout, None
+        labels = [legend.following(prediction) for prediction in self.record.predictions]
+        room = width - max(map(cell_len, labels)) - len(ASIDE)
+        if room < 1:
+            return layout, None
+        narrower = lay_out(room, panels, *axes(self.record))
+        return (layout, None) if narrower.pools else (narrower, labels)
+
+    def _beside(self, panels: Sequence[Panel], layout: Layout, following: list[str] | None) -> Iterator[Text]:
+        """Explain what stands right of the squares."""
+        if layout.sink:
+            yield Text(notes.sink(self.record, layout.name_of_sink))
+        if following:
+            yield Text(f"→ {notes.PREDICTION}")
+        elif len(panels) == 1 and self.record.predictions:
+            yield Text(notes.NO_ROOM)
 
     def _grid(self, panels: Sequence[Panel], width: int, ink: Ink) -> RenderResult:
         thumbnails = [
@@ -77,11 +111,15 @@ class Heatmap:
         yield from printed(draw_grid(thumbnails, grid, ink))
         most = weights_per_cell(thumbnails, grid, ink)
         yield Flow((ink.scale(1), *self._signs(ink), *legend.pooled(*most)))
+        yield Flow(tuple(map(Text, notes.sinks(self.record, self.heads))))
 
     def _signs(self, ink: Ink) -> Iterator[Text]:
         yield Text("rows: from (query), columns: to (key)")
-        if not all(self.record.visible(layer).all() for layer in {head.layer for head in self.heads}):
-            yield ink.masked()
+        yield from legend.hidden(self.record, self.heads, ink)
+
+    def _notes(self) -> Iterator[Text]:
+        yield from legend.lost_mass(self.record, self.heads)
+        yield from legend.sharing(self.record, self.heads)
 
 
 def axes(record: Attention) -> tuple[Axis, Axis]:
@@ -95,4 +133,12 @@ def _axis(name: str, tokens: Sequence[Token]) -> Axis:
         labels=tuple(printable(token.text) for token in tokens),
         muted=tuple(token.is_special for token in tokens),
         positions=tuple(range(i, i + 1) for i in range(len(tokens))),
+        lines=_lines(tokens),
+        places=all(token.place is not None or token.is_special for token in tokens),
     )
+
+
+def _lines(tokens: Sequence[Token]) -> dict[int, bool]:
+    """Say where the parts of an input meet, and where a heavy line parts it from what the model said."""
+    said = sections.border(tokens)
+    return {part.start: False for part in sections.parts(tokens)[1:]} | ({said: True} if said else {})

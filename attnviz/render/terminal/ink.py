@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from attnviz.render.hidden import OUTSIDE
 from attnviz.render.terminal.cells import fit, smallest_written, weight_text
 from attnviz.render.theme import RGB, Theme, luminance, rgb
 
@@ -21,11 +22,14 @@ _STEPS = 64
 _MIDDLE = 0.179
 
 _SHADES = "·░▒▓█"
+
+# Stands in the cell of a key outside a window.
+_HATCH = "╱"
 _LEGEND_WIDTH = 16
 
 
 class Ink(Protocol):
-    """A way to show weights; NaN stands for a key the model did not let the query see.
+    """A way to show weights; `hidden.LATER` and `hidden.OUTSIDE` stand for keys the query could not see.
 
     Attributes:
         weights_in_pair: how many of the two weights of a pair can be told apart.
@@ -42,8 +46,11 @@ class Ink(Protocol):
     def scale(self, width: int) -> Text:
         """Explain the scale to a reader of cells of this width."""
 
-    def masked(self) -> Text:
-        """Explain the cell of a key the model did not let the query see."""
+    def masked(self, what: str) -> Text:
+        """Say what an empty cell is, that of a later key."""
+
+    def hatched(self, what: str) -> Text:
+        """Say what a hatched cell is, that of a key outside a window."""
 
 
 def ink_for(console: Console, theme: Theme, top: float, what: str) -> Ink:
@@ -76,6 +83,8 @@ class Painted:
 
     def cell(self, weight: float, width: int) -> Segment:
         """Paint a cell, and write the weight on it where there is room."""
+        if weight == OUTSIDE:
+            return Segment(_HATCH * width, self._hatch())
         digits = _digits(width)
         text = weight_text(weight, digits) if digits and weight >= smallest_written(digits) else ""
         color = self._color(weight)
@@ -83,6 +92,8 @@ class Painted:
 
     def pair(self, upper: float, lower: float | None) -> Segment:
         """Paint two weights with a half block."""
+        if lower is not None and np.fmax(upper, lower) == OUTSIDE:
+            return Segment(_HATCH, self._hatch())
         return Segment("▀", _style(self._color(upper), None if lower is None else self._color(lower)))
 
     def scale(self, width: int) -> Text:  # noqa: ARG002
@@ -91,12 +102,19 @@ class Painted:
         strip = [(" ", _style(None, self._color(step))) for step in steps]
         return Text.assemble(f"{self.what} 0 ", *strip, f" {self.top:.2g}")
 
-    def masked(self) -> Text:
+    def masked(self, what: str) -> Text:
         """Show the colour of no weight at all."""
-        return Text.assemble(("  ", _style(None, self._color(np.nan))), " not visible to the query")
+        return Text.assemble(("  ", _style(None, self._color(np.nan))), f" {what}")
+
+    def hatched(self, what: str) -> Text:
+        """Show the lines across that colour."""
+        return Text.assemble((_HATCH * 2, self._hatch()), f" {what}")
+
+    def _hatch(self) -> Style:
+        return _style(rgb(self.theme.hatch), rgb(self.theme.masked))
 
     def _color(self, weight: float) -> RGB:
-        if np.isnan(weight):
+        if not np.isfinite(weight):
             return rgb(self.theme.masked)
         return self.theme.color(round(weight / self.top * _STEPS) / _STEPS)
 
@@ -119,13 +137,17 @@ class Typed:
         if np.isnan(weight):
             return Segment(" " * width)
         if digits := _digits(width):
-            return Segment(fit(weight_text(weight, digits), width, "^"))
+            return Segment(fit(_HATCH if weight == OUTSIDE else weight_text(weight, digits), width, "^"))
+        if weight == OUTSIDE:
+            return Segment(_HATCH.ljust(width))
         shade = self._shade(weight)
         return Segment(shade.ljust(width) if shade == _SHADES[0] else shade * width)
 
     def pair(self, upper: float, lower: float | None) -> Segment:
         """Shade a cell for the larger of two weights."""
         weight = upper if lower is None else np.fmax(upper, lower)
+        if weight == OUTSIDE:
+            return Segment(_HATCH)
         return Segment(" " if np.isnan(weight) else self._shade(weight))
 
     def scale(self, width: int) -> Text:
@@ -136,9 +158,13 @@ class Typed:
         listed = ", ".join(f"{shade} {start:.2g}" for shade, start in zip(_SHADES[1:], starts, strict=True))
         return Text(f"{self.what}: {_SHADES[0]} less, {listed} and more")
 
-    def masked(self) -> Text:
+    def masked(self, what: str) -> Text:
         """Say what a blank cell is."""
-        return Text("blank: not visible to the query")
+        return Text(f"blank: {what}")
+
+    def hatched(self, what: str) -> Text:
+        """Say what the sign of hatching means."""
+        return Text(f"{_HATCH} {what}")
 
     def _shade(self, weight: float) -> str:
         share = min(weight / self.top, 1.0)

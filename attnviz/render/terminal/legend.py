@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.text import Text
 
-from attnviz.record import Attention
-from attnviz.render.labels import printable_sentence
+from attnviz.record import Attention, Prediction
+from attnviz.render import notes, sections
+from attnviz.render.hidden import reasons
+from attnviz.render.labels import printable, printable_sentence
 from attnviz.render.terminal.cells import elide, weight_text
-from attnviz.render.terminal.square import Axis
+from attnviz.render.terminal.ink import Ink
+from attnviz.render.terminal.square import Axis, Layout
 from attnviz.selection import HeadId
 
 # The sign behind the name of a head that was taught its pattern.
@@ -19,7 +22,7 @@ TAUGHT = "*"
 # A row that holds less than this lost mass to a sink, not to rounding.
 _WHOLE_ROW = 0.99
 
-_LONGEST_LISTED = 20
+_LONGEST_LISTED, _LONGEST_FOLLOWING = 20, 12
 
 
 def scale_top(shown: Sequence[NDArray[np.floating]]) -> float:
@@ -40,10 +43,50 @@ def scale_top(shown: Sequence[NDArray[np.floating]]) -> float:
 
 
 def lost_mass(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
-    """Say so if some queries keep part of their mass from every key."""
-    least = min(float(record.head(head).sum(axis=-1).min()) for head in heads)
+    """Say how much mass is on no key of the picture, and where it is."""
+    yield from map(Text, notes.dropped(record))
+    sums = [float(record.head(head).sum(axis=-1).min()) for head in notes.unexplained(record, heads)]
+    least = min(sums, default=1.0)
     if least < _WHOLE_ROW:
         yield Text(f"rows hold {weight_text(least)} of their mass or more: the rest goes to no key")
+
+
+def following(prediction: Prediction) -> str:
+    """Write the token that follows and its probability."""
+    token = elide(printable(prediction.text), _LONGEST_FOLLOWING)
+    return f"→ {token} {weight_text(prediction.probability)}"
+
+
+def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
+    """Say which heads read the same keys and values."""
+    name = f"{heads[0]} " if len(heads) == 1 else ""
+    yield from (Text(name + note) for note in notes.sharing(record, heads))
+
+
+def hidden(record: Attention, heads: Sequence[HeadId], ink: Ink) -> Iterator[Text]:
+    """Explain the cells of keys the query could not see."""
+    later, outside = reasons(record, heads)
+    if later:
+        yield ink.masked("later keys" if outside else "not visible to the query")
+    if outside:
+        yield ink.hatched(notes.OUTSIDE)
+
+
+def lines(layout: Layout, record: Attention) -> Iterator[Text]:
+    """Explain the lines between rows and columns."""
+    if not (layout.rows.lines or layout.columns.lines):
+        return
+    queries, keys = sections.parts(record.queries), sections.parts(record.keys)
+    for side in [queries, keys] if queries != keys else [queries]:
+        named = (f"{printable_sentence(part.name)} {_run(part)}" for part in side if part.name)
+        if listed := ", ".join(named):
+            yield Text(f"│ {listed}")
+    if sections.border(record.queries) or sections.border(record.keys):
+        yield Text(f"┃ {notes.BORDER}")
+
+
+def _run(part: sections.Part) -> str:
+    return f"{part.start}-{part.stop - 1}" if part.stop - part.start > 1 else str(part.start)
 
 
 def taught(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:

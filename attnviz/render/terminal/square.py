@@ -1,7 +1,8 @@
 """Labelled squares side by side: the rows' labels once at the left, the columns' above every square."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,13 @@ _GAP = 2
 _SHORTEST_ELIDED, _WIDEST_CELL, _NARROWEST_OF_MANY = 5, 16, 2
 _PLAIN, _MUTED, _BOLD = Style(), Style(dim=True), Style(bold=True)
 
+# Light and heavy lines: between columns, between rows, and where one of either crosses the other.
+_UPRIGHT, _LEVEL = ("│", "┃"), ("─", "━")
+_CROSSING = (("┼", "╂"), ("┿", "╋"))
+
+# Between a square and what stands beside its rows.
+ASIDE = "  "
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -29,12 +37,16 @@ class Axis:
         labels: a printable text for each row or column.
         muted: which of them matter less.
         positions: the tokens each stands for.
+        lines: before which rows or columns a line stands, and whether it is a heavy one.
+        places: whether labels are places in a picture or a sound, of which a run tells the first and last.
     """
 
     name: str
     labels: tuple[str, ...]
     muted: tuple[bool, ...]
     positions: tuple[range, ...]
+    lines: Mapping[int, bool] = field(default_factory=dict)
+    places: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,20 +67,34 @@ class Axis:
             return self
         firsts = starts(len(self), runs).tolist()
         joined = tuple(range(a, b) for a, b in zip(firsts, [*firsts[1:], len(self)], strict=True))
-        return Axis(
-            name=self.name,
-            labels=tuple(" ".join(self.labels[run[0] : run[-1] + 1]) for run in joined),
+        lines = {bisect_right(firsts, at) - 1: heavy for at, heavy in self.lines.items()}
+        return replace(
+            self,
+            labels=tuple(self._joined(run) for run in joined),
             muted=tuple(all(self.muted[run[0] : run[-1] + 1]) for run in joined),
             positions=joined,
+            lines={at: heavy for at, heavy in lines.items() if at},
         )
+
+    def _joined(self, run: range) -> str:
+        if self.places and len(run) > 1:
+            return f"{self.labels[run[0]]}…{self.labels[run[-1]]}"
+        return " ".join(self.labels[run[0] : run[-1] + 1])
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One square: its title, and numbers (row, column) with NaN where there is none to show."""
+    """One square.
+
+    Attributes:
+        title: what stands above it.
+        values: numbers (row, column), with `hidden.LATER` or `hidden.OUTSIDE` where there is none to show.
+        sink: one more column (row,), which belongs to no token.
+    """
 
     title: str
     values: NDArray[np.floating]
+    sink: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +109,7 @@ class Layout:
         cell: cells per column.
         square: cells per square.
         across: how many squares stand side by side.
+        sink: whether a further column stands right of each square's, behind a gap.
     """
 
     rows: Axis
@@ -92,6 +119,17 @@ class Layout:
     cell: int
     square: int
     across: int
+    sink: bool = False
+
+    @property
+    def taken(self) -> int:
+        """Cells of a square that hold no cell of a row: lines between columns, and the gap before a sink."""
+        return len(self.columns.lines) + self.sink
+
+    @property
+    def name_of_sink(self) -> str:
+        """What stands above the sink's column."""
+        return "sink" if self.cell > len("sink") else "∅"
 
     @property
     def pools(self) -> bool:
@@ -106,26 +144,48 @@ def lay_out(width: int, panels: Sequence[Panel], rows: Axis, columns: Axis) -> L
     with one cell per column, has its rows and columns pooled.
     """
     title = max(cell_len(panel.title) for panel in panels)
+    sink = any(panel.sink is not None for panel in panels)
+    rows = _lowered(rows, max(len(columns), width))
     for across in range(len(panels), 0, -1):
         for numbers in (0, _longest_number(rows)):
-            layout = _stand(width, across, title, rows, columns, numbers)
+            layout = _stand(width, across, title, rows, columns, numbers, sink=sink)
             if layout.cell >= _least_cell(layout):
                 return replace(layout, across=evenly(len(panels), across))
-    pairs_of_digits = 2 * len(str(len(rows))) + 1
-    room = max(width - _margin(width, rows, pairs_of_digits), 1)
-    step = -(-max(len(rows), len(columns)) // room)
-    rows, columns = (axis.pooled(-(-len(axis) // step)) for axis in (rows, columns))
-    return _stand(width, 1, title, rows, columns, _longest_number(rows))
+    pairs_of_digits = 2 * len(str(max(len(rows), rows.positions[-1][-1]))) + 1
+    room = max(width - _margin(width, rows, pairs_of_digits) - 2 * sink, 1)
+    if len(columns.lines) > room // 4:
+        columns = replace(columns, lines={})
+    rows, columns = _lowered(rows, room), _lowered(columns, max(room - len(columns.lines), 1))
+    return _stand(width, 1, title, rows, columns, _longest_number(rows), sink=sink)
 
 
-def draw(panels: Sequence[Panel], layout: Layout, ink: Ink) -> Iterator[Line]:
-    """Draw squares line by line, in bands of as many as stand side by side."""
+def _lowered(axis: Axis, most: int) -> Axis:
+    """Join as few neighbours as possible so that at most so many are left."""
+    step = -(-len(axis) // most)
+    return axis.pooled(-(-len(axis) // step))
+
+
+def draw(
+    panels: Sequence[Panel], layout: Layout, ink: Ink, beside: Sequence[str] | None = None
+) -> Iterator[Line]:
+    """Draw squares line by line, in bands of as many as stand side by side.
+
+    Args:
+        panels: the squares.
+        layout: how they stand.
+        ink: how weights are shown.
+        beside: what stands right of each row.
+    """
     for first in range(0, len(panels), layout.across):
         if first:
             yield []
         band = [_shrunk(panel, layout) for panel in panels[first : first + layout.across]]
         yield from _header(band, layout)
-        yield from (_row(band, layout, row, ink) for row in range(len(layout.rows)))
+        for row in range(len(layout.rows)):
+            if row in layout.rows.lines:
+                yield _line(band, layout, heavy=layout.rows.lines[row])
+            told = [Segment(f"{ASIDE}{beside[row]}", _MUTED)] if beside else []
+            yield [*_row(band, layout, row, ink), *told]
 
 
 def evenly(count: int, across: int) -> int:
@@ -145,13 +205,16 @@ def printed(lines: Iterable[Line]) -> Iterator[Segment]:
         yield Segment.line()
 
 
-def _stand(width: int, across: int, title: int, rows: Axis, columns: Axis, numbers: int) -> Layout:
+def _stand(
+    width: int, across: int, title: int, rows: Axis, columns: Axis, numbers: int, *, sink: bool
+) -> Layout:
     margin = _margin(width, rows, numbers)
     room = (width - margin - _GAP * (across - 1)) // across
     widest = min(max(columns.longest + 2, _SHORTEST_ELIDED + 1), _WIDEST_CELL)
-    cell = min(room // len(columns), widest) if title <= room or across == 1 else 0
-    square = min(max(cell * len(columns), title), room)
-    return Layout(rows, columns, numbers, margin, cell, square, across)
+    taken, cells = len(columns.lines) + sink, len(columns) + sink
+    cell = min((room - taken) // cells, widest) if title <= room or across == 1 else 0
+    square = min(max(cell * cells + taken, title), room)
+    return Layout(rows, columns, numbers, margin, cell, square, across, sink)
 
 
 def _margin(width: int, rows: Axis, numbers: int) -> int:
@@ -171,7 +234,8 @@ def _least_cell(layout: Layout) -> int:
 
 
 def _shrunk(panel: Panel, layout: Layout) -> Panel:
-    return replace(panel, values=pool(panel.values, len(layout.rows), len(layout.columns)))
+    sink = None if panel.sink is None else pool(panel.sink[:, None], len(layout.rows), 1)[:, 0]
+    return replace(panel, values=pool(panel.values, len(layout.rows), len(layout.columns)), sink=sink)
 
 
 def _header(band: Sequence[Panel], layout: Layout) -> Iterator[Line]:
@@ -191,16 +255,18 @@ def _header(band: Sequence[Panel], layout: Layout) -> Iterator[Line]:
 def _column_heads(layout: Layout) -> list[Line]:
     """Give what stands over the columns: labels, or numbers, on end where cells are narrow."""
     columns, cell = layout.columns, layout.cell
+    sink = Segment(_centred(layout.name_of_sink, cell), _MUTED)
     if not layout.numbers:
         shown = zip((_centred(label, cell) for label in columns.labels), columns.muted, strict=True)
-        return [_filled([Segment(label, _style(muted)) for label, muted in shown], layout)]
+        return [_filled([Segment(label, _style(muted)) for label, muted in shown], layout, sink=sink)]
     numbers = [str(run[0]) for run in columns.positions]
     digits = len(numbers[-1])
     if cell > digits:
         levels = [numbers]
     else:
         levels = [list(level) for level in zip(*(number.rjust(digits) for number in numbers), strict=True)]
-    return [_filled([Segment(_centred(text, cell), _MUTED) for text in level], layout) for level in levels]
+    *upper, last = [[Segment(_centred(text, cell), _MUTED) for text in level] for level in levels]
+    return [*(_filled(level, layout) for level in upper), _filled(last, layout, sink=sink)]
 
 
 def _centred(text: str, cell: int) -> str:
@@ -212,16 +278,41 @@ def _row(band: Sequence[Panel], layout: Layout, row: int, ink: Ink) -> Line:
     axis = layout.rows
     number = fit(axis.numbers[row], layout.numbers, ">") + " " if layout.numbers else ""
     label = fit(axis.labels[row], layout.margin - len(number) - 1, ">") + " "
-    cells = [[ink.cell(value, layout.cell) for value in panel.values[row]] for panel in band]
-    return [
-        Segment(number, _MUTED),
-        *_joined(Segment(label, _style(axis.muted[row])), [_filled(line, layout) for line in cells]),
-    ]
+    squares = []
+    for panel in band:
+        cells = [ink.cell(value, layout.cell) for value in panel.values[row]]
+        sink = None if panel.sink is None else ink.cell(panel.sink[row], layout.cell)
+        squares.append(_filled(cells, layout, _UPRIGHT, sink=sink))
+    return [Segment(number, _MUTED), *_joined(Segment(label, _style(axis.muted[row])), squares)]
 
 
-def _filled(line: Line, layout: Layout) -> Line:
-    """Widen a square's line to the square, where its title is wider than its columns."""
-    return [*line, Segment(" " * (layout.square - layout.cell * len(layout.columns)))]
+def _line(band: Sequence[Panel], layout: Layout, *, heavy: bool) -> Line:
+    """Draw a line between two rows, through all squares."""
+    cells = [Segment(_LEVEL[heavy] * layout.cell, _MUTED) for _ in range(len(layout.columns))]
+    square = _filled(cells, layout, _CROSSING[heavy])
+    return _joined(Segment(" " * layout.margin), [square for _ in band])
+
+
+def _filled(
+    cells: Line, layout: Layout, signs: tuple[str, str] = (" ", " "), *, sink: Segment | None = None
+) -> Line:
+    """Make a square's line of its cells: with what stands between columns, the sink's cell, and blanks.
+
+    Args:
+        cells: one for each column.
+        layout: of the square.
+        signs: what stands where a light line is between two columns, and where a heavy one is.
+        sink: the cell of the sink's column.
+    """
+    line: Line = []
+    for place, cell in enumerate(cells):
+        if place in layout.columns.lines:
+            line.append(Segment(signs[layout.columns.lines[place]], _MUTED))
+        line.append(cell)
+    if layout.sink:
+        line += [Segment(" "), sink or Segment(" " * layout.cell)]
+    used = layout.cell * (len(layout.columns) + layout.sink) + layout.taken
+    return [*line, Segment(" " * (layout.square - used))]
 
 
 def _joined(margin: Segment, parts: Sequence[Line]) -> Line:

@@ -1,0 +1,75 @@
+"""What a reader has to be told beside any picture of a record, in words a terminal and a figure share."""
+
+from collections.abc import Iterator, Sequence
+
+from attnviz.record import Attention
+from attnviz.selection import HeadId, numbers_as_ranges
+
+# Of more groups of heads than this only the first and the last are named.
+_MOST_GROUPS = 6
+
+LATER = "later keys, which the query cannot see"
+OUTSIDE = "keys outside the query's window"
+BORDER = "where what the model said itself begins"
+NO_ROOM = "the tokens that follow are left out: they have no room beside the rows"
+PREDICTION = "the next token, and the probability the model gives it"
+
+
+def has_sink(record: Attention, head: HeadId) -> bool:
+    """Whether what a head's rows lack to 1 went to its learned sink; brought back to 1, they lack nothing."""
+    return head.layer in record.sinks and not record.renormalized
+
+
+def unexplained(record: Attention, heads: Sequence[HeadId]) -> tuple[HeadId, ...]:
+    """Name the heads whose rows may lack mass for a reason that nothing else in the picture tells."""
+    if record.dropped:
+        return ()
+    return tuple(head for head in heads if not has_sink(record, head))
+
+
+def dropped(record: Attention) -> Iterator[str]:
+    """Say so if tokens were taken out with the mass they had."""
+    if record.dropped:
+        again = "; rows brought back to a mass of 1" if record.renormalized else ""
+        yield f"{percent(record.dropped)} of the mass is on tokens not shown{again}"
+
+
+def sink(record: Attention, name: str = "sink") -> str:
+    """Say what a sink's column shows, by the name that stands at it."""
+    other = " and to tokens not shown" if record.dropped else ""
+    return f"{name}: the mass that goes to a learned sink of the head{other}"
+
+
+def sinks(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    """Say how much learned sinks take, where they have no column of their own."""
+    shares = [record.lost(head) for head in heads if has_sink(record, head)]
+    if shares:
+        mean = sum(float(share.mean()) for share in shares) / len(shares)
+        most = max(float(share.max()) for share in shares)
+        yield f"learned sinks take {percent(mean)} of the mass, up to {percent(most)} of a row"
+
+
+def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    """Say which heads read the same keys and values."""
+    if record.heads_per_key == 1:
+        return
+    if len(heads) == 1:
+        others = [head.index for head in record.sharing_keys(heads[0]) if head != heads[0]]
+        yield f"shares keys with H{numbers_as_ranges(others)}"
+        return
+    firsts = sorted({head.index // record.heads_per_key * record.heads_per_key for head in heads})
+    groups = [f"{first}-{first + record.heads_per_key - 1}" for first in firsts]
+    if len(groups) > _MOST_GROUPS:
+        groups = [*groups[:2], "…", groups[-1]]
+    yield f"heads that share their keys: {', '.join(groups)}"
+
+
+def percent(share: float) -> str:
+    """Write a share of 1, a small one with the digits it needs.
+
+    >>> percent(0.126), percent(0.0042), percent(0.00001)
+    ('13%', '0.4%', 'under 0.1%')
+    """
+    if share >= 0.0095 or share == 0:
+        return f"{share:.0%}"
+    return f"{share:.1%}" if share >= 0.0005 else "under 0.1%"
