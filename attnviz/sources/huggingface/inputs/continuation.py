@@ -40,7 +40,7 @@ def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
     length = given.arguments["input_ids"].shape[1]
     prompted = side.tokens(length)
     refuse_too_long(pretrained, length + prompt.generate)
-    _refuse_seeing_ahead(pretrained, given)
+    _refuse_seeing_ahead(pretrained, given, length)
     open_end = length if prompt.chat else _before_an_ending(pretrained, prompted)
     prompted = prompted[:open_end]
     arguments = _cut(given.arguments, length, open_end)
@@ -68,13 +68,15 @@ def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
     )
 
 
-def _refuse_seeing_ahead(pretrained: Pretrained, given: Feed) -> None:
-    """Refuse an encoder that was given a decoder's head: it would see the very tokens it is to predict."""
-    if pretrained.speaker is pretrained.model:
-        return
-    outlines = watch(given, pretrained.name).outlines
-    if not all(layer.causal for layer in outlines[list(outlines)[-1]].layers):
-        raise RequestError(f"{pretrained.name} cannot continue a text: its tokens see those after them")
+def _refuse_seeing_ahead(pretrained: Pretrained, given: Feed, length: int) -> None:
+    """Refuse an encoder, whatever head it was saved with: it would see the very tokens it is to predict.
+
+    Only of text alone can this be told beforehand: a decoder may well see a whole picture at once.
+    """
+    if all(_is_per_token(value, length) for value in given.arguments.values()):
+        outlines = watch(given, pretrained.name).outlines
+        if not all(layer.causal for layer in outlines[list(outlines)[-1]].layers):
+            raise RequestError(f"{pretrained.name} cannot continue a text: its tokens see those after them")
 
 
 def _before_an_ending(pretrained: Pretrained, tokens: Sequence[Token]) -> int:

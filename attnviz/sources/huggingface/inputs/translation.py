@@ -180,7 +180,7 @@ def _start(pretrained: Pretrained) -> tuple[int, ...]:
 
 
 def _with_decoder(pretrained: Pretrained, arguments: Mapping[str, Any], ids: Sequence[int]) -> dict[str, Any]:
-    row = torch.tensor([list(ids)], device=pretrained.model.device)
+    row = torch.tensor([list(ids)], device=pretrained.device)
     return {**arguments, "decoder_input_ids": row}
 
 
