@@ -74,7 +74,14 @@ def _part(record: Attention, selection: Selection) -> Attention:
     layers = tuple(sorted({head.layer for head in chosen}))
     heads = tuple(sorted({head.index for head in chosen}))
     rows = np.ix_([record.layers.index(n) for n in layers], [record.heads.index(n) for n in heads])
-    taught = {
-        head: what for head, what in record.taught.items() if head.layer in layers and head.index in heads
-    }
-    return replace(record, weights=record.weights[rows], layers=layers, heads=heads, taught=taught)
+    return replace(
+        record,
+        weights=record.weights[rows],
+        layers=layers,
+        heads=heads,
+        sight={layer: mask for layer, mask in record.sight.items() if layer in layers},
+        sinks=tuple(layer for layer in record.sinks if layer in layers),
+        taught={
+            head: what for head, what in record.taught.items() if head.layer in layers and head.index in heads
+        },
+    )

@@ -1,5 +1,7 @@
 """A saved record serves like the model it came from."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,14 @@ def test_gives_the_part_asked_for(source, record):
     np.testing.assert_array_equal(part.weights, record.weights[[0, 2]][:, [2, 3]])
     assert part.taught == record.taught
     assert source.attend(selection=Selection(heads="L3H0")).taught == {}
+
+
+def test_a_part_keeps_what_is_known_of_its_own_layers(record, tmp_path):
+    window = np.array([[True, False], [False, True]])
+    facts = {"weights": record.weights * window, "sight": {1: window, 3: window, 5: window}, "sinks": (1, 5)}
+    source = SavedSource(save(replace(record, **facts), tmp_path / "window.safetensors"))
+    part = source.attend(selection=Selection("3,5"))
+    assert (set(part.sight), part.sinks) == ({3, 5}, (5,))
 
 
 def test_heads_named_one_by_one_are_completed_to_a_grid(source):
