@@ -11,7 +11,10 @@ from attnviz.analysis.comparison import Comparison, Pair, Row
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.patterns import Pattern
 from attnviz.record import Attention, Prediction, Token
+from attnviz.render.notes import has_sink
+from attnviz.render.sections import border
 from attnviz.selection import HeadId
+from attnviz.store import masks
 
 FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
 
@@ -66,6 +69,8 @@ def comparison_json(comparison: Comparison) -> str:
 def heatmap_json(record: Attention, heads: Sequence[HeadId]) -> str:
     """Write the weights of some heads of a record; read as float32 they are the record's own.
 
+    What only some records have (windows, sinks, shared keys, predictions) is written where it is.
+
     Raises:
         OutOfRange: the record lacks one of the heads.
     """
@@ -76,14 +81,37 @@ def heatmap_json(record: Attention, heads: Sequence[HeadId]) -> str:
             "text": record.text,
             "block": record.block,
             "causal": record.causal,
+            **_rarer(record),
             "queries": _tokens(record.queries),
             "keys": _tokens(record.keys),
-            "heads": [
-                {**_identity(head), **_taught(record.taught.get(head)), "weights": _plain(record.head(head))}
-                for head in heads
-            ],
+            "heads": [_weights(record, head) for head in heads],
         }
     )
+
+
+def _rarer(record: Attention) -> Fields:
+    """Give what few records have, where this one has it."""
+    different, layers = masks(record)
+    said = {"query": border(record.queries), "key": border(record.keys)}
+    every = {
+        "masks": [mask.tolist() for mask in different],
+        "sight": {str(layer): place for layer, place in layers.items()},
+        "heads_per_key": record.heads_per_key if record.heads_per_key > 1 else None,
+        "border": said if any(said.values()) else None,
+        "predictions": _predictions(record.predictions),
+        "dropped": _plain(record.dropped),
+        "renormalized": record.renormalized,
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def _weights(record: Attention, head: HeadId) -> Fields:
+    fields = {**_identity(head), **_taught(record.taught.get(head)), "weights": _plain(record.head(head))}
+    if has_sink(record, head):
+        fields["sink"] = _plain(record.lost(head))
+    if record.heads_per_key > 1:
+        fields["shares_keys_with"] = _names(other for other in record.sharing_keys(head) if other != head)
+    return fields
 
 
 def _text(fields: Fields) -> str:

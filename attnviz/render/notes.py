@@ -73,3 +73,14 @@ def percent(share: float) -> str:
     if share >= 0.0095 or share == 0:
         return f"{share:.0%}"
     return f"{share:.1%}" if share >= 0.0005 else "under 0.1%"
+
+
+def write_share(share: float) -> str:
+    """Write a share of 1 with two decimals and no zero before them.
+
+    >>> write_share(0.834), write_share(0.999), write_share(0.001)
+    ('.83', '1.0', '<.01')
+    """
+    if share < 0.005:
+        return "<.01"
+    return f"{share:.2f}"[1:] if share < 0.995 else "1.0"

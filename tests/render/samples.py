@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from attnviz.record import from_arrays
+from attnviz.record import Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 
 FOX = ["The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "."]
@@ -69,6 +69,91 @@ def long(count, heads=1, causal=False):
     weights[np.arange(count), np.maximum(np.arange(count) - 1, 0)] += 0.6
     weights[:, 0] += 0.4
     return from_arrays(np.stack([weights] * heads), [f"word{i}" for i in range(count)], causal=causal)
+
+
+def soft(queries, keys, layers=1, heads=1, mask=True, seed=0):
+    """Sharp, seeded weights over the keys a mask leaves."""
+    noise = np.random.default_rng(seed).normal(scale=2.0, size=(layers, heads, queries, keys))
+    seen = np.exp(noise) * mask
+    return seen / seen.sum(axis=-1, keepdims=True)
+
+
+def window(count, width):
+    """What a query sees that looks back at most `width` keys, itself among them."""
+    return np.tri(count, dtype=bool) & ~np.tri(count, k=-width, dtype=bool)
+
+
+def windowed(layers=2, heads=1, count=10, width=4):
+    """Every second layer through a window, as in models that mix local and global layers."""
+    masks = np.stack([window(count, width) if at % 2 == 0 else np.tri(count) > 0 for at in range(layers)])
+    words = (FOX * count)[:count]
+    weights = soft(count, count, layers, heads, masks[:, None])
+    record = from_arrays(weights, words, causal=True, visible=masks, model="windowed")
+    return replace(record, sight={layer: record.sight[layer] for layer in range(0, layers, 2)})
+
+
+def sinking(layers=1, heads=4):
+    """Heads that share keys two by two and give much to a learned sink."""
+    weights = soft(10, 10, layers, heads, np.tri(10))
+    kept = np.random.default_rng(1).uniform(0.1, 1, size=(layers, heads, 10, 1))
+    record = from_arrays(weights * kept, FOX, causal=True, sinks=True, model="sinking")
+    return replace(record, heads_per_key=2)
+
+
+def continued(heads=1):
+    """A text the model goes on with, and what it expects after each token."""
+    words = [*FOX[:5], "across", "the", "field", "."]
+    record = from_arrays(soft(9, 9, 1, heads, np.tri(9)), words, causal=True, model="continued")
+    kinds = ["text"] * 5 + ["generated"] * 4
+    tokens = tuple(replace(token, kind=kind) for token, kind in zip(record.keys, kinds, strict=True))
+    shares = [0.02, 0.31, 0.004, 0.12, 0.83, 0.4, 0.66, 0.999, 0.5]
+    following = tuple(Prediction(*pair) for pair in zip([*words[1:], "\n"], shares, strict=True))
+    return replace(record, queries=tokens, keys=tokens, predictions=following)
+
+
+def paired(heads=1):
+    """Two segments, each closed by a token of the model's own."""
+    words = ["[CLS]", "A", "fox", "jumps", "[SEP]", "Does", "it", "jump", "?", "[SEP]"]
+    record = from_arrays(soft(10, 10, 1, heads), words, model="paired")
+    tokens = tuple(
+        replace(token, kind="special") if token.text[0] == "[" else replace(token, part="AB"[at > 4])
+        for at, token in enumerate(record.keys)
+    )
+    return replace(record, queries=tokens, keys=tokens)
+
+
+def crossed(queries=7, keys=12, heads=1):
+    """One sequence that looks across at another."""
+    words = [f"wort{at}" for at in range(queries)]
+    record = from_arrays(soft(queries, keys, 1, heads), words, [f"word{at}" for at in range(keys)])
+    return replace(record, model="crossed")
+
+
+def patched(rows=7, columns=7, heads=1):
+    """Patches of a picture behind a class token."""
+    places = [(float(row), float(column)) for row in range(rows) for column in range(columns)]
+    patches = [Token(f"{row:.0f},{column:.0f}", kind="patch", place=(row, column)) for row, column in places]
+    tokens = (Token("[CLS]", kind="special"), *patches)
+    weights = soft(len(tokens), len(tokens), 1, heads)
+    record = from_arrays(weights, [token.text for token in tokens], model="patched")
+    return replace(record, queries=tokens, keys=tokens, text="")
+
+
+def seen_and_said(heads=1):
+    """A question about a picture: text, patches, text, and what the model says."""
+    patches = [Token(f"{at // 3},{at % 3}", kind="patch", place=(at // 3, at % 3)) for at in range(9)]
+    asked = [Token(text, part="user") for text in ("What", "is", "this", "?")]
+    said = [Token(text, kind="generated", part="assistant") for text in ("A", "fox", ".")]
+    tokens = (
+        Token("<s>", kind="special"),
+        *(replace(patch, part="user") for patch in patches),
+        *asked,
+        *said,
+    )
+    count = len(tokens)
+    weights = soft(count, count, 1, heads, np.tri(count))
+    record = from_arrays(weights, [token.text for token in tokens], causal=True, model="seen")
+    return replace(record, queries=tokens, keys=tokens)
 
 
 joined = st.text(alphabet="👩\u200d🚀🏽🇫🇷\ufe0f\u03011*é\u1100\u1161狐 ", max_size=8)

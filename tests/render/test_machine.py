@@ -11,7 +11,7 @@ from attnviz.record import from_arrays
 from attnviz.render.machine import comparison_json, focus_json, heatmap_json
 from attnviz.selection import HeadId
 from tests.render.sample_translation import translation
-from tests.render.samples import FOX, fox, odd, records
+from tests.render.samples import FOX, continued, fox, odd, records, sinking, windowed
 
 
 def test_focus_tells_each_head_with_positions():
@@ -100,3 +100,29 @@ def test_any_token_can_be_written_as_utf8():
     record = replace(odd(), taught={HeadId(0, 0): "\ud800"})
     for text in (focus_json(attnviz.focus(record)), heatmap_json(record, record.head_ids)):
         assert json.loads(text.encode("utf-8"))
+
+
+def test_what_few_records_have_is_told_where_it_is():
+    told = json.loads(heatmap_json(windowed(), [HeadId(0, 0), HeadId(1, 0)]))
+    assert told["sight"] == {"0": 0}
+    np.testing.assert_array_equal(told["masks"][0], windowed().visible(0))
+    sunk = json.loads(heatmap_json(sinking(), [HeadId(0, 2)]))
+    head = sunk["heads"][0]
+    np.testing.assert_allclose(np.add(head["sink"], np.sum(head["weights"], axis=-1)), 1, atol=1e-6)
+    assert (sunk["heads_per_key"], head["shares_keys_with"]) == (2, ["L0H3"])
+    said = json.loads(heatmap_json(continued(), [HeadId(0, 0)]))
+    assert said["border"] == {"query": 5, "key": 5}
+    assert said["predictions"][4] == {"text": "across", "probability": 0.83}
+    dropped = json.loads(heatmap_json(replace(fox(), dropped=0.25, renormalized=True), [HeadId(0, 0)]))
+    assert (dropped["dropped"], dropped["renormalized"]) == (0.25, True)
+
+
+def test_a_plain_record_tells_none_of_it():
+    told = json.loads(heatmap_json(fox(), [HeadId(0, 0)]))
+    assert told.keys() == {"schema", "model", "text", "block", "causal", "queries", "keys", "heads"}
+    assert told["heads"][0].keys() == {"head", "layer", "index", "taught", "taught_pattern", "weights"}
+
+
+def test_rows_brought_back_to_one_have_no_sink():
+    record = replace(sinking(), renormalized=True)
+    assert "sink" not in json.loads(heatmap_json(record, [HeadId(0, 0)]))["heads"][0]

@@ -10,7 +10,7 @@ from attnviz.render.figure.canvas import Canvas
 from attnviz.render.figure.fonts import Lettering
 from attnviz.render.figure.layout import PAD
 from attnviz.render.figure.sides import elide, shown_text
-from attnviz.render.notes import has_sink
+from attnviz.render.notes import has_sink, write_share
 from attnviz.render.pooling import pool
 from attnviz.selection import HeadId
 
@@ -67,17 +67,6 @@ def prediction_labels(
         token = elide(lettering.spell(shown_text(prediction.text)), lettering, limit)
         labels.append(f"→ {token} {write_share(prediction.probability)}")
     return tuple(labels)
-
-
-def write_share(share: float) -> str:
-    """Write a share of 1 with two decimals and no zero before them.
-
-    >>> write_share(0.834), write_share(0.999), write_share(0.001)
-    ('.83', '1.0', '<.01')
-    """
-    if share < 0.005:
-        return "<.01"
-    return f"{share:.2f}"[1:] if share < 0.995 else "1.0"
 
 
 def write_predictions(canvas: Canvas, axes: Axes, labels: Sequence[str]) -> None:

@@ -51,7 +51,12 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
-    told = (*_notes(heads), *mass_notes(record, heads), *notes.sinks(record, heads), *_sharing(record, heads))
+    told = (
+        *_notes(record, heads),
+        *mass_notes(record, heads),
+        *notes.sinks(record, heads),
+        *_sharing(record, heads),
+    )
     words = Words(name_heads(heads), source_line(record), told, tuple(signs(record, heads)))
     lettering = letter([words.title, words.source])
     content = Content(
@@ -114,10 +119,11 @@ def _sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
         yield f"{note}; a line over their numbers joins them"
 
 
-def _notes(heads: Sequence[HeadId]) -> Iterator[str]:
-    yield "each square is a head: rows from (query), columns to (key)"
+def _notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
+    shape = "square" if len(record.queries) == len(record.keys) else "rectangle"
+    yield f"each {shape} is a head: rows from (query), columns to (key)"
     if len(heads) < len({head.layer for head in heads}) * len({head.index for head in heads}):
-        yield "grey squares: heads that were not asked for"
+        yield f"grey {shape}s: heads that were not asked for"
 
 
 def _tile(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:

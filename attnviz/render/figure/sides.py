@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from attnviz.record import Token
 from attnviz.render.figure.fonts import Lettering
@@ -78,16 +79,26 @@ class TokenLabels:
     limit: float
 
     def every(self, step: int) -> Side:
-        """Label every so-manieth token; so thinned out, each says its position too."""
-        labels = [self._label(at, step) for at in range(0, len(self.tokens), step)]
+        """Label every so-manieth token; so thinned out, each says its position too.
+
+        Of the patches of a picture whole rows are left out, and patches and frames say their place anyway.
+        """
+        labels = [self._label(at, step) for at in self._labelled(step)]
         return Side.of(labels, len(self.tokens), step, self.lettering)
+
+    def _labelled(self, step: int) -> Sequence[int]:
+        firsts = _first_of_rows(self.tokens) if step > 1 else []
+        if len(firsts) < 2:
+            return range(0, len(self.tokens), step)
+        apart = min(after - before for before, after in pairwise(firsts))
+        return firsts[:: -(-step // apart)]
 
     def _label(self, at: int, step: int) -> Label:
         token = self.tokens[at]
         text = elide(self.lettering.spell(shown(token)), self.lettering, self.limit)
         # The mark keeps the position at the left of an Arabic or Hebrew token too.
         mark = _LEFT_TO_RIGHT if is_right_to_left(text) else ""
-        return Label(at, text if step == 1 else f"{mark}{at} {text}", token.is_special)
+        return Label(at, text if step == 1 or token.place else f"{mark}{at} {text}", token.is_special)
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,13 @@ class NumberLabels:
         """Label every so-manieth number."""
         labels = [Label(at, str(self.numbers[at])) for at in range(0, len(self.numbers), step)]
         return Side.of(labels, len(self.numbers), step, self.lettering)
+
+
+def _first_of_rows(tokens: Sequence[Token]) -> list[int]:
+    """Give the positions of the patches that begin a row of the picture, if there is nothing else."""
+    if any(token.kind != "patch" and not token.is_special for token in tokens):
+        return []
+    return [at for at, token in enumerate(tokens) if token.place and token.place[1] == 0]
 
 
 def shown(token: Token) -> str:

@@ -75,7 +75,7 @@ class Heatmap:
         yield from printed(draw(panels, layout, ink, following))
         yield ""
         if layout.numbers and self.record.keys != self.record.queries:
-            yield Flow(legend.key_list(layout.columns))
+            yield Flow(tuple(legend.key_list(layout.columns)))
         most = tuple(max(len(run) for run in axis.positions) for axis in (layout.rows, layout.columns))
         yield Flow((ink.scale(layout.cell), *self._signs(ink), *legend.pooled(*most)))
         yield Flow((*legend.lines(layout, self.record), *self._beside(panels, layout, following)))

@@ -24,6 +24,9 @@ _WHOLE_ROW = 0.99
 
 _LONGEST_LISTED, _LONGEST_FOLLOWING = 20, 12
 
+# Of columns that stand for several tokens each, so many are listed.
+_MOST_LISTED = 24
+
 
 def scale_top(shown: Sequence[NDArray[np.floating]]) -> float:
     """Give a scale's top: the largest weight of all, rounded up to one digit.
@@ -54,7 +57,7 @@ def lost_mass(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
 def following(prediction: Prediction) -> str:
     """Write the token that follows and its probability."""
     token = elide(printable(prediction.text), _LONGEST_FOLLOWING)
-    return f"→ {token} {weight_text(prediction.probability)}"
+    return f"→ {token} {notes.write_share(prediction.probability)}"
 
 
 def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
@@ -102,9 +105,12 @@ def pooled(rows: int, columns: int) -> Iterator[Text]:
         yield Text(f"each cell: the largest of {rows} × {columns} weights")
 
 
-def key_list(columns: Axis) -> tuple[Text, ...]:
-    """List numbered columns with their labels."""
-    return tuple(
-        Text.assemble((number, "dim"), " ", elide(label, _LONGEST_LISTED))
-        for number, label in zip(columns.numbers, columns.labels, strict=True)
-    )
+def key_list(columns: Axis) -> Iterator[Text]:
+    """List numbered columns with their labels; of those that stand for several tokens, some and the first."""
+    pooled = any(len(run) > 1 for run in columns.positions)
+    step = -(-len(columns) // _MOST_LISTED) if pooled else 1
+    if pooled:
+        yield Text("keys that columns begin with:", style="dim")
+    for place in range(0, len(columns), step):
+        number = str(columns.positions[place][0])
+        yield Text.assemble((number, "dim"), " ", elide(columns.firsts[place], _LONGEST_LISTED))

@@ -39,6 +39,7 @@ class Axis:
         positions: the tokens each stands for.
         lines: before which rows or columns a line stands, and whether it is a heavy one.
         places: whether labels are places in a picture or a sound, of which a run tells the first and last.
+        first: the label of each run's first token, where it is not the run's own.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Axis:
     positions: tuple[range, ...]
     lines: Mapping[int, bool] = field(default_factory=dict)
     places: bool = False
+    first: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -55,6 +57,11 @@ class Axis:
     def longest(self) -> int:
         """The cells its longest label takes."""
         return max(cell_len(label) for label in self.labels)
+
+    @property
+    def firsts(self) -> tuple[str, ...]:
+        """The label of the first token of each row or column."""
+        return self.first or self.labels
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -71,6 +78,7 @@ class Axis:
         return replace(
             self,
             labels=tuple(self._joined(run) for run in joined),
+            first=tuple(self.labels[at] for at in firsts),
             muted=tuple(all(self.muted[run[0] : run[-1] + 1]) for run in joined),
             positions=joined,
             lines={at: heavy for at, heavy in lines.items() if at},

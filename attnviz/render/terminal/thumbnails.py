@@ -18,6 +18,9 @@ from attnviz.selection import HeadId
 # A thumbnail is at least wide enough for its name, and a weight at most two cells.
 _GAP, _SMALLEST, _LARGEST_WEIGHT = 1, 4, 2
 
+# So many rows of a thumbnail with fewer columns are drawn, if it has them.
+_TALL = 24
+
 # Lines of a tall terminal window.
 _SCREEN = 48
 
@@ -26,7 +29,7 @@ _MUTED, _BOLD = Style(dim=True), Style(bold=True)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One head, the name it goes by within its layer, and weights (query, key) with NaN where masked."""
+    """One head, the name it goes by within its layer, and weights (query, key) or signs where hidden."""
 
     head: HeadId
     name: str
@@ -40,11 +43,13 @@ class Grid:
     Attributes:
         margin: cells for the layers' names.
         side: cells per thumbnail.
+        rows: rows per thumbnail, at most.
         across: thumbnails side by side; a layer with more heads takes several bands.
     """
 
     margin: int
     side: int
+    rows: int
     across: int
 
 
@@ -55,22 +60,23 @@ def lay_out_grid(width: int, thumbnails: Sequence[Thumbnail]) -> Grid:
     takes several bands instead.
     """
     margin = max(len(f"L{thumbnail.head.layer} ") for thumbnail in thumbnails)
-    tokens = max(thumbnails[0].weights.shape)
+    rows, columns = thumbnails[0].weights.shape
+    high = rows if rows <= columns else min(rows, max(columns, _TALL))
     layers = _layers(thumbnails)
     most = max(len(layer) for layer in layers)
-    across, full = (_across(most, width - margin, side) for side in (_SMALLEST, tokens))
+    across, full = (_across(most, width - margin, side) for side in (_SMALLEST, columns))
     bands = sum(-(-len(layer) // full) for layer in layers)
-    if full < across and bands * (tokens // 2 + 3) <= _SCREEN:
+    if full < across and bands * (max(high, columns) // 2 + 3) <= _SCREEN:
         across = full
-    side = _side((width - margin) // across - _GAP, tokens)
-    return Grid(margin, side, across)
+    side = _side((width - margin) // across - _GAP, columns)
+    return Grid(margin, side, side if rows <= columns else max(side, high), across)
 
 
-def _side(room: int, tokens: int) -> int:
+def _side(room: int, columns: int) -> int:
     """Give the cells of a thumbnail: whole weights, but no less than its name needs."""
-    if room < tokens:
+    if room < columns:
         return max(room, 1)
-    return max(tokens * min(room // tokens, _LARGEST_WEIGHT), min(room, _SMALLEST))
+    return max(columns * min(room // columns, _LARGEST_WEIGHT), min(room, _SMALLEST))
 
 
 def _across(heads: int, room: int, side: int) -> int:
@@ -100,7 +106,7 @@ def _name(name: str, grid: Grid) -> Segment:
 
 
 def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
-    images = [scaled(thumbnail.weights, grid.side) for thumbnail in band]
+    images = [scaled(thumbnail.weights, grid.side, grid.rows) for thumbnail in band]
     height = len(images[0])
     for row in range(0, height, 2):
         name = f"L{band[0].head.layer} " if row == 0 else ""
@@ -112,20 +118,20 @@ def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
         yield line
 
 
-def scaled(weights: NDArray[np.floating], side: int) -> NDArray[np.floating]:
-    """Fit weights into a square of a given side: pooled if they are more, each drawn larger if fewer.
+def scaled(weights: NDArray[np.floating], side: int, high: int) -> NDArray[np.floating]:
+    """Fit weights into so many columns and rows: pooled if they are more, each drawn larger if fewer.
 
     Shape:
         weights: (query, key).
     """
-    rows, columns = (min(count, side) for count in weights.shape)
-    larger = min(side // max(rows, columns), _LARGEST_WEIGHT)
-    return pool(weights, rows, columns).repeat(larger, axis=0).repeat(larger, axis=1)
+    rows, columns = min(weights.shape[0], high), min(weights.shape[1], side)
+    higher, wider = (min(room // count, _LARGEST_WEIGHT) for room, count in ((high, rows), (side, columns)))
+    return pool(weights, rows, columns).repeat(higher, axis=0).repeat(wider, axis=1)
 
 
 def weights_per_cell(thumbnails: Sequence[Thumbnail], grid: Grid, ink: Ink) -> tuple[int, int]:
     """Give how many queries and keys a cell stands for at most, or half a cell where it shows two weights."""
     rows, columns = thumbnails[0].weights.shape
-    image = scaled(thumbnails[0].weights, grid.side)
+    image = scaled(thumbnails[0].weights, grid.side, grid.rows)
     shown = -(-image.shape[0] // 2) * ink.weights_in_pair
     return -(-rows // min(rows, shown)), -(-columns // min(columns, image.shape[1]))
