@@ -62,6 +62,15 @@ def words(text: str) -> Iterator[Word]:
         yield from _without_short_form(text, match.start(), match.end())
 
 
+def is_unspaced(character: str) -> bool:
+    """Whether a character is of a script that puts no spaces between words, such as Han, kana or Thai.
+
+    >>> is_unspaced("狐"), is_unspaced("f")
+    (True, False)
+    """
+    return any(first <= ord(character) <= last for first, last in _WITHOUT_SPACES)
+
+
 def fold(word: str) -> str:
     """Give the form under which a word is looked up: lower case, one way of writing each character.
 
@@ -102,5 +111,5 @@ def _kind_of_category(code: int, category: str) -> str:
     if category[0] == "M":
         return "M"
     if category[0] == "L" or category == "Nl":
-        return "I" if any(first <= code <= last for first, last in _WITHOUT_SPACES) else "L"
+        return "I" if is_unspaced(chr(code)) else "L"
     return "N" if category[0] == "N" else "S"

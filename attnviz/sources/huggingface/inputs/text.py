@@ -1,16 +1,18 @@
 """A text for one stack of layers: an encoder or a decoder of text."""
 
+import inspect
 from collections.abc import Sequence
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from attnviz.errors import Damaged, TextTooLong
+from attnviz.errors import Damaged, RequestError, TextTooLong
 from attnviz.prompt import Prompt
 from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Feed, Written
-from attnviz.sources.huggingface.inputs.tokens import read_tokens
+from attnviz.sources.huggingface.inputs.chat import read_chat
+from attnviz.sources.huggingface.inputs.tokens import Passage, read_pair, read_tokens
 from attnviz.sources.huggingface.pretrained import Pretrained
 
 # Tokenizers that know no limit say 1e30.
@@ -18,23 +20,50 @@ _NO_LIMIT = 10**9
 
 
 def text_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
-    """Make the input of a model that reads one text.
+    """Make the input of a model that reads one text, or two as a pair, or one as a chat.
 
     Raises:
         EmptyText: the text has no token.
+        RequestError: the model cannot read pairs, or cannot chat.
         TextTooLong: it has more tokens than the model has positions for.
         Damaged: the tokenizer and the weights do not fit each other.
     """
-    tokens = read_tokens(pretrained.tokenizer, prompt.text)
-    ids = checked_ids(pretrained, tokens)
+    passage = read_passage(pretrained.tokenizer, prompt)
+    ids = checked_ids(pretrained, passage.tokens)
     row = torch.tensor([ids], device=pretrained.model.device)
-    side = Written(tokens)
+    arguments = {"input_ids": row, "attention_mask": torch.ones_like(row)}
+    if _reads_segments(pretrained.backbone, passage.segments):
+        arguments["token_type_ids"] = torch.tensor([passage.segments], device=pretrained.model.device)
+    side = Written(passage.tokens)
     return Feed(
         model=pretrained.backbone,
-        arguments={"input_ids": row, "attention_mask": torch.ones_like(row)},
+        arguments=arguments,
         sides={"self": (side, side)},
-        text=prompt.text,
+        text=passage.text,
     )
+
+
+def read_passage(tokenizer: PreTrainedTokenizerBase, prompt: Prompt) -> Passage:
+    """Cut what is read into tokens: one text, a pair, or a text in a chat template.
+
+    Raises:
+        EmptyText: a text has no token.
+        RequestError: the tokenizer cannot make a pair, or a chat, of it.
+    """
+    if prompt.pair is not None and prompt.chat:
+        raise RequestError("two ways to read a text: got pair and chat, allowed one of them")
+    if prompt.pair is not None:
+        return read_pair(tokenizer, prompt.text, prompt.pair)
+    if prompt.chat:
+        return read_chat(tokenizer, prompt.text)
+    return Passage(prompt.text, read_tokens(tokenizer, prompt.text))
+
+
+def _reads_segments(model: PreTrainedModel, segments: Sequence[int]) -> bool:
+    """Whether a model is to be told of segments: there are several, and it knows so many."""
+    known = getattr(model.config, "type_vocab_size", None)
+    told = "token_type_ids" in inspect.signature(model.forward).parameters
+    return told and len(set(segments)) > 1 and (known is None or max(segments) < known)
 
 
 def checked_ids(pretrained: Pretrained, tokens: Sequence[Token]) -> list[int]:
