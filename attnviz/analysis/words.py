@@ -1,0 +1,100 @@
+"""From pieces of words to words: what a head reads, as people count words."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.analysis.sight import sight_of
+from attnviz.record import Attention, Mask, Token
+
+
+def merge_words(record: Attention) -> Attention:
+    r"""Merge the pieces of each word: $w'_{IJ} = \frac{1}{|I|} \sum_{i \in I} \sum_{j \in J} w_{ij}$.
+
+    What is looked at is the word whole, so its pieces' weights are added; what looks is each piece, so their
+    rows are averaged. A row keeps its mass. Clark et al. 2019, section 4.1.
+
+    Words are runs of tokens of the text with the same `word`. Special and generated tokens, patches and
+    frames stay as they are. A word sees what any of its pieces sees, and the model expects after it what it
+    expects after the last one. Query, key and value vectors belong to pieces and are dropped.
+
+    Args:
+        record: one input's attention, by tokens.
+
+    Returns:
+        The same by words; a word of several pieces has no id, its text is the slice of the source text from
+        the first to the last of them, or theirs put together where they have no place in it.
+
+    >>> from dataclasses import replace
+    >>> import attnviz
+    >>> weights = [[0.2, 0.4, 0.4], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]
+    >>> record = attnviz.from_arrays(weights, ["a", "jump", "ing"])
+    >>> tokens = (*record.keys[:2], replace(record.keys[2], word=1))
+    >>> merged = merge_words(replace(record, queries=tokens, keys=tokens))
+    >>> [token.text for token in merged.keys], merged.weights[0, 0, 1].tolist()
+    (['a', 'jumping'], [0.25, 0.75])
+    """
+    rows, columns = _starts(record.queries), _starts(record.keys)
+    queries, keys = _words(record, record.queries, rows), _words(record, record.keys, columns)
+
+    def merged(mask: Mask) -> Mask:
+        by_word: Mask = np.logical_or.reduceat(np.logical_or.reduceat(mask, columns, -1), rows, -2)
+        return by_word
+
+    last = np.append(rows[1:], len(record.queries)) - 1
+    return replace(
+        record,
+        queries=queries,
+        keys=keys,
+        weights=_merged(record.weights, rows, columns),
+        sight=sight_of(record, queries, keys, merged),
+        predictions=tuple(record.predictions[place] for place in last) if record.predictions else (),
+        internals=None,
+    )
+
+
+def _merged(
+    weights: NDArray[np.float32], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Add up keys and average queries, head by head so that only one exists in float64."""
+    merged = np.empty((*weights.shape[:2], len(rows), len(columns)), np.float32)
+    pieces = np.diff(rows, append=weights.shape[-2])[:, None]
+    for head in np.ndindex(weights.shape[:2]):
+        by_key = np.add.reduceat(weights[head], columns, axis=-1, dtype=np.float64)
+        merged[head] = np.add.reduceat(by_key, rows, axis=-2) / pieces
+    merged.flags.writeable = False  # so that the record need not copy it
+    return merged
+
+
+def _starts(tokens: Sequence[Token]) -> NDArray[np.intp]:
+    """Say where each word begins, (word,); every token that is no piece of one is taken for a word."""
+    begins = [place == 0 or not _belong(tokens[place - 1], token) for place, token in enumerate(tokens)]
+    return np.flatnonzero(begins)
+
+
+def _belong(one: Token, other: Token) -> bool:
+    """Whether two neighbours are pieces of one word."""
+    of_words = all(token.kind == "text" and token.word is not None for token in (one, other))
+    return of_words and (one.word, one.part) == (other.word, other.part)
+
+
+def _words(record: Attention, tokens: Sequence[Token], starts: NDArray[np.intp]) -> tuple[Token, ...]:
+    stops = np.append(starts[1:], len(tokens))
+    return tuple(_word(record, tokens[start:stop]) for start, stop in zip(starts, stops, strict=True))
+
+
+def _word(record: Attention, pieces: Sequence[Token]) -> Token:
+    """Make one token of the pieces of a word."""
+    if len(pieces) == 1:
+        return pieces[0]
+    joined = replace(pieces[0], text="".join(piece.text for piece in pieces), id=None, span=None)
+    # Whitespace in front of a word is counted to it, but is not shown.
+    spans = [piece.span for piece in pieces if piece.text.strip()] or [piece.span for piece in pieces]
+    known = [span for span in spans if span is not None]
+    if len(known) < len(spans):
+        return joined
+    start, stop = min(start for start, _ in known), max(stop for _, stop in known)
+    whole = record.text[start:stop]
+    return replace(joined, text=whole, span=(start, stop)) if whole else joined
