@@ -15,11 +15,11 @@ from attnviz.sources.base import EVERYTHING, Check
 from attnviz.sources.huggingface.capture import capture
 from attnviz.sources.huggingface.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.filled import Cut, KeepOwn
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.sites import Watched, run
 from attnviz.sources.huggingface.vectors import KeepVectors
-from attnviz.sources.keep import KeepRows
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +50,10 @@ class PretrainedReading:
         outline = choose(self.outlines, block)
         chosen = outline.resolve(selection)
         _, queries, keys = outline.layer(chosen[0].layer).shape
-        kept = KeepRows(chosen, queries, keys)
-        seen = _Sight(queries, keys)
-        vectors = KeepVectors(kept.heads) if internals else None
+        cut = Cut.of(self.feed.sides[outline.block], queries, keys)
+        own = KeepOwn(chosen, cut)
+        seen = _Sight(cut)
+        vectors = KeepVectors(own.kept.heads, cut) if internals else None
 
         def on_call(layer: int, call: Call) -> None:
             seen.take(layer, call)
@@ -61,9 +62,9 @@ class PretrainedReading:
             if vectors:
                 vectors.take(layer, call)
 
-        self._capture(outline, kept, kept.layers, Checks(), on_call)
+        self._capture(outline, own, own.kept.layers, Checks(), on_call)
         try:
-            return self._record(outline, kept, seen, vectors)
+            return self._record(outline, own, seen, vectors)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
             raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
 
@@ -107,16 +108,17 @@ class PretrainedReading:
                 raise
 
     def _record(
-        self, outline: Outline, kept: KeepRows, seen: "_Sight", vectors: KeepVectors | None
+        self, outline: Outline, own: KeepOwn, seen: "_Sight", vectors: KeepVectors | None
     ) -> Attention:
+        kept = own.kept
         layers = [outline.layer(number) for number in kept.layers]
         weights = kept.weights()
         queries, keys = self.feed.sides[outline.block]
         causal = all(layer.causal for layer in layers)
         speaking = list(self.feed.sides.values())[-1][0]
         return Attention(
-            queries=queries.tokens(weights.shape[2]),
-            keys=keys.tokens(weights.shape[3]),
+            queries=queries.tokens(layers[0].queries),
+            keys=keys.tokens(layers[0].keys),
             weights=weights,
             layers=kept.layers,
             heads=kept.heads,
@@ -125,12 +127,13 @@ class PretrainedReading:
             block=outline.block,
             causal=causal,
             sight=seen.beyond(causal=causal),
-            sinks=_sinks(weights, kept.layers, seen),
+            sinks=_sinks(weights.sum(axis=-1) + own.beyond, kept.layers, seen),
             heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
             predictions=self.feed.predictions if queries is speaking else (),
             picture=self.feed.picture,
             aligning=self.feed.aligning if outline.block == "cross" else (),
             revision=self.revision,
+            dropped=float(own.beyond.mean()),
             internals=vectors.internals() if vectors else None,
         )
 
@@ -145,21 +148,23 @@ class _Pass:
 class _Sight:
     """Keeps what the queries of each layer could see, where that is less than all."""
 
-    def __init__(self, queries: int, keys: int) -> None:
-        self._shape = (queries, keys)
+    def __init__(self, cut: Cut) -> None:
+        self._cut = cut
         self._masks: dict[int, Mask] = {}
 
     def take(self, layer: int, call: Call) -> None:
         """Note one layer's mask."""
         visible = call.visible()
-        if visible is not None and visible.shape[1:] == self._shape:
-            self._masks[layer] = visible[0].cpu().numpy()
+        if visible is not None and visible.shape[1:] == (self._cut.queries, self._cut.keys):
+            self._masks[layer] = self._cut.mask(visible[0].cpu().numpy())
 
     def beyond(self, *, causal: bool) -> dict[int, Mask]:
         """Give the masks that say more than the record itself; layers that see alike share one."""
-        rows, columns = self._shape
+        rows, columns = len(self._cut.rows), len(self._cut.columns)
         usual = (
-            np.tri(rows, columns, columns - rows, dtype=bool) if causal else np.ones(self._shape, dtype=bool)
+            np.tri(rows, columns, columns - rows, dtype=bool)
+            if causal
+            else np.ones((rows, columns), dtype=bool)
         )
         different: list[Mask] = []
         found: dict[int, Mask] = {}
@@ -175,13 +180,17 @@ class _Sight:
     def looking(self, layer: int) -> NDArray[np.bool_]:
         """Say which queries of a layer saw any key at all: (query,)."""
         mask = self._masks.get(layer)
-        return np.ones(self._shape[0], dtype=bool) if mask is None else np.asarray(mask.any(axis=1))
+        return np.ones(len(self._cut.rows), dtype=bool) if mask is None else np.asarray(mask.any(axis=1))
 
 
-def _sinks(weights: Weights, layers: tuple[int, ...], seen: _Sight) -> tuple[int, ...]:
-    """Name the layers with a learned sink: a query's mass is below 1 there, though it saw keys."""
+def _sinks(mass: Weights, layers: tuple[int, ...], seen: _Sight) -> tuple[int, ...]:
+    """Name the layers with a learned sink: a query's mass is below 1 there, though it saw keys.
+
+    Shape:
+        mass: (layer, head, query), what each query gave to all keys of the model.
+    """
     return tuple(
         layer
-        for layer, squares in zip(layers, weights, strict=True)
-        if leaking(squares[None, :, seen.looking(layer)], (layer,))
+        for layer, heads in zip(layers, mass, strict=True)
+        if leaking(heads[None, :, seen.looking(layer), None], (layer,))
     )

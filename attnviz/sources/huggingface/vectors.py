@@ -6,14 +6,16 @@ import numpy as np
 from torch import Tensor
 
 from attnviz.record import Internals
+from attnviz.sources.huggingface.filled import Cut
 from attnviz.sources.huggingface.paths.call import Call
 
 
 class KeepVectors:
     """Keeps the vectors of some heads of each layer it is shown."""
 
-    def __init__(self, heads: Sequence[int]) -> None:
+    def __init__(self, heads: Sequence[int], cut: Cut) -> None:
         self._heads = list(heads)
+        self._cut = cut
         self._layers: dict[int, list[np.ndarray]] = {}
 
     def take(self, layer: int, call: Call) -> None:
@@ -24,7 +26,10 @@ class KeepVectors:
         """Give what was kept, layers ascending."""
         layers = [self._layers[layer] for layer in sorted(self._layers)]
         queries, keys, values = (np.stack(vectors) for vectors in zip(*layers, strict=True))
-        return Internals(queries, keys, values)
+        if self._cut.is_whole:
+            return Internals(queries, keys, values)
+        rows, columns = self._cut.rows, self._cut.columns
+        return Internals(queries[:, :, rows], keys[:, :, columns], values[:, :, columns])
 
     def _of_heads(self, vectors: Tensor, heads: int) -> np.ndarray:
         """Spread (key head, token, d) over all heads and keep the chosen ones."""
