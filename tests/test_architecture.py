@@ -16,9 +16,10 @@ RANKS = {
     "selection": 1, "observe": 1, "files": 1, "prompt": 1,
     "record": 2,
     "outline": 3, "store": 3, "corpus": 3, "model": 3,
-    "sources": 4, "analysis": 4,
-    "studies": 5, "render": 5,
-    "cli": 6, "__main__": 7,
+    "anatomy": 4,
+    "sources": 5, "analysis": 5,
+    "studies": 6, "render": 6,
+    "cli": 7, "__main__": 8,
 }  # fmt: skip
 
 # The border of a heavy third-party package is a folder, or a file named here.

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from attnviz.anatomy import Anatomy
 from attnviz.errors import RequestError
 from attnviz.outline import Outline
 from attnviz.prompt import Prompt
@@ -72,6 +73,16 @@ class Source(ABC):
             RequestError: the prompt holds what this model cannot read.
             SourceError: the text or the model cannot be read; the subclass says why.
         """
+
+    def anatomy(self) -> Anatomy:
+        """Say what the model is made of, and hold a capture of a sample against every check.
+
+        Raises:
+            RequestError: there is no model behind this source, or it can read no sample.
+            CaptureFailed: a check failed.
+            SourceError: the model cannot be used; the subclass says why.
+        """
+        raise RequestError(f"nothing is known of {self.name} beside its records: allowed a model")
 
     def attend(
         self,

@@ -1,13 +1,16 @@
 """The built-in model, or one trained like it, as a source of records; numpy and safetensors suffice."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.anatomy import KEY, OUTPUT, QUERY, SAMPLE, VALUE, Anatomy, Projection
 from attnviz.errors import EmptyText
-from attnviz.model.network import Reading, read
+from attnviz.model.network import Reading, parameter_shapes, read
 from attnviz.model.parameters import SHIPPED, load_model
 from attnviz.model.tokenizer import words
 from attnviz.observe import Observer, RowBlock
@@ -19,6 +22,14 @@ from attnviz.sources.base import EVERYTHING, Source, refuse_beside
 from attnviz.sources.keep import KeepRows
 
 NAME = "builtin"
+
+# What every record makes sure of itself.
+_CHECKED = (
+    "every weight is a finite number",
+    "no weight is negative",
+    "no query's mass is above 1",
+    "the tokens line up with the weights",
+)
 
 
 class BuiltinSource(Source):
@@ -66,6 +77,25 @@ class BuiltinSource(Source):
         return tuple(
             Layer(number, tuple(range(shape.heads)), tokens, tokens, d_k=shape.d_k, d_v=shape.d_v, path="own")
             for number in range(shape.layers)
+        )
+
+    def anatomy(self) -> Anatomy:
+        """Say what the model is made of; see `Source`."""
+        shape = self._model.architecture
+        sizes = parameter_shapes(shape)
+        outlines = self.read(Prompt(SAMPLE)).outlines
+        self.attend(SAMPLE)  # a record checks itself
+        return Anatomy(
+            model=self.name,
+            revision=self.revision,
+            kind=NAME,
+            network="Network",
+            parameters=sum(math.prod(size) for size in sizes.values()),
+            sample=f"a text of {outlines['self'].layers[0].queries} tokens",
+            width=shape.width,
+            blocks=outlines,
+            projections={"self": {layer: _projections(layer, sizes) for layer in range(shape.layers)}},
+            checks=dict.fromkeys(_CHECKED, ""),
         )
 
     def tokens(self, text: str) -> tuple[Token, ...]:
@@ -132,6 +162,16 @@ class BuiltinReading:
             taught={head: relation for head, relation in self.source.taught.items() if head in grid},
             internals=_internals(reading, keep) if internals else None,
         )
+
+
+def _projections(layer: int, sizes: Mapping[str, tuple[int, ...]]) -> tuple[Projection, ...]:
+    """The matrices one layer attends with."""
+    found = []
+    for role in (QUERY, KEY, VALUE, OUTPUT):
+        name = f"layers.{layer}.attention.{role}"
+        inputs, outputs = sizes[f"{name}.weight"]
+        found.append(Projection((role,), name, inputs, outputs, inputs * outputs + outputs))
+    return tuple(found)
 
 
 def _internals(reading: Reading, keep: KeepRows) -> Internals:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from attnviz.anatomy import Anatomy
 from attnviz.prompt import Prompt
 from attnviz.sources.base import Source
+from attnviz.sources.huggingface.anatomy import describe
 from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.inputs import feed
 from attnviz.sources.huggingface.load import load_model
@@ -43,6 +45,10 @@ class HuggingFaceSource(Source):
             given = feed(self.pretrained, prompt)
             watched = watch(given, self.name)
         return PretrainedReading(self.name, self.pretrained.checkpoint.revision, given, watched)
+
+    def anatomy(self) -> Anatomy:
+        """Let the model read a sample, and say what it is made of; see `Source`."""
+        return describe(self.pretrained)
 
 
 def open_pretrained(checkpoint: Checkpoint, choices: Choices = AS_USUAL) -> HuggingFaceSource:
