@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from attnviz.errors import CaptureFailed
 from attnviz.record import Block, Prediction, Token
@@ -48,6 +48,29 @@ class Written:
         return self.known
 
 
+@dataclass(frozen=True)
+class Positions:
+    """A side of which only numbers are known.
+
+    Attributes:
+        count: how many positions there are; None takes as many as the weights have.
+    """
+
+    count: int | None = None
+
+    def fits(self, count: int) -> bool:
+        """Say whether there may be so many."""
+        return self.count in (None, count)
+
+    def tokens(self, count: int) -> tuple[Token, ...]:
+        """Number the positions from 0."""
+        if not self.fits(count):
+            raise CaptureFailed(
+                f"positions do not line up with the weights: got {count}, allowed {self.count}"
+            )
+        return tuple(Token(str(place), word=place) for place in range(count))
+
+
 @dataclass(frozen=True, eq=False)
 class Feed:
     """Everything one pass needs, and how to read what comes out.
@@ -58,6 +81,7 @@ class Feed:
         sides: for each block that will attend, what its queries and its keys are; the default block last.
         text: the source text into which the tokens' spans point.
         encoder: the part of `model` whose attention is the block "encoder", where there is one.
+        memory: what a decoder looks across at, where it is given and no encoder makes it.
         predictions: what the model expects after each query of the default block, and of every block with
             the same queries, if it was asked.
         picture: what the model sees, uint8 (height, width, 3), where it sees a picture.
@@ -69,6 +93,7 @@ class Feed:
     sides: Mapping[Block, tuple[Side, Side]]
     text: str = ""
     encoder: nn.Module | None = None
+    memory: Tensor | None = None
     predictions: tuple[Prediction, ...] = ()
     picture: NDArray[np.uint8] | None = None
     aligning: tuple[HeadId, ...] = field(default=())

@@ -18,6 +18,7 @@ from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import UnsupportedModel
+from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itself
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
@@ -86,12 +87,9 @@ class TableCall:
     def visible(self) -> Tensor | None:
         """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
         if self.mask is not None:
-            seen = self.mask if self.mask.dtype == torch.bool else self.mask > _least(self.mask.dtype) / 2
-            return seen.any(dim=1).expand(-1, self.queries, self.keys)
-        if not self.hides_later:
-            return None
-        square = torch.ones(1, self.queries, self.keys, dtype=torch.bool, device=self.query.device)
-        return square.tril()
+            return seen_by_any_head(self.mask, self.queries, self.keys)
+        everyone = range(self.queries)
+        return up_to_itself(everyone, self.keys, self.query.device) if self.hides_later else None
 
     def as_usual(self) -> Tensor:
         """Do what the model would have done: the output (batch, query, head, d_v)."""
@@ -132,8 +130,7 @@ class TableCall:
         if self.mask is not None:
             mask = _row_slice(self.mask, start, stop)
         elif self.hides_later:
-            positions = torch.arange(self.keys, device=self.query.device)
-            mask = positions <= positions[start:stop, None]
+            mask = up_to_itself(range(start, stop), self.keys, self.query.device)
         else:
             return None
         if mask.dtype != torch.bool:

@@ -1,0 +1,157 @@
+"""Torch's fused attention, called by name: `torch.nn.functional.scaled_dot_product_attention`."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itself
+
+
+@dataclass(frozen=True, eq=False)
+class FusedCall:
+    """One call of the fused function.
+
+    Attributes:
+        module: the module that calls.
+        query: (batch, head, query, d_k); fewer or more dimensions than it came with stand before the head.
+        key: (batch, key head, key, d_k).
+        value: (batch, key head, key, d_v).
+        mask: spreads to (batch, head, query, key): bool, True where a query may look, or numbers added to the
+            logits, or None.
+        hides_later: whether each query sees only as many keys as its own position counts.
+        scale: what logits are multiplied with.
+        usual: does what the model asked for.
+    """
+
+    module: nn.Module
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    hides_later: bool
+    scale: float
+    usual: Callable[[], Tensor]
+
+    path: ClassVar[str] = "sdpa"
+
+    @property
+    def batch(self) -> int:
+        """How many squares come at once."""
+        return self.query.shape[0]
+
+    @property
+    def heads(self) -> int:
+        """The number of heads."""
+        return self.query.shape[1]
+
+    @property
+    def queries(self) -> int:
+        """The number of rows."""
+        return self.query.shape[2]
+
+    @property
+    def keys(self) -> int:
+        """The number of columns."""
+        return self.key.shape[2]
+
+    @property
+    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values."""
+        return self.query, self.key, self.value
+
+    @property
+    def window(self) -> None:
+        """No sliding window is named here: it is in the mask."""
+        return
+
+    def visible(self) -> Tensor | None:
+        """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
+        if self.hides_later:
+            return up_to_itself(range(self.queries), self.keys, self.query.device)
+        if self.mask is None:
+            return None
+        return seen_by_any_head(self.mask, self.queries, self.keys)
+
+    def as_usual(self) -> Tensor:
+        """Do what the model would have done: the output (..., query, d_v)."""
+        return self.usual()
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Do some rows by the formula the fused function stands for.
+
+        Returns:
+            The output (batch, head, query, d_v) and the weights (batch, head, query, key).
+        """
+        shared = self.heads // self.key.shape[1]
+        key = self.key.repeat_interleave(shared, dim=1)
+        value = self.value.repeat_interleave(self.heads // self.value.shape[1], dim=1)
+        logits = (self.query[:, :, start:stop] * self.scale) @ key.transpose(-1, -2)
+        weights = self._masked(logits, start, stop).softmax(dim=-1)
+        return weights @ value, weights
+
+    def rows_of(self, output: Tensor, start: int, stop: int) -> Tensor:
+        """Cut some queries' rows out of an output (..., query, d_v)."""
+        return output[..., start:stop, :]
+
+    def by_head(self, output: Tensor) -> Tensor:
+        """Turn rows of output into (batch, head, query, d_v)."""
+        return output.reshape(self.batch, self.heads, *output.shape[-2:])
+
+    def _masked(self, logits: Tensor, start: int, stop: int) -> Tensor:
+        mask = self.mask
+        if self.hides_later:
+            mask = up_to_itself(range(start, stop), self.keys, logits.device)
+        elif mask is not None and mask.ndim > 1 and mask.shape[-2] > 1:
+            mask = mask[..., start:stop, :]
+        if mask is None:
+            return logits
+        return logits.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else logits + mask
+
+
+def fused_call(
+    function: Callable[..., Tensor], module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+) -> FusedCall:
+    """Read the arguments of one call, by their places or names.
+
+    Shape:
+        query, key, value: (..., token, d): two dimensions are one head, three are heads, of more the last
+            before the tokens are heads.
+    """
+
+    def read(
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        attn_mask: Tensor | None = None,
+        _dropout_p: float = 0.0,
+        is_causal: bool = False,
+        *,
+        scale: float | None = None,
+        **_others: object,
+    ) -> FusedCall:
+        mask = attn_mask
+        if mask is not None and mask.ndim > 4:
+            mask = mask.expand(*query.shape[:-1], key.shape[-2])
+        return FusedCall(
+            module=module,
+            query=_by_head(query),
+            key=_by_head(key),
+            value=_by_head(value),
+            mask=None if mask is None else _by_head(mask) if mask.ndim > 2 else mask,
+            hides_later=is_causal,
+            scale=query.shape[-1] ** -0.5 if scale is None else scale,
+            usual=lambda: function(*given, **named),
+        )
+
+    return read(*given, **named)
+
+
+def _by_head(tensor: Tensor) -> Tensor:
+    """Bring (..., head, token, d) to four dimensions."""
+    if tensor.ndim < 4:
+        return tensor.reshape((1,) * (4 - tensor.ndim) + tensor.shape)
+    return tensor.reshape(-1, *tensor.shape[-3:])

@@ -1,0 +1,215 @@
+"""Which calls of a pass are one layer's attention to the input, in which block, and what number it has."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from torch import nn
+
+from attnviz.errors import UnsupportedModel
+from attnviz.record import Block
+from attnviz.sources.huggingface.feed import Feed, Side
+
+_NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """One attention call as it was when the model was watched.
+
+    Attributes:
+        module: the module that called.
+        name: its name in the model, by the way that led to it.
+        path: the way it was noticed.
+        shape: its numbers of batch, heads, queries and keys.
+        key_heads: how many heads its keys have; None where they were not seen.
+        d_k: the length of a key; None likewise.
+        d_v: the length of a value; None likewise.
+        causal: whether no query saw a later key.
+        window: the sliding window, where the model named one.
+        crosses: whether the module was given what the encoder made.
+    """
+
+    module: nn.Module
+    name: str
+    path: str
+    shape: tuple[int, int, int, int]
+    key_heads: int | None
+    d_k: int | None
+    d_v: int | None
+    causal: bool
+    window: int | None
+    crosses: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One time a layer attends: one call, or several that share its queries between them.
+
+    Attributes:
+        calls: the calls, in order.
+    """
+
+    calls: tuple[Seen, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the module."""
+        return self.calls[0].name
+
+    @property
+    def kind(self) -> str:
+        """The name without its numbers: the same for the layers of one stack."""
+        return _NUMBER.sub("*", self.name)
+
+    @property
+    def causal(self) -> bool:
+        """Whether no query sees a later key."""
+        return all(call.causal for call in self.calls)
+
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """The position of each call's first query."""
+        counts = [call.shape[0] * call.shape[2] for call in self.calls]
+        return tuple(sum(counts[:place]) for place in range(len(counts)))
+
+    def extent(self, sides: tuple[Side, Side]) -> tuple[int, int] | None:
+        """Count its queries and keys, if it attends from the whole of one side to the whole of another."""
+        fitting = (
+            (queries, keys)
+            for queries, keys in self._extents()
+            if sides[0].fits(queries) and sides[1].fits(keys)
+        )
+        return next(fitting, None)
+
+    def _extents(self) -> Iterator[tuple[int, int]]:
+        """The numbers of queries and keys its calls may have between them.
+
+        Pieces have either all of the keys each, or keys of their own, as windows do.
+        """
+        batches, queries, keys = zip(*((call.shape[0], *call.shape[2:]) for call in self.calls), strict=True)
+        if set(batches) == {1} and len(set(keys)) == 1:
+            yield sum(queries), keys[0]
+        pieces = list(zip(batches, queries, keys, strict=True))
+        yield sum(batch * rows for batch, rows, _ in pieces), sum(batch * rows for batch, _, rows in pieces)
+
+    def __str__(self) -> str:
+        """Its shape and where it stands."""
+        _, _, queries, keys = self.calls[0].shape
+        return f"{queries} queries x {keys} keys" + (f" in {self.name}" if self.name else "")
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where a turn belongs.
+
+    Attributes:
+        turn: the turn.
+        block: which attention of the model it is; None where it does not attend to the input.
+        layer: the number of its layer.
+    """
+
+    turn: Turn
+    block: Block | None
+    layer: int = 0
+
+
+def places(seen: Sequence[Seen], feed: Feed, name: str) -> list[Place]:
+    """Tell where every call belongs.
+
+    Args:
+        seen: the calls of a pass, in order.
+        feed: the input.
+        name: the model's name, for what may go wrong.
+
+    Raises:
+        UnsupportedModel: nothing attends to the input, only some layers of a stack do in a way that is read,
+            or a layer attends several times.
+    """
+    turns = _turns(seen, feed)
+    blocks = _blocks(turns, feed)
+    _refuse_partial(turns, blocks, name)
+    numbers: dict[Turn, int] = {}
+    for block in feed.sides:
+        own = [turn for turn, other in zip(turns, blocks, strict=True) if other == block]
+        numbers |= dict(zip(own, _numbers([turn.name for turn in own], name), strict=True))
+    return [Place(turn, block, numbers.get(turn, 0)) for turn, block in zip(turns, blocks, strict=True)]
+
+
+def _turns(seen: Sequence[Seen], feed: Feed) -> list[Turn]:
+    """Join calls that one module makes in a row, none of which attends to a whole side by itself."""
+
+    def whole(call: Seen) -> bool:
+        return any(Turn((call,)).extent(sides) for sides in feed.sides.values())
+
+    def together(place: int) -> tuple[object, ...]:
+        call = seen[place]
+        return (place,) if whole(call) else (call.module, call.name, call.path)
+
+    joined = groupby(range(len(seen)), key=together)
+    return [Turn(tuple(seen[place] for place in calls)) for _, calls in joined]
+
+
+def _blocks(turns: Sequence[Turn], feed: Feed) -> list[Block | None]:
+    """Tell each turn's block: by its shape, where its module stands, and what that was given."""
+    encoding = set() if feed.encoder is None else set(feed.encoder.modules())
+    fitting = [
+        [
+            block
+            for block, sides in feed.sides.items()
+            if turn.extent(sides) and _stands_in(turn, block, encoding)
+        ]
+        for turn in turns
+    ]
+    # Where a decoder looks at itself, no query sees a later key.
+    looks_back = any(turn.causal and "decoder" in blocks for turn, blocks in zip(turns, fitting, strict=True))
+    found: list[Block | None] = []
+    for turn, blocks in zip(turns, fitting, strict=True):
+        across = turn.calls[0].crosses or (looks_back and not turn.causal)
+        several = len(blocks) > 1 and "cross" in blocks
+        left = [block for block in blocks if (block == "cross") == across] if several else blocks
+        found.append(left[0] if left else None)
+    return found
+
+
+def _stands_in(turn: Turn, block: Block, encoding: set[nn.Module]) -> bool:
+    """Say whether a turn's module may be part of a block, where the encoder's modules are known."""
+    return not encoding or (turn.calls[0].module in encoding) == (block == "encoder")
+
+
+def _refuse_partial(turns: Sequence[Turn], blocks: Sequence[Block | None], name: str) -> None:
+    """Fail if nothing attends to the input, or if layers of one stack attend partly in other layouts."""
+    read = {turn.kind for turn, block in zip(turns, blocks, strict=True) if block}
+    for turn, block in zip(turns, blocks, strict=True):
+        if block is None and (not read or turn.kind in read):
+            raise UnsupportedModel(
+                f"what attends in {name} does not line up with its input: got {turn}, allowed a layout in "
+                "which each query and each key is one token or patch of it"
+            )
+
+
+def _numbers(names: Sequence[str], model: str) -> list[int]:
+    """Number the turns of a block.
+
+    Where the modules' names differ in one number, that is the layer's. Where modules attend again and again,
+    or stand in stages of layers, the order tells.
+
+    Raises:
+        UnsupportedModel: two modules of one layer attend.
+    """
+    in_order = list(range(len(names)))
+    found = [tuple(map(int, _NUMBER.findall(name))) for name in names]
+    if len(set(names)) < len(names) or len({len(numbers) for numbers in found}) > 1:
+        return in_order
+    if len(set(found)) < len(names):
+        first = next(place for place in in_order if found[place] in found[:place])
+        other = found.index(found[first])
+        raise UnsupportedModel(
+            f"a layer of {model} attends more than once: got {names[other]} and {names[first]}, allowed one"
+        )
+    varying = [column for column in zip(*found, strict=True) if len(set(column)) > 1]
+    if len(names) == 1 and found[0]:
+        return [found[0][0]]
+    ascending = len(varying) == 1 and list(varying[0]) == sorted(varying[0])
+    return list(varying[0]) if ascending else in_order
