@@ -89,10 +89,22 @@ def refuse_too_large(shape: tuple[int, int, int, int]) -> None:
         BudgetError: they would take more than half of this machine's memory.
     """
     layers, heads, queries, keys = shape
-    needed = layers * heads * queries * keys * _FLOAT32_BYTES
-    allowed = _SHARE_OF_MEMORY * _memory()
+    what = f"the weights of {layers} layers x {heads} heads for {queries} x {keys} tokens"
+    refuse_beyond_memory(layers * heads * queries * keys, what)
+
+
+def refuse_beyond_memory(numbers: int, what: str) -> None:
+    """Fail before any work is done if so many float32 numbers would not fit.
+
+    Args:
+        numbers: how many.
+        what: what they are, in the plural.
+
+    Raises:
+        BudgetError: they would take more than half of this machine's memory.
+    """
+    needed, allowed = numbers * _FLOAT32_BYTES, _SHARE_OF_MEMORY * _memory()
     if needed > allowed:
-        what = f"the weights of {layers} layers x {heads} heads for {queries} x {keys} tokens"
         raise BudgetError(
             f"{what} do not fit: they take {needed / _GIB:.1f} GiB, allowed {allowed / _GIB:.1f} GiB"
         )

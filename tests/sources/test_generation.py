@@ -5,9 +5,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer, BertLMHeadModel
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoTokenizer,
+    BertLMHeadModel,
+    ByT5Tokenizer,
+)
 
-from attnviz.errors import CaptureFailed, RequestError, TextTooLong
+from attnviz.errors import BudgetError, CaptureFailed, RequestError, TextTooLong
 from attnviz.prompt import Prompt
 from attnviz.sources import load
 from attnviz.sources.huggingface.inputs import speaking
@@ -210,6 +216,12 @@ def test_other_logits_than_the_steps_saw_are_an_error(speaking_gpt2, monkeypatch
         load(speaking_gpt2).attend(START, generate=2)
 
 
+def test_logits_that_do_not_fit_are_refused_before_they_are_made(speaking_gpt2, monkeypatch):
+    monkeypatch.setattr("attnviz.sources.keep._memory", lambda: 10_000.0)
+    with pytest.raises(BudgetError, match="the logits of 300 tokens"):
+        load(speaking_gpt2).read(Prompt(START, generate=2))
+
+
 def test_predictions_that_are_no_numbers_are_an_error(byte_pieces):
     with pytest.raises(CaptureFailed, match="not a finite number"):
         speaking.predictions(Writer(byte_pieces), torch.full((2, 4), float("nan")), (None, None))
@@ -256,6 +268,22 @@ def test_tokens_of_one_character_share_it(byte_pieces):
     assert text == " 狐!"
     assert [token.text for token in tokens][-4:] == ["狐", "狐", "狐", "!"]
     assert len({token.word for token in tokens if token.text == "狐"}) == 1
+
+
+@pytest.mark.parametrize("text", ["Füchse 狐, ok", "👩‍🚀", "é"])
+def test_bytes_that_are_dropped_till_a_character_is_complete_share_it(text):
+    tokenizer = ByT5Tokenizer()
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    written, tokens = Writer(tokenizer).tokens(ids)
+    assert written == text
+    assert [token.text for token in tokens] == [char for char in text for _ in char.encode()]
+
+
+def test_a_byte_that_is_never_completed_has_its_name():
+    [token] = Writer(ByT5Tokenizer()).tokens(ByT5Tokenizer()("é", add_special_tokens=False)["input_ids"][:1])[
+        1
+    ]
+    assert (token.text, token.span) == ("Ã", (0, 0))
 
 
 def test_word_pieces_are_joined_by_the_decoder(word_pieces):

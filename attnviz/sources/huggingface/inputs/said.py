@@ -8,7 +8,8 @@ from itertools import accumulate, pairwise
 from transformers import PreTrainedTokenizerBase
 
 from attnviz.record import Token
-from attnviz.sources.huggingface.inputs.tokens import Span, word_numbers
+from attnviz.sources.huggingface.inputs.places import Span
+from attnviz.sources.huggingface.inputs.tokens import trimmed, word_numbers
 
 # What a decoder writes for bytes that are no character, or not yet one.
 _NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"
@@ -96,8 +97,23 @@ class Writer:
                 stop += 1
             elif start == stop > begin and whole[start - 1] == _NO_CHARACTER:
                 start -= 1  # a further byte of what is no character
-            spans.append(_trimmed(whole, start, stop))
-        return whole[begin:], [(start - begin, stop - begin) for start, stop in spans]
+            spans.append(trimmed(whole, start, stop))
+        shared = self._with_dropped_bytes(ids, spans)
+        return whole[begin:], [(start - begin, stop - begin) for start, stop in shared]
+
+    def _with_dropped_bytes(self, ids: Sequence[int], spans: Sequence[Span]) -> list[Span]:
+        """Let bytes share the character they are part of, where a decoder drops them till it is complete."""
+        shared = list(spans)
+        completes = False
+        for place in reversed(range(len(ids))):
+            start, stop = shared[place]
+            if self.text([ids[place]]):
+                completes = False
+            elif start < stop:
+                completes = True
+            elif completes and start == shared[place + 1][0]:
+                shared[place] = shared[place + 1]
+        return shared
 
 
 def _shared(one: str, other: str) -> int:
@@ -106,11 +122,3 @@ def _shared(one: str, other: str) -> int:
         (place for place, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
         min(len(one), len(other)),
     )
-
-
-def _trimmed(text: str, start: int, stop: int) -> Span:
-    """A span without the whitespace at its ends; all-white spans stay."""
-    piece = text[start:stop]
-    if not piece.strip():
-        return start, stop
-    return start + len(piece) - len(piece.lstrip()), stop - len(piece) + len(piece.rstrip())

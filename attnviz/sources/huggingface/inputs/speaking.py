@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from attnviz.errors import CaptureFailed, RequestError
@@ -15,6 +15,7 @@ from attnviz.record import Prediction, Token
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.keep import refuse_beyond_memory
 
 # How far the logits of one pass may be from those the steps saw, by the precision they were computed in.
 _SAME = {torch.float32: 1e-4, torch.float64: 1e-6}
@@ -118,8 +119,14 @@ def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:
 
     Raises:
         RequestError: its weights hold no such head.
+        BudgetError: what it expects would take more than half of this machine's memory.
     """
     speaker = pretrained.speaker
+    tokens = given.get("decoder_input_ids", given.get("input_ids"))
+    head: Any = speaker.get_output_embeddings()  # type: ignore[no-untyped-call]
+    if isinstance(tokens, Tensor) and isinstance(head, nn.Linear):
+        count, known = tokens.shape[1], head.out_features
+        refuse_beyond_memory(count * known, f"the logits of {known} tokens after each of {count}")
     with torch.no_grad():
         logits: Tensor = speaker(**given, **uncached(speaker)).logits[0]
     return logits
