@@ -1,5 +1,6 @@
 """A pretrained model with whatever turns inputs into its tensors."""
 
+import inspect
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -12,6 +13,7 @@ from attnviz.sources.huggingface.faults import named_faults
 from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.load import Loaded, load_speaker, load_tokenizer, refuse_made_up
 from attnviz.sources.huggingface.place import AS_USUAL, Choices
+from attnviz.sources.huggingface.processors import load_image_processor, load_joining_processor
 from attnviz.sources.huggingface.quiet import quiet
 
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
@@ -73,6 +75,28 @@ class Pretrained:
             )
 
     @cached_property
+    def image_processor(self) -> Any:  # noqa: ANN401 - processors have no common class
+        """What turns a picture into the model's tensors.
+
+        Raises:
+            UnsupportedModel: a package is missing for it.
+            Damaged: it cannot be read.
+        """
+        with quiet():
+            return load_image_processor(self.checkpoint, self.model.config, self.choices)
+
+    @cached_property
+    def joining_processor(self) -> Any:  # noqa: ANN401 - processors have no common class
+        """What joins a picture with a text, for a model that reads both at once.
+
+        Raises:
+            UnsupportedModel: there is none, or a package is missing for it.
+            Damaged: it cannot be read.
+        """
+        with quiet():
+            return load_joining_processor(self.checkpoint, self.model.config, self.tokenizer, self.choices)
+
+    @cached_property
     def speaker(self) -> PreTrainedModel:
         """The model with the head that predicts tokens: itself, if it was saved with one.
 
@@ -86,5 +110,10 @@ class Pretrained:
 
     @property
     def backbone(self) -> PreTrainedModel:
-        """The model without the head that predicts, which no attention depends on."""
-        return cast("PreTrainedModel", self.model.base_model)
+        """The model without the head that predicts, which no attention depends on.
+
+        What a class calls its base may be a part behind its embeddings: a base takes the same input.
+        """
+        base = cast("PreTrainedModel", self.model.base_model)
+        same_input = self.model.main_input_name in inspect.signature(base.forward).parameters
+        return base if same_input else self.model

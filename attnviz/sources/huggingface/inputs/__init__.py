@@ -5,6 +5,7 @@ from attnviz.prompt import Prompt
 from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.inputs.continuation import continued
+from attnviz.sources.huggingface.inputs.pictures import picture_feed, sees
 from attnviz.sources.huggingface.inputs.text import text_feed
 from attnviz.sources.huggingface.inputs.translation import translated
 from attnviz.sources.huggingface.pretrained import Pretrained
@@ -17,6 +18,8 @@ def feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
         RequestError: the prompt holds what this model cannot read.
         SourceError: the model cannot be used, or not with this input.
     """
+    if sees(pretrained) or prompt.image is not None:
+        return picture_feed(pretrained, prompt)
     given = _read(pretrained, prompt)
     if pretrained.model.config.is_encoder_decoder:
         return translated(pretrained, prompt, given)
@@ -28,6 +31,6 @@ def _read(pretrained: Pretrained, prompt: Prompt) -> Feed:
     main = pretrained.backbone.main_input_name
     said = ("generate", "target") if pretrained.model.config.is_encoder_decoder else ("generate",)
     if main == "input_ids":
-        refuse_beside(prompt, *said, name=pretrained.name)
+        refuse_beside(prompt, "pair", "chat", *said, name=pretrained.name)
         return text_feed(pretrained, prompt)
     raise UnsupportedModel(f"{pretrained.name} reads {main}: not supported yet")

@@ -1,0 +1,173 @@
+"""The tokens of a picture: patches named by row and column, whatever grid a layer works on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.errors import CaptureFailed
+from attnviz.record import Token
+
+# Patches stand in one line if their distance is below this share of that of two lines.
+_SAME_LINE = 0.25
+
+_ROUNDING = 1e-9
+
+# What a model adds to a later stage, and the one query with which some gather a picture into a vector.
+ADDED_LATER, POOL = Token("[ADDED]", kind="special"), Token("[POOL]", kind="special")
+
+# How far, as a share of the distance between two lines, a patch may seem to be from the middle of its own.
+_OFF = 0.25
+
+
+def patch(row: int, column: int) -> Token:
+    """Name a patch by its place in the grid, counted from 0.
+
+    >>> patch(3, 5).text
+    'row 3 column 5'
+    """
+    return Token(f"row {row} column {column}", kind="patch", place=(row, column))
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """A side made of the patches of one picture, and of what a model adds to them.
+
+    Layers that work on a coarser grid, as in a pyramid of stages, have fewer patches; in how many rows and
+    columns those stand follows from the picture's own sides.
+
+    Attributes:
+        first: the tokens of the first layer that attends; empty where they could not be told one by one.
+        height: of the picture the model sees; only its ratio to the width counts.
+        width: likewise.
+        stages: whether there may be layers of fewer patches. A model that is given a list of patches has
+            none, and a piece of that list may be a grid by chance.
+    """
+
+    first: tuple[Token, ...]
+    height: float
+    width: float
+    stages: bool = True
+
+    def fits(self, count: int) -> bool:
+        """Say whether a whole layer may have so many."""
+        return count == len(self.first) or self._coarser(count) is not None
+
+    def tokens(self, count: int) -> tuple[Token, ...]:
+        """Name so many.
+
+        Raises:
+            CaptureFailed: they form no grid of the picture's shape.
+        """
+        if count == len(self.first):
+            return self.first
+        found = self._coarser(count)
+        if found is None:
+            raise CaptureFailed(
+                f"the weights' {count} rows or columns form no grid of patches of a picture of "
+                f"{self.width:g} x {self.height:g}"
+            )
+        return found
+
+    def _coarser(self, count: int) -> tuple[Token, ...] | None:
+        """Name the patches of another grid, with the same added tokens, or one that was added later."""
+        if self.first and not (self.stages and 1 < count < len(self.first)):
+            return None
+        added = tuple(token for token in self.first if token.is_special)
+        for before in ((), added, (ADDED_LATER,)):
+            sides = grid_of(count - len(before), self.height / self.width)
+            if sides is not None:
+                return (*before, *grid(*sides))
+        return None
+
+
+@dataclass(frozen=True)
+class Slots:
+    """A side of places that a model fills with what it finds; they stand for nothing in its input."""
+
+    def fits(self, count: int) -> bool:  # noqa: ARG002
+        """Say whether there may be so many; their number is the model's own."""
+        return True
+
+    def tokens(self, count: int) -> tuple[Token, ...]:
+        """Number them from 0."""
+        return tuple(Token(f"slot {number}", kind="special") for number in range(count))
+
+
+def grid(rows: int, columns: int) -> tuple[Token, ...]:
+    """Name the patches of a grid, row by row."""
+    return tuple(patch(row, column) for row in range(rows) for column in range(columns))
+
+
+def grid_of(count: int, ratio: float) -> tuple[int, int] | None:
+    """Find the rows and columns in which square patches fill a picture.
+
+    Where they do not fill it exactly, the rest is left out on both sides, or filled up on both.
+
+    Args:
+        count: how many patches there are.
+        ratio: the picture's height as a share of its width.
+
+    Returns:
+        Rows and columns, None where there is no such grid.
+
+    >>> grid_of(196, 1.0), grid_of(6, 1.5), grid_of(7, 1.0), grid_of(30, 2 / 3)
+    ((14, 14), (3, 2), None, None)
+    """
+    pairs = [(rows, count // rows) for rows in range(1, count + 1) if count % rows == 0]
+    filling = [pair for pair in pairs if _fills(*pair, ratio)]
+    return min(filling, key=lambda pair: abs(float(np.log(pair[0] / pair[1] / ratio))), default=None)
+
+
+def _fills(rows: int, columns: int, ratio: float) -> bool:
+    """Say whether patches of one size can be cut from a picture `ratio` high and 1 wide in so many lines."""
+    left_out = max(ratio / (rows + 1), 1 / (columns + 1)) < min(ratio / rows, 1 / columns) - _ROUNDING
+    if rows == 1 or columns == 1:
+        return left_out
+    filled_up = max(ratio / rows, 1 / columns) < min(ratio / (rows - 1), 1 / (columns - 1)) - _ROUNDING
+    return left_out or filled_up
+
+
+def placed(centres: NDArray[np.floating]) -> tuple[tuple[int, int], ...] | None:
+    """Find each patch's row and column from where its centre is.
+
+    The patches need not come in any order.
+
+    Shape:
+        centres: (patch, 2), shares of the picture's height and width, 0 to 1.
+
+    Returns:
+        A row and a column for each; None where they stand in no even lines, or two at one place.
+
+    >>> placed(np.array([[0.25, 0.75], [0.75, 0.25]]))
+    ((0, 1), (1, 0))
+    """
+    rows, columns = _lines(centres[:, 0]), _lines(centres[:, 1])
+    if rows is None or columns is None:
+        return None
+    places = tuple((int(row), int(column)) for row, column in zip(rows, columns, strict=True))
+    return places if len(set(places)) == len(places) else None
+
+
+def _lines(positions: NDArray[np.floating]) -> NDArray[np.int_] | None:
+    """Number the lines on which positions stand, evenly apart from one end of the side to the other."""
+    gaps = np.diff(np.sort(positions))
+    # So many patches stand in at most as many lines.
+    if gaps.sum() < 0.5 / len(positions):
+        return np.zeros(len(positions), dtype=int)
+    between = gaps[gaps > _SAME_LINE * gaps.max()]
+    at = positions / between.mean() - 0.5
+    numbers = np.rint(at)
+    return numbers.astype(int) if np.abs(at - numbers).max() < _OFF and numbers.min() >= 0 else None
+
+
+def named(specials: Sequence[str], places: Sequence[tuple[int, int] | None]) -> tuple[Token, ...]:
+    """Join patches with what a model added.
+
+    Args:
+        specials: the names of the added tokens, in the order of their positions.
+        places: for each position its row and column; None for an added token.
+    """
+    names = iter(specials)
+    return tuple(Token(next(names), kind="special") if place is None else patch(*place) for place in places)

@@ -1,0 +1,174 @@
+"""A picture and a text for a model that reads both at once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from attnviz.errors import CaptureFailed, RequestError, UnsupportedModel
+from attnviz.prompt import Prompt
+from attnviz.record import Token
+from attnviz.sources.base import refuse_beside
+from attnviz.sources.huggingface.faults import brief
+from attnviz.sources.huggingface.feed import Feed, Side, Written
+from attnviz.sources.huggingface.inputs.patches import grid_of, patch
+from attnviz.sources.huggingface.inputs.picture import open_picture
+from attnviz.sources.huggingface.inputs.probe import (
+    Turn,
+    Wanted,
+    entering,
+    first_call,
+    moved,
+    stacks,
+    turns,
+)
+from attnviz.sources.huggingface.inputs.text import refuse_too_long
+from attnviz.sources.huggingface.inputs.view import View, accepted
+from attnviz.sources.huggingface.inputs.wording import Wording, worded, written
+from attnviz.sources.huggingface.pretrained import Pretrained
+
+if TYPE_CHECKING:
+    from attnviz.record import Block
+
+# How much light is added to see what a picture reaches through a whole tower.
+_BRIGHTER = 0.5
+
+
+def scene_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
+    """Make the input of a model that reads a picture and a text together.
+
+    The source text is the user's alone; what stands for the picture in it, and what a chat template writes,
+    are special tokens, and what the picture became are patches.
+
+    Raises:
+        RequestError: there is no picture, or something else beside it; or the model does not take this one.
+        NotFound, Damaged, BudgetError: the picture cannot be read.
+        TextTooLong: picture and text have more tokens than the model has positions for.
+        SourceError: the model cannot be used, or not with this input.
+    """
+    if prompt.image is None:
+        raise RequestError(f"{pretrained.name} reads a picture beside its text: got no picture, allowed one")
+    refuse_beside(prompt, "image", "chat", "generate", name=pretrained.name)
+    processor = pretrained.joining_processor
+    wording = worded(processor, prompt)
+    original = open_picture(prompt.image)
+    arguments = accepted(pretrained, pretrained.backbone, _joined(pretrained, original, wording))
+    seen = View(pretrained.backbone, arguments, original, processor.image_processor, pretrained.name)
+    ids = arguments["input_ids"][0].tolist()
+    refuse_too_long(pretrained, len(ids))
+    try:
+        attending = turns(seen.model, arguments)
+    except Exception as error:  # what a model raises that was made for other inputs has no common class
+        raise UnsupportedModel(f"{pretrained.name} does not run on this input: {brief(error)}") from error
+    parts = stacks(seen.model, [turn.module for turn in attending])
+    tokens = written(pretrained.tokenizer, wording, ids)
+    given = Feed(seen.model, arguments, {}, text=wording.text, picture=seen.seen)
+    if len(parts) == 1:
+        side = Written(_side_by_side(seen, tokens))
+        return replace(given, sides={"self": (side, side)})
+    return replace(given, sides=_blocks(seen, parts, attending, tokens), encoder=parts[0])
+
+
+def _joined(pretrained: Pretrained, original: Image.Image, wording: Wording) -> Any:  # noqa: ANN401
+    """Let the model's processor join a picture with a text."""
+    try:
+        return pretrained.joining_processor(
+            images=original,
+            text=wording.whole,
+            return_tensors="pt",
+            **({} if wording.add_special else {"add_special_tokens": False}),
+        )
+    except Exception as error:  # each processor checks its input in its own way
+        raise RequestError(
+            f"{pretrained.name} cannot join this picture with this text: {brief(error)}"
+        ) from error
+
+
+def _blocks(
+    seen: View, parts: Sequence[nn.Module], attending: Sequence[Turn], tokens: tuple[Token, ...]
+) -> "dict[Block, tuple[Side, Side]]":
+    """Name the sides of a tower that sees and a decoder that reads what it saw."""
+    decoding = set(parts[-1].modules())
+    picture = seen.side()
+    text = Written(_with_patches(seen, lambda module: module in decoding, tokens))
+    looks_across = any(turn.queries != turn.keys for turn in attending if turn.module in decoding)
+    across: dict[Block, tuple[Side, Side]] = {"cross": (text, picture)} if looks_across else {}
+    return {"encoder": (picture, picture), **across, "decoder": (text, text)}
+
+
+def _with_patches(seen: View, wanted: Wanted, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Put patches where the picture reaches what a decoder reads.
+
+    Args:
+        seen: the picture.
+        wanted: says which modules are the decoder's.
+        tokens: one for each id the decoder is given.
+    """
+    reached = moved(seen.enter(wanted), seen.pixels, torch.full_like(seen.pixels, _BRIGHTER))
+    if reached is None:
+        return tokens
+    patches = iter(_patches(seen, reached))
+    if len(reached) == len(tokens):
+        return tuple(next(patches) if here else token for here, token in zip(reached, tokens, strict=True))
+    others = iter(tokens)
+    if len(reached) - reached.sum() != len(tokens):
+        raise CaptureFailed(
+            f"tokens do not line up with what the decoder reads: got {len(tokens)} of a text and "
+            f"{reached.sum()} of a picture, allowed {len(reached)} together"
+        )
+    return tuple(next(patches) if here else next(others) for here in reached)
+
+
+def _patches(seen: View, reached: NDArray[np.bool_]) -> tuple[Token, ...]:
+    """Name the positions that a picture reaches: they come view by view, each row by row.
+
+    Where rows of several views are interleaved, or joined into a larger grid, nothing tells the places; the
+    patches are then numbered.
+    """
+    count, views = int(reached.sum()), seen.views
+    height, width = seen.seen.shape[:2]
+    sides = grid_of(count // views, height / views / width) if count % views == 0 else None
+    runs = [len(list(run)) for here, run in groupby(reached) if here]
+    whole = views == 1 or all(run % (count // views) == 0 for run in runs)
+    if sides is None or not whole:
+        return tuple(Token(f"patch {number}", kind="patch") for number in range(count))
+    return tuple(patch(*divmod(number, sides[1])) for number in range(count))
+
+
+def _side_by_side(seen: View, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+    """Name the positions of a single stack that reads text and patches next to each other."""
+    places = seen.places()
+    if places is None:
+        return tokens
+    reached = np.array([place is not None for place in places])
+    worded = _answering_to_text(seen) & ~reached
+    if worded.sum() != len(tokens):
+        raise CaptureFailed(
+            f"tokens do not line up with what the model reads: got {len(tokens)} of a text, "
+            f"allowed {worded.sum()}"
+        )
+    texts, names = iter(tokens), iter(seen.added(reached | worded))
+    return tuple(
+        patch(*place) if place is not None else next(texts) if text else Token(next(names), kind="special")
+        for place, text in zip(places, worded, strict=True)
+    )
+
+
+def _answering_to_text(seen: View) -> NDArray[np.bool_]:
+    """Say which positions are others when every id is another: (position,)."""
+    ids = seen.arguments["input_ids"]
+    with torch.no_grad():
+        one, other = (
+            entering(seen.model, {**seen.arguments, "input_ids": given}, first_call)
+            for given in (ids, (ids + 1) % (int(ids.max()) + 1))
+        )
+    if one is None or other is None or one.shape != other.shape:
+        raise CaptureFailed("what enters the first attention cannot be seen")
+    changed: NDArray[np.bool_] = (one != other).any(dim=-1).cpu().numpy()
+    return changed
