@@ -96,7 +96,7 @@ def _uses(matrix: Projection, queries: int, keys: int) -> int:
 
 
 def sizes(anatomy: Anatomy) -> tuple[int, ...]:
-    """Pick the lengths to tell the cost for: a paragraph, a page, a chapter, up to the positions there are."""
+    """Pick lengths to tell the cost for: a paragraph, a page, a chapter, up to the positions there are."""
     if not anatomy.scales:
         return ()
     most = anatomy.positions or max(_LENGTHS)

@@ -10,6 +10,7 @@ from attnviz.cli.export import export
 from attnviz.cli.focus import focus
 from attnviz.cli.grouped import grouped
 from attnviz.cli.heatmap import heatmap
+from attnviz.cli.info import info
 from attnviz.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -35,5 +36,5 @@ def attnviz(
     """
 
 
-for verb in (heatmap, focus, compare, export, train):
+for verb in (heatmap, focus, compare, export, info, train):
     app.command()(grouped(verb))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from attnviz.record import Attention
     from attnviz.selection import HeadId
-    from attnviz.sources.base import Reading
+    from attnviz.sources.base import Reading, Source
 
 
 def attend(
@@ -70,14 +70,25 @@ def open_reading(given: Input, by: Model) -> "Reading":
         RequestError: no input, or more than one of a kind.
         SourceError: the model or a file cannot be used.
     """
-    from attnviz.sources import load
     from attnviz.sources.saved import SavedSource
 
     if given.record is not None:
         _refuse_beside_a_record(given, by)
         return SavedSource(given.record).read(Prompt())
     prompt = _prompt(given)
-    source = load(
+    return open_model(by).read(prompt)
+
+
+def open_model(by: Model) -> "Source":
+    """Load the model asked for.
+
+    Raises:
+        RequestError: there is no such device or precision.
+        SourceError: the model cannot be used.
+    """
+    from attnviz.sources import load
+
+    return load(
         by.model,
         revision=by.revision,
         offline=by.offline,
@@ -85,7 +96,6 @@ def open_reading(given: Input, by: Model) -> "Reading":
         dtype=by.dtype,
         trust_remote_code=by.trust_remote_code,
     )
-    return source.read(prompt)
 
 
 def _refuse_beside_a_record(given: Input, by: Model) -> None:

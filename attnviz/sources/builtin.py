@@ -75,7 +75,16 @@ class BuiltinSource(Source):
         """Describe the layers, as they are with so many tokens."""
         shape = self._model.architecture
         return tuple(
-            Layer(number, tuple(range(shape.heads)), tokens, tokens, d_k=shape.d_k, d_v=shape.d_v, path="own")
+            Layer(
+                number,
+                tuple(range(shape.heads)),
+                tokens,
+                tokens,
+                key_heads=shape.heads,
+                d_k=shape.d_k,
+                d_v=shape.d_v,
+                path="own",
+            )
             for number in range(shape.layers)
         )
 
