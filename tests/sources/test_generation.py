@@ -211,7 +211,7 @@ def test_other_logits_than_the_steps_saw_are_an_error(speaking_gpt2, monkeypatch
     def shifted(*given):
         return usual(*given).roll(1, dims=-1)
 
-    monkeypatch.setattr("attnviz.sources.huggingface.inputs.continuation.expected", shifted)
+    monkeypatch.setattr(speaking, "expected", shifted)
     with pytest.raises(CaptureFailed, match="expects other tokens"):
         load(speaking_gpt2).attend(START, generate=2)
 

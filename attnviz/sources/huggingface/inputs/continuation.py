@@ -12,7 +12,7 @@ from attnviz.prompt import Prompt
 from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Feed, Side, Written
 from attnviz.sources.huggingface.inputs.said import Writer
-from attnviz.sources.huggingface.inputs.speaking import expected, predictions, speak, uncached
+from attnviz.sources.huggingface.inputs.speaking import Speech, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.text import refuse_too_long
 from attnviz.sources.huggingface.pretrained import Pretrained
 from attnviz.sources.huggingface.sites import watch
@@ -44,8 +44,11 @@ def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
     open_end = length if prompt.chat else _before_an_ending(pretrained, prompted)
     prompted = prompted[:open_end]
     arguments = _cut(given.arguments, length, open_end)
-    speech = speak(pretrained, prompt, arguments, prompt.generate)
 
+    def at_once(speech: Speech) -> dict[str, Any]:
+        return _lengthened(arguments, speech.ids)
+
+    speech, logits = speak(pretrained, prompt, arguments, prompt.generate, at_once)
     writer = Writer(pretrained.tokenizer)
     words = [token.word for token in prompted if token.word is not None]
     text, said = writer.tokens(
@@ -53,15 +56,12 @@ def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
     )
     if prompt.chat:
         said = tuple(replace(token, part="assistant") for token in said)
-    longer = _lengthened(arguments, speech.ids)
-    logits = expected(pretrained, longer)
-    speech.refuse_unlike(logits, pretrained.name)
     ending = None if speech.ending is None else writer.token(speech.ending)
     after = (*(None for _ in prompted[1:]), *said, ending)
     whole = Written((*prompted, *said))
     return replace(
         given,
-        arguments={**longer, **uncached(pretrained.backbone)},
+        arguments={**at_once(speech), **uncached(pretrained.backbone)},
         sides={block: _exchanged(pair, side, whole) for block, pair in given.sides.items()},
         text=given.text + text,
         predictions=predictions(writer, logits, after),

@@ -1,13 +1,13 @@
 """A model that speaks: what it says, what it expected at each step, and whether one pass gives the same."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import GenerationMixin, PreTrainedModel
 
 from attnviz.errors import CaptureFailed, RequestError
 from attnviz.prompt import Prompt
@@ -43,75 +43,95 @@ class Speech:
         """All that was read and said."""
         return self.before + self.ids
 
-    def refuse_unlike(self, logits: Tensor, name: str) -> None:
-        """Fail if a pass over the whole sequence expected anything else than the steps did.
+    def apart(self, logits: Tensor) -> float:
+        """Measure how far a pass over the whole sequence expects anything else than the steps did.
 
         Shape:
             logits: (query, vocabulary), a row for each token of the sequence.
 
-        Raises:
-            CaptureFailed: it did; what that pass attends to is not what the steps attended to.
+        Returns:
+            The largest difference of two logits, as a multiple of the largest logit where that is above 1.
         """
         first = len(self.before) - 1
         ours = logits[first : first + len(self.logits)]
         usual = self.logits[: len(ours)].to(ours)
-        apart = float((ours - usual).nan_to_num().abs().max())
         scale = max(1.0, float(usual[usual.isfinite()].abs().max()))
-        if not apart <= _SAME.get(logits.dtype, _COARSE) * scale:
-            raise CaptureFailed(
-                f"{name} expects other tokens when it reads what it wrote at once: {apart:.2g} apart"
-            )
+        return float((ours - usual).nan_to_num().abs().max()) / scale
 
 
-def speak(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:
+def speak(
+    pretrained: Pretrained,
+    prompt: Prompt,
+    given: Mapping[str, Any],
+    most: int,
+    at_once: Callable[[Speech], Mapping[str, Any]],
+) -> tuple[Speech, Tensor]:
     """Let a model continue, step by step: the likeliest token each time, or one drawn by chance.
 
     Drawing is from the whole softmax at the prompt's temperature. All else is as the model's own generation
-    settings say: tokens it must or must not say, and what ends a text.
+    settings say: tokens it must or must not say, and what ends a text. Where what a model keeps from step to
+    step does not work, or makes it expect something else than it does when it reads everything anew, the
+    steps are done without keeping anything.
 
     Args:
         pretrained: the model.
         prompt: how to draw.
         given: what the model is called with.
         most: how many tokens it may add.
+        at_once: what it is called with to read all that was said in one pass.
+
+    Returns:
+        What it said, and the logits of that one pass (query, vocabulary).
 
     Raises:
         RequestError: it cannot continue this.
+        BudgetError: the logits would not fit this machine's memory.
+        CaptureFailed: the one pass expects something else than the steps did, so that what it attends to is
+            not what they attended to.
     """
+    fault: Exception | None = None
+    for remembering in (True, False):
+        try:
+            speech = _steps(pretrained, prompt, {**given, "use_cache": remembering}, most)
+        except Exception as error:  # what a model raises that was not made for this has no common class
+            fault = RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}")
+            continue
+        logits = expected(pretrained, at_once(speech))
+        apart = speech.apart(logits)
+        if apart <= _SAME.get(logits.dtype, _COARSE):
+            return speech, logits
+        fault = CaptureFailed(
+            f"{pretrained.name} expects other tokens when it reads what it wrote at once: {apart:.2g} apart"
+        )
+    assert fault is not None
+    raise fault
+
+
+def _steps(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:
+    """Run the steps."""
     speaker = pretrained.speaker
     drawing = {"do_sample": True, "temperature": prompt.temperature, "top_k": 0, "top_p": 1.0}
-    choice = {
-        **(drawing if prompt.temperature > 0 else {"do_sample": False}),
-        "max_new_tokens": most,
-        "num_beams": 1,
-        "forced_eos_token_id": None,  # the limit is ours: nothing ends there
-    }
-    try:
-        said = _steps(speaker, {**given, **choice}, prompt.seed)
-    except Exception as error:  # what a model raises that was not made for this has no common class
-        raise RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}") from error
+    # A class may have a loop of its own that begins a decoder's text as it likes; here it is begun already.
+    loop: Any = GenerationMixin.generate if "decoder_input_ids" in given else type(speaker).generate
+    device = speaker.device
+    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(prompt.seed)
+        said = loop(
+            speaker,
+            **given,
+            **(drawing if prompt.temperature > 0 else {"do_sample": False}),
+            max_new_tokens=most,
+            num_beams=1,
+            forced_eos_token_id=None,  # the limit is ours: nothing ends there
+            return_dict_in_generate=True,
+            output_logits=True,
+        )
     steps = len(said.logits)
     ids = tuple(said.sequences[0].tolist())
     before, ids = ids[:-steps], ids[-steps:]
     ends = speaker.generation_config.eos_token_id
     ending = ids[-1] if ids[-1] in (ends if isinstance(ends, list) else [ends]) else None
     return Speech(before, ids if ending is None else ids[:-1], ending, torch.cat(said.logits))
-
-
-def _steps(speaker: PreTrainedModel, given: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
-    """Run the steps; where what a model keeps from step to step does not work, without keeping anything."""
-    try:
-        return _generate(speaker, {**given, "use_cache": True}, seed)
-    except Exception:
-        return _generate(speaker, {**given, "use_cache": False}, seed)
-
-
-def _generate(speaker: PreTrainedModel, given: Mapping[str, Any], seed: int) -> Any:  # noqa: ANN401
-    device = speaker.device
-    with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        generate: Any = speaker.generate
-        return generate(**given, return_dict_in_generate=True, output_logits=True)
 
 
 def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:

@@ -12,7 +12,7 @@ from attnviz.prompt import Prompt
 from attnviz.record import Prediction, Token
 from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.inputs.said import Writer
-from attnviz.sources.huggingface.inputs.speaking import expected, predictions, speak, uncached
+from attnviz.sources.huggingface.inputs.speaking import Speech, expected, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.tokens import read_tokens
 from attnviz.sources.huggingface.pretrained import Pretrained
 
@@ -101,14 +101,17 @@ def _said(
     else:
         read = arguments["input_ids"].shape[1] if "input_ids" in arguments else 0
         most = min(max(AT_MOST, 2 * read), _positions(pretrained) - len(begin))
-    speech = speak(pretrained, prompt, _with_decoder(pretrained, arguments, begin), most)
+    begun = _with_decoder(pretrained, arguments, begin)
+
+    def at_once(speech: Speech) -> dict[str, Any]:
+        return _with_decoder(pretrained, arguments, speech.sequence)
+
+    speech, logits = speak(pretrained, prompt, begun, most, at_once)
     writer = Writer(pretrained.tokenizer)
     text, said = writer.tokens(speech.ids, before=begin, at=at)
-    logits = expected(pretrained, _with_decoder(pretrained, arguments, speech.sequence))
-    speech.refuse_unlike(logits, pretrained.name)
-    begun = tuple(_added(pretrained.tokenizer, number) for number in begin)
+    opening = tuple(_added(pretrained.tokenizer, number) for number in begin)
     ending = None if speech.ending is None else writer.token(speech.ending)
-    return _Decoder(text, begun + said, predictions(writer, logits, (*begun[1:], *said, ending)))
+    return _Decoder(text, opening + said, predictions(writer, logits, (*opening[1:], *said, ending)))
 
 
 def _taught(
