@@ -6,12 +6,12 @@ from attnviz.record import Attention
 from attnviz.selection import HeadId, numbers_as_ranges
 
 # Of more groups of heads than this only the first and the last are named.
-_MOST_GROUPS = 6
+_MOST_GROUPS = 4
 
 LATER = "later keys, which the query cannot see"
 OUTSIDE = "keys outside the query's window"
 BORDER = "where what the model said itself begins"
-NO_ROOM = "the tokens that follow are left out: they have no room beside the rows"
+NO_ROOM = "next tokens left out: no room beside the rows"
 PREDICTION = "the next token, and the probability the model gives it"
 
 
@@ -30,14 +30,14 @@ def unexplained(record: Attention, heads: Sequence[HeadId]) -> tuple[HeadId, ...
 def dropped(record: Attention) -> Iterator[str]:
     """Say so if tokens were taken out with the mass they had."""
     if record.dropped:
-        again = "; rows brought back to a mass of 1" if record.renormalized else ""
+        again = "; rows brought back to 1" if record.renormalized else ""
         yield f"{percent(record.dropped)} of the mass is on tokens not shown{again}"
 
 
 def sink(record: Attention, name: str = "sink") -> str:
     """Say what a sink's column shows, by the name that stands at it."""
-    other = " and to tokens not shown" if record.dropped else ""
-    return f"{name}: the mass that goes to a learned sink of the head{other}"
+    other = " and on tokens not shown" if record.dropped else ""
+    return f"{name}: mass on the head's learned sink{other}"
 
 
 def sinks(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
@@ -61,7 +61,7 @@ def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
     groups = [f"{first}-{first + record.heads_per_key - 1}" for first in firsts]
     if len(groups) > _MOST_GROUPS:
         groups = [*groups[:2], "…", groups[-1]]
-    yield f"heads that share their keys: {', '.join(groups)}"
+    yield f"heads that share keys: {', '.join(groups)}"
 
 
 def percent(share: float) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from attnviz.record import Prediction, Token, from_arrays
+from attnviz.record import KINDS, Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 
 FOX = ["The", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "."]
@@ -173,3 +173,40 @@ def records(draw, most=12):
         weights *= np.tri(len(queries))
     weights *= draw(st.sampled_from([1.0, 0.5, 0.0])) / weights.sum(-1, keepdims=True)
     return from_arrays(weights, queries, keys, causal=causal)
+
+
+@st.composite
+def rare_records(draw):
+    """A record with any of the things that few records have, over any tokens."""
+    record = draw(records())
+    queries, keys = record.weights.shape[2:]
+    chance = np.random.default_rng(draw(st.integers(0, 99)))
+    seen = chance.random((queries, keys)) < draw(st.sampled_from([0.2, 0.8, 1.0]))
+    layers = draw(st.sets(st.sampled_from(record.layers)))
+    weights = np.array(record.weights)
+    for layer in layers:
+        weights[layer] *= seen & record.visible(layer)
+    marked = st.tuples(st.sampled_from(KINDS), st.sampled_from([None, "A", "B", "\x1b[31m"]))
+    places = st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9))
+
+    def mark(token):
+        kind, part = draw(marked)
+        return replace(token, kind=kind, part=part, place=draw(places))
+
+    columns = tuple(map(mark, record.keys))
+    rows = columns if record.queries == record.keys else tuple(map(mark, record.queries))
+    expected = draw(
+        st.lists(st.builds(Prediction, tokens, st.floats(0, 1)), min_size=queries, max_size=queries)
+    )
+    return replace(
+        record,
+        weights=weights,
+        queries=rows,
+        keys=columns,
+        sight={layer: seen & record.visible(layer) for layer in layers},
+        sinks=tuple(draw(st.sets(st.sampled_from(record.layers)))),
+        heads_per_key=draw(st.integers(1, 3)),
+        predictions=draw(st.sampled_from([(), tuple(expected)])),
+        dropped=draw(st.sampled_from([0.0, 0.004, 0.5])),
+        renormalized=draw(st.booleans()),
+    )

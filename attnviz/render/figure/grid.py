@@ -108,6 +108,8 @@ def _join(canvas: Canvas, axes: Axes, record: Attention, indices: Sequence[int])
     groups = [index // record.heads_per_key for index in indices]
     for group in sorted(set(groups)):
         first, count = groups.index(group), groups.count(group)
+        if count == 1:
+            continue
         ends = [first - 0.5 + _INSET, first + count - 0.5 - _INSET]
         axes.add_line(
             Line2D(ends, [above] * 2, color=canvas.theme.muted, linewidth=2 * HAIRLINE, clip_on=False)
@@ -116,7 +118,7 @@ def _join(canvas: Canvas, axes: Axes, record: Attention, indices: Sequence[int])
 
 def _sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
     for note in notes.sharing(record, heads):
-        yield f"{note}; a line over their numbers joins them"
+        yield f"a line above joins {note}"
 
 
 def _notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:

@@ -25,6 +25,9 @@ from attnviz.selection import HeadId
 _MOST_SQUARES = 8
 _NARROWEST_OF_SQUARES = 2
 
+# In fewer columns than this nothing can be laid out.
+_NARROWEST = 20
+
 
 @dataclass(frozen=True)
 class Heatmap:
@@ -88,7 +91,7 @@ class Heatmap:
             return layout, None
         labels = [legend.following(prediction) for prediction in self.record.predictions]
         room = width - max(map(cell_len, labels)) - len(ASIDE)
-        if room < 1:
+        if room < _NARROWEST:
             return layout, None
         narrower = lay_out(room, panels, *axes(self.record))
         return (layout, None) if narrower.pools else (narrower, labels)

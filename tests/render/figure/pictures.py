@@ -38,7 +38,12 @@ def words(count: int) -> list[str]:
 
 
 def panels(figure: Figure):
-    return [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    aside = ("<colorbar>", "sink")
+    return [axes for axes in figure.axes if not axes.get_label().endswith(aside)]
+
+
+def sinks(figure: Figure):
+    return [axes for axes in figure.axes if axes.get_label().endswith("sink")]
 
 
 def bar(figure: Figure):

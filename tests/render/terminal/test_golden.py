@@ -15,7 +15,17 @@ from attnviz.render.terminal.focus import FocusTable
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES
 from tests.render.sample_translation import translation
-from tests.render.samples import fox, long, odd
+from tests.render.samples import (
+    continued,
+    crossed,
+    fox,
+    long,
+    odd,
+    paired,
+    seen_and_said,
+    sinking,
+    windowed,
+)
 from tests.render.terminal.console import shown
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,6 +40,15 @@ VIEWS = {
     "focus": lambda: FocusTable(attnviz.focus(fox())),
     "focus_across": lambda: FocusTable(attnviz.focus(translation())),
     "focus_odd": lambda: FocusTable(attnviz.focus(odd())),
+    "window": lambda: Heatmap(windowed(), windowed().head_ids, DARK),
+    "window_grid": lambda: Heatmap(windowed(3, 4, 20), windowed(3, 4, 20).head_ids, DARK),
+    "sink": lambda: Heatmap(sinking(), sinking().head_ids[:2], DARK),
+    "sink_grid": lambda: Heatmap(sinking(3), sinking(3).head_ids, DARK),
+    "continued": lambda: Heatmap(continued(), continued().head_ids, DARK),
+    "parts": lambda: Heatmap(paired(2), paired(2).head_ids, DARK),
+    "picture_and_text": lambda: Heatmap(seen_and_said(), seen_and_said().head_ids, DARK),
+    "wide": lambda: Heatmap(crossed(7, 150), crossed(7, 150).head_ids, DARK),
+    "tall_grid": lambda: Heatmap(crossed(60, 7, 12), crossed(60, 7, 12).head_ids, DARK),
     "pair": lambda: ComparisonView(attnviz.compare(fox(), "L0H0", "L1H0"), DARK),
     "all_pairs": lambda: ComparisonView(attnviz.compare(fox()), DARK),
 }

@@ -7,7 +7,19 @@ from rich.color import Color
 from attnviz.record import from_arrays
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES, rgb
-from tests.render.samples import FOX, fox, long, odd
+from tests.render.samples import (
+    FOX,
+    continued,
+    crossed,
+    fox,
+    long,
+    odd,
+    paired,
+    patched,
+    seen_and_said,
+    sinking,
+    windowed,
+)
 from tests.render.terminal.console import shown, styled_lines
 
 LIGHT = THEMES["light"]
@@ -167,3 +179,119 @@ def test_markup_and_escape_sequences_show_as_text():
 @pytest.mark.parametrize("weights", [[[0.0]], [[1.0]], [[1e-6]]])
 def test_one_token_of_any_weight(weights):
     assert "L0H0" in shown(heatmap(from_arrays(weights, ["a"])), 20, "truecolor")
+
+
+def test_keys_outside_a_window_are_hatched_and_later_ones_are_not():
+    lines = shown(heatmap(windowed()), 80).splitlines()
+    jumps = next(line for line in lines if line.lstrip().startswith("jumps"))
+    assert jumps.split()[1] == "╱"
+    assert jumps.count("╱") == 1
+    assert "blank: later keys   ╱ keys outside the query's window" in lines
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=THEMES)
+def test_a_painted_hatching_is_no_colour_alone(theme):
+    hatched, *_, later = painted(heatmap(windowed(), theme=theme), 80, "jumps")
+    assert set(hatched[1].strip()) == {"╱"}
+    assert not later[1].strip()
+    assert hatched[0] == later[0] == Color.from_rgb(*rgb(theme.masked))
+
+
+def test_thumbnails_are_hatched_where_both_halves_of_a_cell_are_hidden():
+    record = windowed(3, 3, 20)
+    text = shown(Heatmap(record, record.head_ids, LIGHT), 80, "truecolor")
+    assert "╱╱╱" in text
+    assert "keys outside the query's window" in text
+
+
+def test_no_window_no_sign_of_one():
+    assert "╱" not in shown(heatmap(TWO_CAUSAL), 80)
+    assert "window" not in shown(heatmap(TWO_CAUSAL), 80)
+
+
+def test_a_sink_is_a_column_of_its_own_behind_a_gap():
+    record = from_arrays([[0.25, 0.5], [0.1, 0.8]], ["lazy", "dog"], sinks=True)
+    lines = shown(heatmap(record), 80).splitlines()
+    assert lines[3].split() == ["from", "↓", "lazy", "dog", "sink"]
+    assert [line.split()[-1] for line in lines[4:6]] == [".25", ".10"]
+    assert "sink: mass on the head's learned sink" in lines
+    assert not any("no key" in line for line in lines)
+
+
+def test_a_narrow_sink_has_a_sign():
+    text = shown(heatmap(sinking(), slice(4)), 80)
+    assert "∅: mass on the head's learned sink" in text
+    assert text.count("∅") == 5
+
+
+def test_sinks_raise_the_top_of_the_scale_only_where_they_are_shown():
+    record = from_arrays(np.full((9, 1, 2, 2), 0.05), ["lazy", "dog"], sinks=True)
+    assert " 0.9" in shown(heatmap(record), 80, "truecolor")
+    assert "0.044" in shown(heatmap(record, slice(None)), 80)
+    assert "learned sinks take 90% of the mass, up to 90% of a row" in shown(heatmap(record, slice(None)), 80)
+
+
+def test_mass_on_dropped_tokens_is_told_and_not_lost_to_no_key():
+    record = replace(from_arrays([[0.25]], ["a"]), dropped=0.75)
+    text = shown(heatmap(record), 60)
+    assert "75% of the mass is on tokens not shown" in text
+    assert "no key" not in text
+
+
+def test_heads_that_share_keys_are_told():
+    assert "L0H1 shares keys with H0" in shown(heatmap(sinking(), slice(1, 2)), 80)
+    assert "heads that share keys: 0-1, 2-3" in shown(heatmap(sinking(), slice(4)), 80)
+
+
+def test_what_the_model_said_stands_behind_lines_and_what_follows_beside_it():
+    lines = shown(heatmap(continued()), 100).splitlines()
+    at = next(number for number, line in enumerate(lines) if "━" in line)
+    assert lines[at - 1].lstrip().startswith("jumps")
+    assert lines[at + 1].lstrip().startswith("across")
+    assert lines[at].index("╋") == lines[at - 1].index("┃") == lines[at + 1].index("┃")
+    assert lines[at - 1].endswith("→ across .83")
+    assert lines[at - 3].endswith("→ fox <.01")
+    text = "\n".join(lines)
+    assert "┃ where what the model said itself begins" in text
+    assert "→ the next token, and the probability the model gives it" in text
+
+
+def test_what_follows_is_left_out_where_it_has_no_room():
+    text = shown(heatmap(continued()), 24)
+    assert "next tokens left out: no room" in text.replace("\n", " ")
+    assert "→ across" not in text
+    assert "→ across" not in shown(heatmap(continued(2), slice(2)), 200)
+
+
+def test_parts_are_split_by_lines_and_named():
+    lines = shown(heatmap(paired()), 80).splitlines()
+    assert "│ A 0-4, B 5-9" in lines
+    line = next(line for line in lines if "┼" in line)
+    assert line.strip(" ─┼") == ""
+
+
+def test_parts_of_two_different_sides_are_told_for_each():
+    record = seen_and_said()
+    across = replace(record, queries=record.queries[-4:], weights=record.weights[:, :, -4:], block="cross")
+    text = shown(heatmap(across), 120)
+    assert "│ user 0, assistant 1-3" in text
+    assert "│ user 0-13, assistant 14-16" in text
+
+
+def test_a_few_queries_over_many_keys_keep_their_rows():
+    text = shown(heatmap(crossed(7, 500)), 80)
+    assert all(f"wort{at} " in text for at in range(7))
+    assert "the largest of 1 × 8 weights" in text
+    assert "keys that columns begin with:" in text
+
+
+def test_many_queries_over_a_few_keys_are_pooled_to_a_screen():
+    lines = shown(heatmap(crossed(500, 7)), 80).splitlines()
+    assert len(lines) < 90
+    assert lines[3].split()[2:] == [f"word{at}" for at in range(7)]
+    assert any("the largest of 7 × 1 weights" in line for line in lines)
+
+
+def test_patches_in_one_cell_are_named_by_the_first_and_the_last():
+    text = shown(heatmap(patched(14, 14)), 60)
+    assert "[CLS]…0," in text

@@ -10,7 +10,20 @@ from attnviz.render.terminal.comparison import ComparisonView
 from attnviz.render.terminal.focus import FocusTable
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES
-from tests.render.samples import fox, long, odd, records
+from tests.render.samples import (
+    continued,
+    crossed,
+    fox,
+    long,
+    odd,
+    paired,
+    patched,
+    rare_records,
+    records,
+    seen_and_said,
+    sinking,
+    windowed,
+)
 from tests.render.terminal.console import shown, styled_lines
 
 LIGHT = THEMES["light"]
@@ -39,6 +52,34 @@ def test_no_line_is_wider_than_the_width(name, record, width):
     if name == "comparison" and len(record.head_ids) < 2:
         return
     assert_fits(VIEWS[name](record), width)
+
+
+@pytest.mark.parametrize("name", ["one head", "all heads"])
+@settings(max_examples=100)
+@given(record=rare_records(), width=st.integers(20, 200))
+def test_what_few_records_have_fits_every_width(name, record, width):
+    assert_fits(VIEWS[name](record), width)
+
+
+@pytest.mark.parametrize("width", [20, 33, 80, 200])
+@pytest.mark.parametrize(
+    "make",
+    [
+        windowed,
+        sinking,
+        continued,
+        paired,
+        seen_and_said,
+        patched,
+        lambda: crossed(7, 500),
+        lambda: crossed(500, 7),
+        lambda: crossed(100, 7, 12),
+        lambda: crossed(7, 100, 12),
+    ],
+)
+def test_records_of_every_kind_fit_every_width(make, width):
+    for name in ("one head", "all heads"):
+        assert_fits(VIEWS[name](make()), width)
 
 
 @pytest.mark.parametrize("width", [20, 21, 40, 79, 80, 119, 120, 200, 400])
