@@ -110,9 +110,16 @@ def load_joining_processor(
     with named_faults(checkpoint.name, "the processor"):
         if "video_processor" in parts:
             made["video_processor"] = VideoProcessorMixin()
+            # Looking for the class that stands for films, the library would import torchvision.
+            kind = type(kind.__name__, (kind,), {"check_argument_for_proper_class": _as_given})
         settings, further = kind.get_processor_dict(checkpoint.folder, local_files_only=True)
         further.pop("local_files_only", None)
         return kind.from_args_and_dict([made[part] for part in parts], settings, **further)
+
+
+def _as_given(_processor: Any, _name: str, part: Any) -> type:  # noqa: ANN401
+    """Take a processor's part for what it is."""
+    return type(part)
 
 
 def _joining_class(checkpoint: Checkpoint, config: PreTrainedConfig) -> Any:  # noqa: ANN401

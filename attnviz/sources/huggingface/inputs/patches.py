@@ -75,7 +75,7 @@ class Patches:
         if self.first and not (self.stages and 1 < count < len(self.first)):
             return None
         added = tuple(token for token in self.first if token.is_special)
-        for before in ((), added, (ADDED_LATER,)):
+        for before in ((), added, (ADDED_LATER,)) if self.first else ((),):
             sides = grid_of(count - len(before), self.height / self.width)
             if sides is not None:
                 return (*before, *grid(*sides))

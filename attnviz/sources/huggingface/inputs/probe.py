@@ -20,7 +20,7 @@ from attnviz.sources.huggingface.paths import intercepted
 from attnviz.sources.huggingface.paths.call import Call
 
 # How far a picture's numbers are moved to see what moves with them; small, so that the answer is a slope.
-_STEP = 0.02
+_STEP = 0.01
 
 # What moves by less than this share of what moves most does not move.
 _STILL = 1e-4
@@ -87,16 +87,18 @@ def stacks(model: nn.Module, modules: Sequence[nn.Module]) -> list[nn.Module]:
     return [model.get_submodule(".".join([*paths[0][:common], part])) for part in parts]
 
 
-def entering(model: nn.Module, arguments: Mapping[str, Any], wanted: Wanted) -> Tensor | None:
+def entering(model: nn.Module, arguments: Mapping[str, Any], wanted: Wanted, views: int = 1) -> Tensor | None:
     """Run a model up to the first attention of some part of it.
 
     Args:
         model: the network.
         arguments: what it is called with.
         wanted: says of a module that attends whether it is in that part.
+        views: how many pictures, such as tiles, the model may look at side by side.
 
     Returns:
-        What enters that attention, (position, d); None where it comes in several pieces, or in none.
+        What enters that attention, (position, d), view after view; None where it comes in other pieces, or in
+        none.
     """
     given: dict[nn.Module, Tensor] = {}
     seen: list[Tensor | None] = []
@@ -108,7 +110,7 @@ def entering(model: nn.Module, arguments: Mapping[str, Any], wanted: Wanted) -> 
 
     def note(call: Call) -> Tensor:
         if wanted(call.module):
-            seen.append(_rows(given.get(call.module), call.queries))
+            seen.append(_rows(given.get(call.module), call.queries, views))
             raise _EnoughError
         return call.as_usual()
 
@@ -223,13 +225,16 @@ def _numbered(name: str, count: int) -> tuple[str, ...]:
     return tuple(f"[{name.upper()}{number}]" for number in range(count))
 
 
-def _rows(given: Tensor | None, queries: int) -> Tensor | None:
-    """What enters a module as rows (position, d), if it is one whole sequence."""
+def _rows(given: Tensor | None, queries: int, views: int) -> Tensor | None:
+    """What enters a module as rows (position, d), if it is one whole sequence, or one of each view."""
     if given is None or not given.is_floating_point():
         return None
-    if given.ndim == 3 and 1 in given.shape[:2]:
-        given = given[0] if given.shape[0] == 1 else given[:, 0]
-    return given if given.ndim == 2 and given.shape[0] == queries else None
+    if given.ndim == 2:
+        return given if len(given) == queries else None
+    if given.ndim != 3 or queries not in given.shape[:2]:
+        return None
+    sequences = given if given.shape[1] == queries else given.transpose(0, 1)
+    return sequences.flatten(0, 1) if len(sequences) in (1, views) else None
 
 
 @contextmanager

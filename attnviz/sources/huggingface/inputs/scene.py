@@ -1,6 +1,6 @@
 """A picture and a text for a model that reads both at once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from attnviz.record import Token
 from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Side, Written
-from attnviz.sources.huggingface.inputs.patches import grid_of, patch
+from attnviz.sources.huggingface.inputs.patches import Patches, grid_of, patch
 from attnviz.sources.huggingface.inputs.picture import open_picture
 from attnviz.sources.huggingface.inputs.probe import (
     Turn,
@@ -72,7 +72,14 @@ def scene_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
     if len(parts) == 1:
         side = Written(_side_by_side(seen, tokens))
         return replace(given, sides={"self": (side, side)})
-    return replace(given, sides=_blocks(seen, parts, attending, tokens), encoder=parts[0])
+    sides = _blocks(seen, parts, attending, tokens, _marks(pretrained))
+    return replace(given, sides=sides, encoder=parts[0])
+
+
+def _marks(pretrained: Pretrained) -> set[int]:
+    """The ids that the model's configuration says stand for a picture."""
+    named = (getattr(pretrained.model.config, name, None) for name in ("image_token_id", "image_token_index"))
+    return {number for number in named if isinstance(number, int)}
 
 
 def _joined(pretrained: Pretrained, original: Image.Image, wording: Wording) -> Any:  # noqa: ANN401
@@ -91,36 +98,45 @@ def _joined(pretrained: Pretrained, original: Image.Image, wording: Wording) -> 
 
 
 def _blocks(
-    seen: View, parts: Sequence[nn.Module], attending: Sequence[Turn], tokens: tuple[Token, ...]
+    seen: View,
+    parts: Sequence[nn.Module],
+    attending: Sequence[Turn],
+    tokens: tuple[Token, ...],
+    marks: Collection[int],
 ) -> "dict[Block, tuple[Side, Side]]":
     """Name the sides of a tower that sees and a decoder that reads what it saw."""
     decoding = set(parts[-1].modules())
     picture = seen.side()
-    text = Written(_with_patches(seen, lambda module: module in decoding, tokens))
+    text = Written(_with_patches(seen, lambda module: module in decoding, tokens, picture, marks))
     looks_across = any(turn.queries != turn.keys for turn in attending if turn.module in decoding)
     across: dict[Block, tuple[Side, Side]] = {"cross": (text, picture)} if looks_across else {}
     return {"encoder": (picture, picture), **across, "decoder": (text, text)}
 
 
-def _with_patches(seen: View, wanted: Wanted, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+def _with_patches(
+    seen: View, wanted: Wanted, tokens: tuple[Token, ...], picture: Patches, marks: Collection[int]
+) -> tuple[Token, ...]:
     """Put patches where the picture reaches what a decoder reads.
 
     Args:
         seen: the picture.
         wanted: says which modules are the decoder's.
         tokens: one for each id the decoder is given.
+        picture: the tokens of the tower that sees.
+        marks: the ids that stand for a picture, where it reaches nothing.
     """
     reached = moved(seen.enter(wanted), seen.pixels, torch.full_like(seen.pixels, _BRIGHTER))
     if reached is None:
-        return tokens
-    patches = iter(_patches(seen, reached))
+        reached = np.array([token.id in marks for token in tokens])
+    count = int(reached.sum())
+    patches = iter(picture.first if count == len(picture.first) else _patches(seen, reached))
     if len(reached) == len(tokens):
         return tuple(next(patches) if here else token for here, token in zip(reached, tokens, strict=True))
     others = iter(tokens)
-    if len(reached) - reached.sum() != len(tokens):
+    if len(reached) - count != len(tokens):
         raise CaptureFailed(
             f"tokens do not line up with what the decoder reads: got {len(tokens)} of a text and "
-            f"{reached.sum()} of a picture, allowed {len(reached)} together"
+            f"{count} of a picture, allowed {len(reached)} together"
         )
     return tuple(next(patches) if here else next(others) for here in reached)
 
@@ -128,16 +144,16 @@ def _with_patches(seen: View, wanted: Wanted, tokens: tuple[Token, ...]) -> tupl
 def _patches(seen: View, reached: NDArray[np.bool_]) -> tuple[Token, ...]:
     """Name the positions that a picture reaches: they come view by view, each row by row.
 
-    Where rows of several views are interleaved, or joined into a larger grid, nothing tells the places; the
-    patches are then numbered.
+    Where rows of several views are interleaved, or what is read is no grid at all, nothing tells the places;
+    the positions are then numbered.
     """
     count, views = int(reached.sum()), seen.views
     height, width = seen.seen.shape[:2]
-    sides = grid_of(count // views, height / views / width) if count % views == 0 else None
+    sides = grid_of(count // views, height / views / width) if count and count % views == 0 else None
     runs = [len(list(run)) for here, run in groupby(reached) if here]
     whole = views == 1 or all(run % (count // views) == 0 for run in runs)
     if sides is None or not whole:
-        return tuple(Token(f"patch {number}", kind="patch") for number in range(count))
+        return tuple(Token(f"picture {number}", kind="patch") for number in range(count))
     return tuple(patch(*divmod(number, sides[1])) for number in range(count))
 
 

@@ -75,7 +75,7 @@ def checked_ids(pretrained: Pretrained, tokens: Sequence[Token]) -> list[int]:
     """
     refuse_too_long(pretrained, len(tokens))
     ids = [token.id for token in tokens if token.id is not None]
-    known = len(next(pretrained.model.get_input_embeddings().parameters()))
+    known = _known_ids(pretrained.model)
     if max(ids) >= known:
         got = f"got token id {max(ids)}, allowed 0 to {known - 1}"
         raise Damaged(f"the tokenizer and the weights of {pretrained.name} do not fit each other: {got}")
@@ -91,6 +91,14 @@ def refuse_too_long(pretrained: Pretrained, count: int) -> None:
     limit = min(pretrained.tokenizer.model_max_length, _positions(pretrained.model))
     if count > limit < _NO_LIMIT:
         raise TextTooLong(f"the text is too long for {pretrained.name}: got {count} tokens, allowed {limit}")
+
+
+def _known_ids(model: PreTrainedModel) -> int:
+    """How many ids the model has a vector for; one of two towers says so in its text's configuration only."""
+    try:
+        return len(next(model.get_input_embeddings().parameters()))
+    except NotImplementedError:
+        return int(model.config.get_text_config().vocab_size)
 
 
 def _positions(model: PreTrainedModel) -> int:

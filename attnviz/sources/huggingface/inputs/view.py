@@ -71,7 +71,11 @@ class View:
 
     def enter(self, wanted: Wanted = first_call) -> Enter:
         """Give what tells what enters the first attention of some part when the picture is changed."""
-        return lambda pixels: entering(self.model, {**self.arguments, PIXELS: pixels}, wanted)
+
+        def enter(pixels: Tensor) -> Tensor | None:
+            return entering(self.model, {**self.arguments, PIXELS: pixels}, wanted, self.views)
+
+        return enter
 
     def side(self) -> Patches:
         """Name the positions of the first attention, and those of the layers behind it."""
@@ -112,14 +116,24 @@ class View:
         count = int(reached.sum())
         for lines in self._grids(count):
             light = self._light(*lines)
-            answers = None if light is None else [slope(enter, self.pixels, change) for change in light]
-            if answers is None or any(answer is None for answer in answers):
+            if light is None:
                 continue
-            told = [strengths(answer, even)[reached] for answer in answers if answer is not None]
+            # No light is stronger than the even one: what a norm bends, it then bends alike.
+            most = [max(1.0, float(change.max())) for change in light]
+            answers = [
+                slope(enter, self.pixels, change / top) for change, top in zip(light, most, strict=True)
+            ]
+            told = [
+                strengths(answer, even)[reached] * top
+                for answer, top in zip(answers, most, strict=True)
+                if answer is not None
+            ]
             places = [(round(row), round(column)) for row, column in zip(*told, strict=True)]
             off = max(np.abs(strength - np.rint(strength)).max() for strength in told)
             if off < _CERTAIN and len(set(places)) == count:
                 return places
+        if self.pixels.ndim < 4:
+            return None
         raster = grid_of(count, self.seen.shape[0] / self.seen.shape[1])
         return raster and [divmod(place, raster[1]) for place in range(count)]
 

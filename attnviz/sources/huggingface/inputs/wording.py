@@ -65,28 +65,38 @@ def written(tokenizer: PreTrainedTokenizerBase, wording: Wording, ids: Sequence[
         wording: the text as the processor was given it.
         ids: what the processor made of it, what stands for the picture repeated as often as need be.
     """
-    names = [str(name) for name in tokenizer.convert_ids_to_tokens(list(ids))]
-    tokens = [Token(name, number, kind="special") for name, number in zip(names, ids, strict=True)]
-    if not wording.whole:
+    named = as_tokens(tokenizer, "", Cut(tuple(ids), (None,) * len(ids), (0,) * len(ids), ()))
+    tokens = [Token(token.text, token.id, kind="special") for token in named]
+    users = _users(tokenizer, wording)
+    if not users:
         return tuple(tokens)
     found = cut(tokenizer, wording.whole, add_special=wording.add_special)
-    stop = wording.start + len(wording.text)
-    own = [
-        place
-        for place, span in enumerate(found.spans)
-        if found.halves[place] is not None and span is not None and wording.start <= span[0] < stop
-    ]
-    spans = [found.spans[place] for place in own]
-    moved = tuple(span and (span[0] - wording.start, span[1] - wording.start) for span in spans)
-    cuts = Cut(tuple(found.ids[place] for place in own), moved, (0,) * len(own), ())
-    users = dict(zip(own, as_tokens(tokenizer, wording.text, cuts), strict=True))
-    control = set(tokenizer.all_special_ids)
     for block in SequenceMatcher(None, found.ids, list(ids), autojunk=False).get_matching_blocks():
         for step in range(block.size):
-            token = users.get(block.a + step)
-            if token is not None and token.id not in control:
-                tokens[block.b + step] = replace(token, part=wording.turn)
+            tokens[block.b + step] = users.get(block.a + step, tokens[block.b + step])
     return tuple(tokens)
+
+
+def _users(tokenizer: PreTrainedTokenizerBase, wording: Wording) -> dict[int, Token]:
+    """Name the tokens of the whole text that are the user's, by their positions."""
+    if not wording.text.strip():
+        return {}
+    found = cut(tokenizer, wording.whole, add_special=wording.add_special)
+    stop = wording.start + len(wording.text)
+    places = [
+        place
+        for place in found.places(0)
+        if (span := found.spans[place]) is not None and wording.start <= span[0] < stop
+    ]
+    spans = [found.spans[place] for place in places]
+    moved = tuple(span and (span[0] - wording.start, span[1] - wording.start) for span in spans)
+    own = Cut(tuple(found.ids[place] for place in places), moved, (0,) * len(places), ())
+    control = set(tokenizer.all_special_ids)
+    return {
+        place: replace(token, part=wording.turn)
+        for place, token in zip(places, as_tokens(tokenizer, wording.text, own), strict=True)
+        if token.id not in control
+    }
 
 
 def _in_chat(processor: Any, text: str) -> Wording:  # noqa: ANN401
