@@ -17,6 +17,7 @@ from attnviz.sources.huggingface.paths import PATHS, PROBING, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
 from attnviz.sources.huggingface.paths.running import Running
 from attnviz.sources.huggingface.turns import Place, Seen, places
+from attnviz.sources.huggingface.windows import WindowFinder, Windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +30,16 @@ class Site:
             a pooling head or the tower for another kind of input does.
         layer: the model's own number of the layer.
         start: the position of its first query; above 0 where a layer attends piece by piece.
+        first_key: the position of its first key, likewise.
+        extent: the numbers of queries and keys of the whole layer.
     """
 
     seen: Seen
     block: Block | None
     layer: int = 0
     start: int = 0
+    first_key: int = 0
+    extent: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +100,19 @@ def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common c
 def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
     """Watch some ways to attention."""
     seen: list[Seen] = []
-    with _given_encoder_states(feed) as reached, Running(feed.model).watched() as running:
+    before: Call | None = None
+    finder = WindowFinder(feed.model)
+    with (
+        _given_encoder_states(feed) as reached,
+        Running(feed.model).watched() as running,
+        finder.watching(),
+    ):
 
         def note(call: Call) -> Tensor:
-            seen.append(_seen(call, running.name_of(call.module), crosses=call.module in reached))
+            nonlocal before
+            again, before = _weighs_like(before, call), call
+            windows = finder.windows(call.queries)
+            seen.append(_seen(call, running, windows, crosses=call.module in reached, again=again))
             return call.as_usual()
 
         try:
@@ -111,22 +125,38 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
     if not seen:
         raise NoAttention(f"{name} has no attention weights: nothing in it attends")
     found = places(seen, feed, name)
-    return Watched(tuple(_sites(found)), _outlines(found, feed), output)
+    return Watched(tuple(_sites(found, feed)), _outlines(found, feed), output)
 
 
-def _seen(call: Call, name: str, *, crosses: bool) -> Seen:
+def shape_of(call: Call, windows: Windows | None) -> tuple[int, int, int, int]:
+    """Give a call's numbers of batch, heads, queries and keys; heads and windows may come as one axis."""
+    batch = call.batch if windows is None else windows.squares
+    return batch, call.batch * call.heads // batch, call.queries, call.keys
+
+
+def _weighs_like(before: Call | None, call: Call) -> bool:
+    """Say whether a call compares the very queries and keys that the one before it did."""
+    if before is None or before.vectors is None or call.vectors is None:
+        return False
+    return before.vectors[0] is call.vectors[0] and before.vectors[1] is call.vectors[1]
+
+
+def _seen(call: Call, running: Running, windows: Windows | None, *, crosses: bool, again: bool) -> Seen:
     queries, keys, values = call.vectors or (None, None, None)
     return Seen(
         module=call.module,
-        name=name,
+        name=running.name_of(call.module),
+        run=running.run_of(call.module),
         path=call.path,
-        shape=(call.batch, call.heads, call.queries, call.keys),
+        shape=shape_of(call, windows),
         key_heads=None if keys is None else keys.shape[1],
         d_k=None if queries is None else queries.shape[-1],
         d_v=None if values is None else values.shape[-1],
         causal=is_causal(call.visible()),
         window=call.window,
         crosses=crosses,
+        again=again,
+        windows=windows,
     )
 
 
@@ -155,16 +185,19 @@ def _given_encoder_states(feed: Feed) -> Iterator[set[nn.Module]]:
             hook.remove()
 
 
-def _sites(found: Sequence[Place]) -> Iterator[Site]:
+def _sites(found: Sequence[Place], feed: Feed) -> Iterator[Site]:
     """Give each call the place of its turn.
 
     A way to attention on which nothing was found to attend to the input need not be watched again.
     """
     needed = {place.turn.calls[0].path for place in found if place.block}
     for place in found:
-        for call, start in zip(place.turn.calls, place.turn.starts, strict=True):
+        turn = place.turn
+        extent = turn.extent(feed.sides[place.block]) if place.block else None
+        firsts = zip(turn.starts, turn.first_keys(extent or (0, 0)), strict=True)
+        for call, (start, first_key) in zip(turn.calls, firsts, strict=True):
             if call.path in needed:
-                yield Site(call, place.block, place.layer, start)
+                yield Site(call, place.block, place.layer, start, first_key, extent or (0, 0))
 
 
 def _outlines(found: Sequence[Place], feed: Feed) -> dict[Block, Outline]:

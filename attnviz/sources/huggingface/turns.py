@@ -10,7 +10,10 @@ from torch import nn
 from attnviz.errors import UnsupportedModel
 from attnviz.record import Block
 from attnviz.sources.huggingface.feed import Feed, Side
+from attnviz.sources.huggingface.paths import PROBED
+from attnviz.sources.huggingface.windows import Windows
 
+_LAST_NUMBER = re.compile(r"^(.*\.\d+|\d+)(\..*)?$")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
 
 
@@ -21,6 +24,7 @@ class Seen:
     Attributes:
         module: the module that called.
         name: its name in the model, by the way that led to it.
+        run: a number that calls share which the module made while it ran once.
         path: the way it was noticed.
         shape: its numbers of batch, heads, queries and keys.
         key_heads: how many heads its keys have; None where they were not seen.
@@ -29,10 +33,13 @@ class Seen:
         causal: whether no query saw a later key.
         window: the sliding window, where the model named one.
         crosses: whether the module was given what the encoder made.
+        again: whether it gives other values the very weights of the call before.
+        windows: where its rows stand in their layer, if its batch is a picture cut into windows.
     """
 
     module: nn.Module
     name: str
+    run: int
     path: str
     shape: tuple[int, int, int, int]
     key_heads: int | None
@@ -41,6 +48,8 @@ class Seen:
     causal: bool
     window: int | None
     crosses: bool
+    again: bool = False
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +85,8 @@ class Turn:
 
     def extent(self, sides: tuple[Side, Side]) -> tuple[int, int] | None:
         """Count its queries and keys, if it attends from the whole of one side to the whole of another."""
+        if self.calls[0].path == PROBED:
+            return self._cut(sides)
         fitting = (
             (queries, keys)
             for queries, keys in self._extents()
@@ -83,11 +94,26 @@ class Turn:
         )
         return next(fitting, None)
 
+    def first_keys(self, extent: tuple[int, int]) -> tuple[int, ...]:
+        """The position of each call's first key, in an extent of queries and keys."""
+        counts = [call.shape[3] for call in self.calls]
+        return tuple(0 if count == extent[1] else sum(counts[:place]) for place, count in enumerate(counts))
+
+    def _cut(self, sides: tuple[Side, Side]) -> tuple[int, int] | None:
+        """Count the queries and keys of a probed call without the padding or further streams behind them."""
+        _, _, rows, columns = self.calls[0].shape
+        queries = next((count for count in range(rows, 0, -1) if sides[0].fits(count)), None)
+        keys = next((count for count in range(columns, 0, -1) if sides[1].fits(count)), None)
+        return None if queries is None or keys is None else (queries, keys)
+
     def _extents(self) -> Iterator[tuple[int, int]]:
         """The numbers of queries and keys its calls may have between them.
 
         Pieces have either all of the keys each, or keys of their own, as windows do.
         """
+        if (windows := self.calls[0].windows) is not None:
+            yield windows.count, windows.count
+            return
         batches, queries, keys = zip(*((call.shape[0], *call.shape[2:]) for call in self.calls), strict=True)
         if set(batches) == {1} and len(set(keys)) == 1:
             yield sum(queries), keys[0]
@@ -130,6 +156,7 @@ def places(seen: Sequence[Seen], feed: Feed, name: str) -> list[Place]:
     turns = _turns(seen, feed)
     blocks = _blocks(turns, feed)
     _refuse_partial(turns, blocks, name)
+    blocks = _without_repeats(turns, blocks, name)
     numbers: dict[Turn, int] = {}
     for block in feed.sides:
         own = [turn for turn, other in zip(turns, blocks, strict=True) if other == block]
@@ -145,7 +172,7 @@ def _turns(seen: Sequence[Seen], feed: Feed) -> list[Turn]:
 
     def together(place: int) -> tuple[object, ...]:
         call = seen[place]
-        return (place,) if whole(call) else (call.module, call.name, call.path)
+        return (place,) if whole(call) else (call.module, call.run, call.path)
 
     joined = groupby(range(len(seen)), key=together)
     return [Turn(tuple(seen[place] for place in calls)) for _, calls in joined]
@@ -189,6 +216,27 @@ def _refuse_partial(turns: Sequence[Turn], blocks: Sequence[Block | None], name:
             )
 
 
+def _without_repeats(turns: Sequence[Turn], blocks: Sequence[Block | None], name: str) -> list[Block | None]:
+    """Leave out what gives further values the weights of the turn before.
+
+    Raises:
+        UnsupportedModel: a module attends several times with different weights while it runs once.
+    """
+    left: list[Block | None] = []
+    runs: set[tuple[Block, nn.Module, int]] = set()
+    for turn, block in zip(turns, blocks, strict=True):
+        first = turn.calls[0]
+        repeats = block is not None and (block, first.module, first.run) in runs
+        if repeats and not first.again:
+            raise UnsupportedModel(
+                f"a layer of {name} attends more than once: got {turn} again, allowed once"
+            )
+        left.append(None if repeats else block)
+        if block is not None:
+            runs.add((block, first.module, first.run))
+    return left
+
+
 def _numbers(names: Sequence[str], model: str) -> list[int]:
     """Number the turns of a block.
 
@@ -202,12 +250,13 @@ def _numbers(names: Sequence[str], model: str) -> list[int]:
     found = [tuple(map(int, _NUMBER.findall(name))) for name in names]
     if len(set(names)) < len(names) or len({len(numbers) for numbers in found}) > 1:
         return in_order
+    layers = [_LAST_NUMBER.sub(r"\1", name) for name in names]
+    if any(found) and len(set(layers)) < len(layers):
+        later = next(place for place in in_order if layers[place] in layers[:place])
+        both = f"{names[layers.index(layers[later])]} and {names[later]}"
+        raise UnsupportedModel(f"a layer of {model} attends more than once: got {both}, allowed one")
     if len(set(found)) < len(names):
-        first = next(place for place in in_order if found[place] in found[:place])
-        other = found.index(found[first])
-        raise UnsupportedModel(
-            f"a layer of {model} attends more than once: got {names[other]} and {names[first]}, allowed one"
-        )
+        return in_order
     varying = [column for column in zip(*found, strict=True) if len(set(column)) > 1]
     if len(names) == 1 and found[0]:
         return [found[0][0]]

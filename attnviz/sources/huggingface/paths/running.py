@@ -13,12 +13,17 @@ class Running:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._names: dict[nn.Module, str] = {module: name for name, module in model.named_modules()}
-        self._stack: list[nn.Module] = []
+        self._stack: list[tuple[nn.Module, int]] = []
+        self._begun = 0
 
     @property
     def innermost(self) -> nn.Module:
         """The module whose forward pass has begun last."""
-        return self._stack[-1] if self._stack else self._model
+        return self._stack[-1][0] if self._stack else self._model
+
+    def run_of(self, module: nn.Module) -> int:
+        """Number the run of a module that is going on; each time a module runs, the number is another."""
+        return next((number for running, number in reversed(self._stack) if running is module), 0)
 
     def name_of(self, module: nn.Module) -> str:
         """Name a running module by the way that led to it.
@@ -27,7 +32,7 @@ class Running:
         place, that place's name is told: `layers.5.shared.attention`, though it was made in `layers.2`.
         """
         found = ""
-        for running in self._stack:
+        for running, _ in self._stack:
             own = self._names.get(running)
             if own is None:
                 continue
@@ -54,8 +59,9 @@ class Running:
             self._stack.clear()
 
     def _enter(self, module: nn.Module, _given: object) -> None:
-        self._stack.append(module)
+        self._begun += 1
+        self._stack.append((module, self._begun))
 
     def _leave(self, module: nn.Module, _given: object, _output: object) -> None:
-        while self._stack and self._stack.pop() is not module:
+        while self._stack and self._stack.pop()[0] is not module:
             pass

@@ -26,12 +26,13 @@ _PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
 
 # What leaves each row of weights in its place, by name: each is both a function and a method of tensors.
 _IN_PLACE = frozenset(
-    """
-    dropout dropout_ to type type_as float half bfloat16 double contiguous clone detach nan_to_num where
-    mul mul_ __mul__ __rmul__ __imul__ div div_ __truediv__ masked_fill masked_fill_
-    view reshape flatten unflatten squeeze unsqueeze expand narrow __getitem__
-    """.split()
-)
+    (
+        "dropout", "dropout_", "to", "type", "type_as", "float", "half", "bfloat16", "double",
+        "contiguous", "clone", "detach", "nan_to_num", "where", "mul", "mul_", "__mul__", "__rmul__",
+        "__imul__", "div", "div_", "__truediv__", "masked_fill", "masked_fill_", "view", "reshape",
+        "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "narrow", "__getitem__",
+    )
+)  # fmt: skip
 
 _MOST_DIMENSIONS = 4
 

@@ -22,6 +22,14 @@ from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itse
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
+# The end of the name of every model file's own attention function.
+_PLAIN = "eager_attention_forward"
+
+# How many rows of a block are looked at for a sink's share, and what of an output is no share but rounding.
+_SAMPLE = 8
+_ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-10}
+_COARSE = 2e-2
+
 # The table is one for the whole process. Reentrant, so that what takes a call may itself run a model.
 _LOCK = threading.RLock()
 
@@ -115,7 +123,7 @@ class TableCall:
         )
         if weights is None:
             raise UnsupportedModel(f"{type(self.module).__name__} does not give its attention weights")
-        return output, weights
+        return output, self._less_sinks(weights, output)
 
     def rows_of(self, output: Tensor, start: int, stop: int) -> Tensor:
         """Cut some queries' rows out of an output (batch, query, head, d_v)."""
@@ -124,6 +132,24 @@ class TableCall:
     def by_head(self, output: Tensor) -> Tensor:
         """Turn rows of output into (batch, head, query, d_v)."""
         return output.transpose(1, 2)
+
+    def _less_sinks(self, weights: Tensor, output: Tensor) -> Tensor:
+        """Take away what a sink took, where a model scales a row's output instead of its weights.
+
+        A sink that is one more logit leaves each key of a row the same share of its weight (Xiao et al. 2024,
+        Efficient Streaming Language Models with Attention Sinks), so some models give the weights without it
+        and multiply the output with that share.
+
+        Shape:
+            weights: (batch, head, query, key).
+            output: (batch, query, head, d_v).
+        """
+        sample = slice(None, None, max(1, weights.shape[2] // _SAMPLE))
+        if _shares(weights[:, :, sample], self.value, output[:, sample]).eq(1).all():
+            return weights
+        if not torch.allclose(weights.sum(dim=-1).nan_to_num(1.0), weights.new_ones(()), atol=1e-3):
+            return weights
+        return weights * _shares(weights, self.value, output)
 
     def _added_mask(self, start: int, stop: int) -> Tensor | None:
         """The mask of some rows as numbers to add, which is what the model's own function takes."""
@@ -205,17 +231,38 @@ def _put_back(name: str, function: AttentionFunction | None) -> None:
 
 
 def _own_function(module: nn.Module) -> AttentionFunction:
-    """The plain attention function of the file the module's forward pass is written in.
+    """The plain attention function that the module's forward pass names.
 
-    Each model file has its own, with its own soft cap, sinks or position bias, under one common name.
+    Each model file has its own, with its own soft cap, sinks or position bias, under one common name; a file
+    with several kinds of attention puts a word before it.
     """
-    names = inspect.unwrap(type(module).forward).__globals__
-    if "eager_attention_forward" not in names:
+    forward = inspect.unwrap(type(module).forward)
+    named = (name for name in (*forward.__code__.co_names, _PLAIN) if name.endswith(_PLAIN))
+    found = next((name for name in named if name in forward.__globals__), None)
+    if found is None:
         raise UnsupportedModel(
             f"{type(module).__name__} has no plain attention function to read weights from"
         )
-    function: AttentionFunction = names["eager_attention_forward"]
+    function: AttentionFunction = forward.__globals__[found]
     return function
+
+
+def _shares(weights: Tensor, values: Tensor, output: Tensor) -> Tensor:
+    """Say which share of weights times values each row of an output is: (batch, head, query, 1), 1 if all.
+
+    Shape:
+        weights: (batch, head, query, key).
+        values: (batch, key head, key, d_v).
+        output: (batch, query, head, d_v).
+    """
+    shared = values.repeat_interleave(weights.shape[1] // values.shape[1], dim=1)
+    made, given = weights.to(shared.dtype) @ shared, output.transpose(1, 2)
+    share = (made * given).sum(dim=-1, keepdim=True) / made.square().sum(dim=-1, keepdim=True)
+    least = _ROUNDING.get(given.dtype, _COARSE) * made.abs().amax()
+    whole = (made - given).abs().amax(dim=-1, keepdim=True) <= least
+    scaled = (made * share - given).abs().amax(dim=-1, keepdim=True) <= least
+    # Rounding is no share, and what is not in proportion is left for the checks to find.
+    return torch.where(~whole & scaled & (share >= 0) & (share < 1), share, 1.0)
 
 
 def _row_slice(added: Tensor, start: int, stop: int) -> Tensor:
