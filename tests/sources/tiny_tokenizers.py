@@ -1,5 +1,6 @@
 """One small tokenizer of each kind there is, made here."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,9 +30,13 @@ def byte_fallback() -> PreTrainedTokenizerFast:
     tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    special = ["<unk>", "<s>", "</s>", *_BYTES]
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=special, show_progress=False)
+    special = ["<unk>", "<s>", "</s>"]
+    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=[*special, *_BYTES], show_progress=False)
     tokenizer.train_from_iterator(SENTENCES, trainer)
+    written = json.loads(tokenizer.to_str())
+    # Trained as special tokens so that they have numbers; a text may well name a byte.
+    written["added_tokens"] = [token for token in written["added_tokens"] if token["content"] in special]
+    tokenizer = Tokenizer.from_str(json.dumps(written))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A", pair="<s> $A <s>:1 $B:1", special_tokens=[("<s>", 1)]
     )

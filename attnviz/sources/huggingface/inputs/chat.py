@@ -1,15 +1,16 @@
-"""A text in a model's chat template: what the template adds, whose turn that is, and what is the user's."""
+"""A text in a model's chat template, cut into tokens: whose turn each is of, and which are the user's."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from attnviz.errors import EmptyText, RequestError
 from attnviz.record import Token
-from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.inputs.places import Span
+from attnviz.sources.huggingface.inputs.template import SYSTEM, USER, Chat, rendered
 from attnviz.sources.huggingface.inputs.tokens import (
     Cut,
     Passage,
@@ -18,42 +19,6 @@ from attnviz.sources.huggingface.inputs.tokens import (
     found_again,
     refuse_unreadable,
 )
-
-SYSTEM, USER, ASSISTANT = "system", "user", "assistant"
-
-# Stands for a message's text where only what the template writes around it is of interest.
-_SOMETHING = "attnvizattnviz"
-
-
-@dataclass(frozen=True)
-class Chat:
-    """A text in its template.
-
-    Attributes:
-        messages: what the template was given.
-        text: what it made of that.
-        written: where in it the user's text stands.
-        skipped: how much whitespace the template took from the beginning of the user's text.
-        header: where the user's turn begins; None where that cannot be told.
-        answer: where the model's turn begins; the end where that cannot be told.
-    """
-
-    messages: list[dict[str, Any]]
-    text: str
-    written: Span
-    skipped: int
-    header: int | None
-    answer: int
-
-    def role(self, place: int) -> str | None:
-        """Say whose turn a position of the text belongs to, or None where that cannot be told."""
-        if place >= self.answer:
-            return ASSISTANT
-        if place >= self.written[0]:
-            return USER
-        if self.header is None:
-            return None
-        return USER if place >= self.header else SYSTEM
 
 
 def read_chat(tokenizer: PreTrainedTokenizerBase, text: str) -> Passage:
@@ -72,96 +37,19 @@ def read_chat(tokenizer: PreTrainedTokenizerBase, text: str) -> Passage:
             tokens that this tokenizer cannot read as text.
     """
     refuse_unreadable(text)
-    if not tokenizer.chat_template:
-        raise RequestError("cannot chat: this model's tokenizer has no chat template")
-    chat = _rendered(tokenizer, text)
+    chat = rendered(tokenizer, text)
     found = cut(tokenizer, chat.text, add_special=False)
+    if control := _spelled_control(tokenizer, chat, found):
+        found = _as_letters(tokenizer, chat, found, control)
+        if _spelled_control(tokenizer, chat, found):
+            raise _refused(control)
     places = _without_gaps(found.spans, len(chat.text))
     first, last = _within(places, chat.written)
-    control = _control_tokens(tokenizer)
-    if control.intersection(found.ids[first:last]):
-        own = _as_text(tokenizer, chat, found.ids, first, last)
-        if control.intersection(own.ids):
-            raise _unreadable(tokenizer, control.intersection(own.ids))
-    else:
-        own = Cut(found.ids[first:last], tuple(_clipped(found.spans[first:last], chat.written)), (), ())
-    if not own.ids:
+    if first == last:
         raise EmptyText("the text is empty for this model: its tokenizer drops every character of it")
     before = _template_tokens(tokenizer, chat, found, places, range(first))
     after = _template_tokens(tokenizer, chat, found, places, range(last, len(found.ids)))
-    return Passage(text, (*before, *_user_tokens(tokenizer, text, chat, own), *after))
-
-
-def _rendered(tokenizer: PreTrainedTokenizerBase, text: str) -> Chat:
-    """Put the text into the template, and find out what the template wrote around it."""
-    shape = _shape(tokenizer)
-    before, after = _render(tokenizer, shape(USER, _SOMETHING)).split(_SOMETHING)
-    messages = shape(USER, text)
-    whole = _render(tokenizer, messages)
-    start, stop = len(before), len(whole) - len(after)
-    bare = text.lstrip()
-    taken = whole[start:stop]
-    if not (whole.startswith(before) and whole.endswith(after)) or taken not in {
-        text,
-        text.rstrip(),
-        bare,
-        bare.rstrip(),
-    }:
-        raise RequestError(
-            "cannot chat: this model's chat template does not leave the text as it was written"
-        )
-    closing = _render(tokenizer, shape(USER, _SOMETHING), answer=False).rpartition(_SOMETHING)[2]
-    opening = _opening(tokenizer, shape)
-    return Chat(
-        messages=messages,
-        text=whole,
-        written=(start, stop),
-        skipped=0 if taken in {text, text.rstrip()} else len(text) - len(bare),
-        header=start - len(opening) if opening and before.endswith(opening) else None,
-        answer=stop + len(closing) if after.startswith(closing) else len(whole),
-    )
-
-
-def _shape(tokenizer: PreTrainedTokenizerBase) -> Any:  # noqa: ANN401
-    """Find out how this template wants a message's content: as text, or as a list of pieces."""
-
-    def plain(role: str, content: str) -> list[dict[str, Any]]:
-        return [{"role": role, "content": content}]
-
-    def listed(role: str, content: str) -> list[dict[str, Any]]:
-        return [{"role": role, "content": [{"type": "text", "text": content}]}]
-
-    for shape in (plain, listed):
-        try:
-            made = _render(tokenizer, shape(USER, _SOMETHING))
-        except RequestError:
-            if shape is listed:
-                raise
-            continue
-        if made.count(_SOMETHING) == 1:
-            return shape
-    raise RequestError("cannot chat: this model's chat template does not hold the text exactly once")
-
-
-def _opening(tokenizer: PreTrainedTokenizerBase, shape: Any) -> str:  # noqa: ANN401
-    """What opens a user's turn: what follows when a turn has ended; nothing where that cannot be told."""
-    turns = [*shape(USER, _SOMETHING), *shape(ASSISTANT, _SOMETHING)]
-    try:
-        ended = _render(tokenizer, turns, answer=False)
-        gone_on = _render(tokenizer, [*turns, *shape(USER, _SOMETHING)], answer=False)
-    except RequestError:
-        return ""
-    added = gone_on.removeprefix(ended)
-    return added.partition(_SOMETHING)[0] if gone_on.startswith(ended) and _SOMETHING in added else ""
-
-
-def _render(
-    tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, Any]], *, answer: bool = True
-) -> str:
-    try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=answer))
-    except Exception as error:  # what a template can raise has no common class
-        raise RequestError(f"cannot chat: this model's chat template fails: {brief(error)}") from error
+    return Passage(text, (*before, *_user_tokens(tokenizer, text, chat, found, range(first, last)), *after))
 
 
 def _without_gaps(spans: Sequence[Span | None], end: int) -> list[Span]:
@@ -192,54 +80,80 @@ def _within(places: Sequence[Span], written: Span) -> Span:
     return behind, behind
 
 
-def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> set[int]:
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
     """The tokens by which a template gives its turns: all special ones, and what else it writes itself."""
     template = tokenizer.get_chat_template()
     return {
-        number
+        number: token.content
         for number, token in tokenizer.added_tokens_decoder.items()
         if token.special or (token.content in template and not token.content.isspace())
     }
 
 
-def _as_text(
-    tokenizer: PreTrainedTokenizerBase, chat: Chat, plain: Sequence[int], first: int, last: int
-) -> Cut:
-    """Cut a text that holds control tokens as the letters they are made of."""
+def _spelled_control(tokenizer: PreTrainedTokenizerBase, chat: Chat, found: Cut) -> set[str]:
+    """Name the control tokens that are spelled out in what the user wrote; one for unknown words is not."""
+    control = _control_tokens(tokenizer)
+    places = _without_gaps(found.spans, len(chat.text))
+    first, last = _within(places, chat.written)
+    return {
+        control[found.ids[token]]
+        for token in range(first, last)
+        if found.ids[token] in control
+        and control[found.ids[token]].strip().casefold() in chat.text[slice(*places[token])].casefold()
+    }
+
+
+def _as_letters(tokenizer: PreTrainedTokenizerBase, chat: Chat, plain: Cut, control: Collection[str]) -> Cut:
+    """Cut a chat again, with control tokens that the user wrote as the letters they are made of."""
     try:
         made: Any = tokenizer.apply_chat_template(
             chat.messages, add_generation_prompt=True, sanitize_control_tokens=True, return_dict=False
         )
     except Exception as error:  # what a tokenizer can raise that cannot do this has no common class
-        raise _unreadable(tokenizer, _control_tokens(tokenizer).intersection(plain[first:last])) from error
-    ids, behind = tuple(made), len(plain) - last
-    stop = len(ids) - behind
-    if ids[:first] != tuple(plain[:first]) or ids[stop:] != tuple(plain[last:]):
-        raise _unreadable(tokenizer, _control_tokens(tokenizer).intersection(plain[first:last]))
-    names = [str(name) for name in tokenizer.convert_ids_to_tokens(list(ids[first:stop]))]
-    start = chat.written[0]
-    spans = found_again(tokenizer, chat.text[slice(*chat.written)], names)
-    return Cut(ids[first:stop], tuple(span and (start + span[0], start + span[1]) for span in spans), (), ())
+        raise _refused(control) from error
+    ids, places = tuple(made), _without_gaps(plain.spans, len(chat.text))
+    first, last = _within(places, chat.written)
+    if ids[:first] != plain.ids[:first] or ids == plain.ids:
+        raise _refused(control)
+    # Behind the text the template may be cut a little otherwise than it was.
+    behind = _same_at_the_end(plain.ids[last:], ids[first:])
+    start = min(chat.written[0], places[first][0])
+    stop = places[-behind][0] if behind else len(chat.text)
+    names = [str(name) for name in tokenizer.convert_ids_to_tokens(list(ids[first : len(ids) - behind]))]
+    between = [
+        span and (start + span[0], start + span[1])
+        for span in found_again(tokenizer, chat.text[start:stop], names)
+    ]
+    spans = (*plain.spans[:first], *between, *plain.spans[len(plain.spans) - behind :])
+    return Cut(ids, spans, (0,) * len(ids), ())
 
 
-def _unreadable(tokenizer: PreTrainedTokenizerBase, control: set[int]) -> RequestError:
-    names = ", ".join(map(str, tokenizer.convert_ids_to_tokens(sorted(control))))
+def _same_at_the_end(one: Sequence[int], other: Sequence[int]) -> int:
+    """Count the ids with which both end."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _refused(control: Collection[str]) -> RequestError:
+    names = ", ".join(sorted(control))
     return RequestError(
         f"cannot chat: the text holds control tokens that cannot be read as text: got {names}"
     )
 
 
-def _clipped(spans: Sequence[Span | None], within: Span) -> list[Span | None]:
-    start, stop = within
-    return [span and (max(span[0], start), min(span[1], stop)) for span in spans]
-
-
-def _user_tokens(tokenizer: PreTrainedTokenizerBase, text: str, chat: Chat, own: Cut) -> tuple[Token, ...]:
+def _user_tokens(
+    tokenizer: PreTrainedTokenizerBase, text: str, chat: Chat, found: Cut, which: range
+) -> tuple[Token, ...]:
     """Name the user's tokens by slices of the user's text."""
-    shift = chat.skipped - chat.written[0]
-    spans = tuple(span and (span[0] + shift, span[1] + shift) for span in own.spans)
-    moved = Cut(own.ids, spans, (0,) * len(own.ids), ())
-    return tuple(replace(token, part=USER) for token in as_tokens(tokenizer, text, moved))
+    start, stop = chat.written
+    shift = chat.skipped - start
+    # A token may begin in the template, or go on there.
+    spans = [
+        span and (max(span[0], start) + shift, min(span[1], stop) + shift)
+        for span in found.spans[which.start : which.stop]
+    ]
+    own = Cut(found.ids[which.start : which.stop], tuple(spans), (0,) * len(which), ())
+    return tuple(replace(token, part=USER) for token in as_tokens(tokenizer, text, own))
 
 
 def _template_tokens(

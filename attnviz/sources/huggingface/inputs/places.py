@@ -51,10 +51,25 @@ def find_pieces(text: str, pieces: Sequence[str | None]) -> list[Span | None]:
     """
     essence, origins = _essence(text)
     bare = [None if piece is None else _essence(piece)[0] for piece in pieces]
-    return [
+    spans = [
         None if place is None else _with_marks(text, origins[place[0]], origins[place[1] - 1] + 1)
         for place in _certain(essence, bare)
     ]
+    return _with_spaces(text, pieces, spans)
+
+
+def _with_spaces(text: str, pieces: Sequence[str | None], spans: Sequence[Span | None]) -> list[Span | None]:
+    """Place pieces of whitespace in the whitespace between their neighbours, all of them in all of it."""
+    found: list[Span | None] = []
+    for is_blank, run in groupby(range(len(pieces)), key=lambda place: (pieces[place] or "x").isspace()):
+        own = list(run)
+        before = (0, 0) if own[0] == 0 else found[own[0] - 1]
+        after = (len(text), len(text)) if own[-1] + 1 == len(pieces) else spans[own[-1] + 1]
+        if is_blank and before and after and text[before[1] : after[0]].isspace():
+            found += [(before[1], after[0])] * len(own)
+        else:
+            found += spans[own[0] : own[-1] + 1]
+    return found
 
 
 def _one_after_another(lengths: Sequence[int], origins: Sequence[int]) -> list[Span | None]:

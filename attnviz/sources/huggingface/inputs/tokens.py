@@ -160,7 +160,12 @@ def _spans(
     if not tokenizer.is_fast:
         return found_again(tokenizer, text, names)
     offsets = [read["offset_mapping"][place] for place in own]
-    return [_by_offsets(tokenizer, name, text, *at) for name, at in zip(names, offsets, strict=True)]
+    found = [_by_offsets(tokenizer, name, text, *at) for name, at in zip(names, offsets, strict=True)]
+    for place in reversed(range(len(found) - 1)):
+        # Some say of what takes no room that it stands behind the next token.
+        if found[place][0] == found[place][1]:
+            found[place] = (min(found[place][0], found[place + 1][0]),) * 2
+    return list(found)
 
 
 def _by_offsets(tokenizer: PreTrainedTokenizerBase, name: str, text: str, start: int, stop: int) -> Span:
