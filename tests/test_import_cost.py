@@ -41,6 +41,7 @@ def saved(tmp_path: Path) -> str:
         ["heatmap", FOX],
         ["focus", FOX],
         ["compare", FOX],
+        ["info"],
         ["heatmap", FOX, "--json"],
         ["export", FOX, "-o", "fox.safetensors"],
     ],

@@ -121,10 +121,23 @@ class AnatomyTable:
             kinds: dict[str, list[int]] = {}
             for number, what in others.items():
                 kinds.setdefault(what, []).append(number)
-            each = [f"{numbers_as_ranges(numbers)}: {what}" for what, numbers in kinds.items()]
-            told = f"layers of {stack} that do not attend: {'; '.join(each)}"
+            several = len(kinds) > 1
+            each = (
+                f"{what} ({numbers_as_ranges(numbers)})" if several else what
+                for what, numbers in kinds.items()
+            )
+            told = f"{self._which(stack, list(others))}: {', '.join(each)}"
             yield Text(printable_sentence(told))
             yield ""
+
+    def _which(self, stack: str, others: list[int]) -> str:
+        """Say which layers of a stack are meant by those that do not attend."""
+        outlines = list(self.anatomy.blocks.values())
+        if len(outlines) == len(self.anatomy.beside) == 1:
+            every = numbers_as_ranges(sorted({*outlines[0].numbers, *others}))
+            return f"layers {numbers_as_ranges(outlines[0].numbers)} of {every} attend; the others"
+        told = f"{stack} {numbers_as_ranges(others)}"
+        return f"{told} do not attend" if outlines else told
 
     def _costs(self) -> Iterator[tuple[str, ...]]:
         lengths: Sequence[int | None] = sizes(self.anatomy) or (None,)
@@ -192,7 +205,7 @@ def _facts(told: Iterator[tuple[str, str]]) -> Table:
 def _columns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for place, name in enumerate(names):
-        figures = all(row[place][:1].isdigit() and " tokens" not in row[place] for row in rows)
+        figures = place > 0 and all(row[place][:1].isdigit() or row[place] == "?" for row in rows)
         table.add_column(name, justify="right" if figures else "left")
     for row in rows:
         table.add_row(*row)
