@@ -30,10 +30,10 @@ def text_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
     """
     passage = read_passage(pretrained.tokenizer, prompt)
     ids = checked_ids(pretrained, passage.tokens)
-    row = torch.tensor([ids], device=pretrained.model.device)
+    row = torch.tensor([ids], device=pretrained.device)
     arguments = {"input_ids": row, "attention_mask": torch.ones_like(row)}
     if _reads_segments(pretrained.backbone, passage.segments):
-        arguments["token_type_ids"] = torch.tensor([passage.segments], device=pretrained.model.device)
+        arguments["token_type_ids"] = torch.tensor([passage.segments], device=pretrained.device)
     side = Written(passage.tokens)
     return Feed(
         model=pretrained.backbone,
@@ -94,11 +94,14 @@ def refuse_too_long(pretrained: Pretrained, count: int) -> None:
 
 
 def _known_ids(model: PreTrainedModel) -> int:
-    """How many ids the model has a vector for; one of two towers says so in its text's configuration only."""
+    """How many ids the model has a vector for; one of two towers says so in its text's configuration only.
+
+    One that looks characters up by their hashes has a vector for every id, and says nothing.
+    """
     try:
         return len(next(model.get_input_embeddings().parameters()))
     except NotImplementedError:
-        return int(model.config.get_text_config().vocab_size)
+        return int(getattr(model.config.get_text_config(), "vocab_size", _NO_LIMIT))
 
 
 def _positions(model: PreTrainedModel) -> int:
