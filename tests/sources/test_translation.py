@@ -19,6 +19,9 @@ from transformers import (
     MT5Config,
     PegasusConfig,
     T5Config,
+    T5Gemma2Config,
+    T5Gemma2DecoderConfig,
+    T5Gemma2EncoderConfig,
     T5GemmaConfig,
     T5GemmaModuleConfig,
 )
@@ -72,6 +75,7 @@ with quiet():
         "marian": MarianConfig(**_BART),
         "pegasus": PegasusConfig(**_BART),
         "m2m": M2M100Config(**_BART),
+        "m2m (begins with its padding)": M2M100Config(**{**_BART, "pad_token_id": START}),
         "t5gemma (grouped heads, sliding window)": T5GemmaConfig(
             encoder=_half, decoder=_half, **{**_SPECIAL, "bos_token_id": START}
         ),
@@ -83,6 +87,20 @@ with quiet():
             pad_token_id=2,
         ),
     }
+    _both = {**_GEMMA, "layer_types": ["sliding_attention", "full_attention"]}
+    MERGED = T5Gemma2Config(
+        encoder=T5Gemma2EncoderConfig(
+            text_config=_both,
+            vision_config={**_SIZES, "image_size": 8, "patch_size": 4},
+            image_token_index=299,
+            boi_token_index=298,
+            eoi_token_index=297,
+            mm_tokens_per_image=4,
+        ),
+        decoder=T5Gemma2DecoderConfig(**_both),
+        image_token_index=299,
+        **{**_SPECIAL, "bos_token_id": START},
+    )
 
 
 @pytest.fixture
@@ -161,6 +179,19 @@ def test_a_square_is_cross_attention_too(kind, save_pair, byte_pieces):
     weights, _ = by_itself(folder, "Pack my box!", [token.id for token in record.queries])
     for block in ("encoder", "decoder", "cross"):
         np.testing.assert_allclose(reading.record(block=block).weights, weights[block], atol=1e-5)
+
+
+def test_both_sides_looked_at_at_once_are_one_block(save_pair, byte_pieces):
+    folder = save_pair(MERGED, byte_pieces)
+    reading = load(folder).read(Prompt(FOX, target=TARGET))
+    assert list(reading.outlines) == ["encoder", "cross"]
+    record = reading.record()
+    assert record.keys == record.queries + reading.record(block="encoder").keys
+    weights, _ = by_itself(folder, FOX, [token.id for token in record.queries])
+    merged = np.concatenate([weights["decoder"], weights["cross"]], axis=-1)
+    np.testing.assert_allclose(record.weights, merged, atol=1e-5)
+    assert len(record.predictions) == len(record.queries)
+    assert load(folder).attend(FOX, generate=3).border == 1
 
 
 def test_every_word_of_a_target_has_a_row_and_its_place(tiny_t5):

@@ -109,14 +109,14 @@ def speak(
 
 def _steps(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:
     """Run the steps."""
-    speaker = pretrained.speaker
+    speaker: Any = pretrained.speaker
     drawing = {"do_sample": True, "temperature": prompt.temperature, "top_k": 0, "top_p": 1.0}
     # A class may have a loop of its own that begins a decoder's text as it likes; here it is begun already.
-    loop: Any = GenerationMixin.generate if "decoder_input_ids" in given else type(speaker).generate
+    loop = GenerationMixin.generate if "decoder_input_ids" in given else type(speaker).generate
     device = speaker.device
     with torch.no_grad(), torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(prompt.seed)
-        said = loop(
+        said: Any = loop(
             speaker,
             **given,
             **(drawing if prompt.temperature > 0 else {"do_sample": False}),

@@ -10,7 +10,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 from attnviz.errors import RequestError, TextTooLong, UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.record import Prediction, Token
-from attnviz.sources.huggingface.feed import Feed, Written
+from attnviz.sources.huggingface.feed import Feed, Side, Written
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.inputs.speaking import Speech, expected, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.tokens import read_tokens
@@ -39,6 +39,29 @@ class _Decoder:
     predictions: tuple[Prediction, ...]
 
 
+@dataclass(frozen=True)
+class _Across:
+    """What a decoder looks at: what the encoder read, behind its own text where it looks at both at once.
+
+    Attributes:
+        own: what the decoder reads.
+        read: what the encoder reads.
+    """
+
+    own: Written
+    read: Side
+
+    def fits(self, count: int) -> bool:
+        """Say whether there may be so many keys."""
+        return self.read.fits(count) or self.read.fits(count - len(self.own.known))
+
+    def tokens(self, count: int) -> tuple[Token, ...]:
+        """Give the tokens of so many keys."""
+        if self.read.fits(count) or not self.fits(count):
+            return self.read.tokens(count)
+        return self.own.known + self.read.tokens(count - len(self.own.known))
+
+
 def translated(
     pretrained: Pretrained, prompt: Prompt, source: Feed, start: Sequence[int] | None = None
 ) -> Feed:
@@ -49,6 +72,8 @@ def translated(
     at stands in its own row (Chen et al. 2020, Accurate Word Alignment Induction from Neural Machine
     Translation, SHIFT-ATT). The predictions of the record say what follows: the next token of the target, or
     the one that was said.
+
+    A model that attends to both sides at once has no block "decoder": the keys of "cross" are both texts.
 
     Spans count in one text: the source, a line end, and the target or what was said.
 
@@ -79,7 +104,7 @@ def translated(
             **_with_decoder(pretrained, source.arguments, _ids(decoder.tokens)),
             **uncached(pretrained.backbone),
         },
-        sides={"encoder": (read, read), "decoder": (side, side), "cross": (side, read)},
+        sides={"encoder": (read, read), "decoder": (side, side), "cross": (side, _Across(side, read))},
         text="\n".join(text for text in (source.text, decoder.text) if text),
         encoder=pretrained.backbone.get_encoder(),
         predictions=decoder.predictions,
