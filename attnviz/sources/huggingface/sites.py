@@ -16,6 +16,7 @@ from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import PATHS, PROBING, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
 from attnviz.sources.huggingface.paths.running import Running
+from attnviz.sources.huggingface.paths.table import PATH as TABLE
 from attnviz.sources.huggingface.turns import Place, Seen, places
 from attnviz.sources.huggingface.windows import WindowFinder, Windows
 
@@ -99,6 +100,7 @@ def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common c
 
 def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
     """Watch some ways to attention."""
+    parts = set(feed.model.modules())
     seen: list[Seen] = []
     before: Call | None = None
     finder = WindowFinder(feed.model)
@@ -122,6 +124,8 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
             raise
         except Exception as error:  # what a model raises that was made for other inputs has no common class
             raise UnsupportedModel(f"{name} does not run on this input: {brief(error)}") from error
+    if set(feed.model.modules()) != parts:  # BigBird exchanges its attention when it first sees a short text
+        return _watched(feed, name, paths)
     if not seen:
         raise NoAttention(f"{name} has no attention weights: nothing in it attends")
     found = places(seen, feed, name)
@@ -188,9 +192,11 @@ def _given_encoder_states(feed: Feed) -> Iterator[set[nn.Module]]:
 def _sites(found: Sequence[Place], feed: Feed) -> Iterator[Site]:
     """Give each call the place of its turn.
 
-    A way to attention on which nothing was found to attend to the input need not be watched again.
+    Where the table alone shows what attends to the input, torch's functions need not be watched again. The
+    table's own calls always are: watched alone, a function would be seen within them.
     """
     needed = {place.turn.calls[0].path for place in found if place.block}
+    needed = needed if needed == {TABLE} else {place.turn.calls[0].path for place in found}
     for place in found:
         turn = place.turn
         extent = turn.extent(feed.sides[place.block]) if place.block else None

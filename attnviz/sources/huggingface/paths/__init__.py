@@ -14,14 +14,20 @@ from torch import Tensor, nn
 from attnviz.sources.huggingface.paths import functions, table, values
 from attnviz.sources.huggingface.paths.call import Call
 
-PATHS = ("table", *functions.PATHS)
-PROBING = ("values",)
+PATHS = (table.PATH, *functions.PATHS)
+PROBED = values.ValuesCall.path
+PROBING = (PROBED,)
 
 Handle = Callable[[Call], Tensor]
 
 
 @contextmanager
-def intercepted(model: nn.Module, handle: Handle, paths: Collection[str] = PATHS) -> Iterator[None]:
+def intercepted(
+    model: nn.Module,
+    handle: Handle,
+    paths: Collection[str] = PATHS,
+    probed: Collection[nn.Module] | None = None,
+) -> Iterator[None]:
     """Hand every attention call of a model's pass to `handle`, which answers in the model's place.
 
     What runs within a call that is handled is no further call.
@@ -30,13 +36,14 @@ def intercepted(model: nn.Module, handle: Handle, paths: Collection[str] = PATHS
         model: the network that will run.
         handle: takes a call, gives what `call.as_usual()` would.
         paths: which ways to watch; each costs a little.
+        probed: which modules to try out, on the way that does; None means all that may attend.
     """
     guard = functions.Guard(handle)
     with ExitStack() as stack:
-        if "table" in paths:
+        if table.PATH in paths:
             stack.enter_context(table.intercepted(guard))
         if seen := set(paths) & set(functions.PATHS):
             stack.enter_context(functions.intercepted(model, guard, seen))
-        if "values" in paths:
-            stack.enter_context(values.intercepted(model, handle))
+        if PROBED in paths:
+            stack.enter_context(values.intercepted(model, handle, probed))
         yield

@@ -22,6 +22,8 @@ from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itse
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
+PATH = "table"
+
 # The end of the name of every model file's own attention function.
 _PLAIN = "eager_attention_forward"
 
@@ -59,7 +61,7 @@ class TableCall:
     options: dict[str, object]
     usual: AttentionFunction
 
-    path: ClassVar[str] = "table"
+    path: ClassVar[str] = PATH
 
     @property
     def batch(self) -> int:
