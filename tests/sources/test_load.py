@@ -15,6 +15,8 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     ByT5Tokenizer,
+    GptOssConfig,
+    GptOssForCausalLM,
     LlamaForCausalLM,
     ViTConfig,
     ViTModel,
@@ -349,6 +351,28 @@ def test_a_quantized_model_whose_package_is_missing(tiny_llama, said, package):
         load(tiny_llama)
     one_line(raised)
     assert package in str(raised.value)
+
+
+def test_a_quantized_model_that_needs_no_package_is_read(save_with_head, byte_pieces):
+    # The library unpacks this format by itself where no kernels for it are installed.
+    pytest.importorskip("accelerate")
+    config = GptOssConfig(**{**DECODERS["gpt_oss (sinks)"].to_dict(), "intermediate_size": 32})
+    folder = save_with_head(GptOssForCausalLM, config, byte_pieces)
+    rng, packed = np.random.default_rng(0), {}
+    for name, array in load_file(folder / "model.safetensors").items():
+        if name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            experts, inputs, outputs = array.shape
+            shape = (experts, outputs, inputs // 32)
+            packed[f"{name}_blocks"] = rng.integers(0, 256, (*shape, 16), dtype=np.uint8)
+            packed[f"{name}_scales"] = np.full(shape, 124, dtype=np.uint8)
+        else:
+            packed[name] = array
+    save_file(packed, folder / "model.safetensors", metadata={"format": "pt"})
+    kept = ["model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]
+    said = {"quant_method": "mxfp4", "modules_to_not_convert": kept}
+    rewrite(folder / "config.json", quantization_config=said)
+    record = load(folder).attend(FOX)
+    assert (record.layers, record.sinks) == ((0, 1, 2), (0, 1, 2))
 
 
 def test_attention_functions_of_other_packages_are_not_needed(tiny_llama):
