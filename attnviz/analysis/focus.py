@@ -1,6 +1,6 @@
 """What each head reads, as findings a sentence can be made of: words, links, pattern, breadth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.distance import distance
 from attnviz.analysis.entropy import breadth, entropy
+from attnviz.analysis.patches import is_picture, patch_distance, patch_distances
 from attnviz.analysis.patterns import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Block, Prediction, Token, Weights
@@ -19,6 +20,9 @@ NOTABLE, NOTICED = 0.3, 0.05
 
 # A link is told if it carries twice what evenly spread mass would give it, and always from the second on.
 TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
+
+# Measures how far each query looks, (query,), from weights (query, key).
+Far = Callable[[Weights], NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class HeadFocus:
         pattern: the shape of its rows.
         entropy: mean over queries, bits.
         breadth: mean over queries of 2^entropy, in keys.
-        distance: mean over queries, in tokens.
+        distance: mean over queries, in tokens; of a picture in patches.
         self_mass: the share of the mass that queries keep on themselves; set aside in words and links.
         special_mass: the share that goes to tokens the model added; set aside in words and links.
         taught: what the head was trained towards, or None if it found its pattern by itself.
@@ -150,7 +154,8 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     'dog'
     """
     chosen = record.head_ids if heads is None else tuple(heads)
-    told = tuple(_head_focus(record, head, top) for head in chosen)
+    far = _distance(record)
+    told = tuple(_head_focus(record, head, top, far) for head in chosen)
     return Focus(
         model=record.model,
         text=record.text,
@@ -163,7 +168,7 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     )
 
 
-def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
+def _head_focus(record: Attention, head: HeadId, top: int, far: Far) -> HeadFocus:
     weights = record.head(head)
     rows = counted_queries(record)
     return HeadFocus(
@@ -173,7 +178,7 @@ def _head_focus(record: Attention, head: HeadId, top: int) -> HeadFocus:
         pattern=find_pattern(record, head),
         entropy=float(entropy(weights)[rows].mean()),
         breadth=float(breadth(weights)[rows].mean()),
-        distance=float(distance(weights, _start(record))[rows].mean()),
+        distance=float(far(weights)[rows].mean()),
         self_mass=_share(weights, self_links(record) & ~special_keys(record), rows),
         special_mass=_share(weights, np.broadcast_to(special_keys(record), weights.shape), rows),
         taught=record.taught.get(head),
@@ -243,6 +248,14 @@ def _most_telling(links: Sequence[Link], usual: Mapping[HeadId, Weights]) -> tup
 
 def _share(weights: NDArray[np.floating], cells: Mask, rows: Mask) -> float:
     return float((weights * cells)[rows].sum(axis=-1).mean())
+
+
+def _distance(record: Attention) -> Far:
+    """Give what measures how far each query looks: along a text, or across a picture."""
+    if not is_picture(record):
+        return lambda weights: distance(weights, _start(record))
+    apart = patch_distances(record)
+    return lambda weights: patch_distance(weights, apart)
 
 
 def _start(record: Attention) -> int:

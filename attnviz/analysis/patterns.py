@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.patches import grid_shape, is_picture, places
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Token
 from attnviz.selection import HeadId
@@ -25,6 +26,7 @@ CLEAR = 0.3
 RESTING = 0.9
 
 Cells = Callable[[Attention], Mask]
+Steps = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def find_pattern(record: Attention, head: HeadId) -> Pattern:
     itself = self_links(record)
     elsewhere = np.where(itself, 0.0, weights)[rows]
     reachable = (visible & ~itself)[rows]
-    scored = [_score(name, elsewhere, reachable, cells(record)[rows]) for name, cells in PATTERNS.items()]
+    patterns = GRID_PATTERNS if is_picture(record) else PATTERNS
+    scored = [_score(name, elsewhere, reachable, cells(record)[rows]) for name, cells in patterns.items()]
     best = max(scored, key=lambda pattern: pattern.over_chance)
     resting = _score("self", weights[rows].astype(np.float64), visible[rows], itself[rows])
     if resting.score >= RESTING and resting.over_chance >= CLEAR:
@@ -90,6 +93,26 @@ def _offset(steps: int) -> Cells:
 def _on(keys: Callable[[Attention], Mask]) -> Cells:
     """Give whole columns as cells."""
     return lambda record: np.broadcast_to(keys(record), (len(record.queries), len(record.keys)))
+
+
+def _beside(down: int, right: int) -> Cells:
+    """Give the cells whose patch stands so far below and to the right of the query's."""
+    return _steps(lambda below, beyond: (below == down) & (beyond == right))
+
+
+def _steps(wanted: Callable[[Steps, Steps], Mask]) -> Cells:
+    """Give the cells whose patch is wanted by how many rows below and columns beyond the query's it stands.
+
+    Between grids of different patches there are no such cells.
+    """
+
+    def cells(record: Attention) -> Mask:
+        if grid_shape(record.queries) != grid_shape(record.keys):
+            return np.zeros((len(record.queries), len(record.keys)), dtype=bool)
+        below, beyond = np.moveaxis(places(record.keys)[None] - places(record.queries)[:, None], -1, 0)
+        return wanted(below, beyond)
+
+    return cells
 
 
 def _first(record: Attention) -> Mask:
@@ -147,4 +170,16 @@ PATTERNS: dict[str, Cells] = {
     "punctuation": _on(_punctuation),
     "same word": _same_word,
     "in order": _in_order,
+}
+
+# In a picture the next token is the next patch only within a row; what lies around a patch takes its place.
+GRID_PATTERNS: dict[str, Cells] = {
+    "left": _beside(0, -1),
+    "right": _beside(0, 1),
+    "above": _beside(-1, 0),
+    "below": _beside(1, 0),
+    "neighbours": _steps(lambda below, beyond: np.maximum(np.abs(below), np.abs(beyond)) == 1),
+    "same row": _steps(lambda below, beyond: (below == 0) & (beyond != 0)),
+    "same column": _steps(lambda below, beyond: (below != 0) & (beyond == 0)),
+    "special": _on(special_keys),
 }

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.patches import grid_shape, is_picture
 from attnviz.record import Attention
 
 Mask = NDArray[np.bool_]
@@ -23,10 +24,16 @@ def special_keys(record: Attention) -> Mask:
 
 
 def self_links(record: Attention) -> Mask:
-    """Say where a query meets itself: (query, key); nowhere in cross-attention."""
+    """Say where a query meets itself: (query, key); nowhere in cross-attention.
+
+    In a picture it meets its own patch, unless the keys are patches of another size.
+    """
     queries, keys = len(record.queries), len(record.keys)
     if record.block == "cross":
         return np.zeros((queries, keys), dtype=bool)
+    if is_picture(record) and record.queries != record.keys:
+        alike = grid_shape(record.queries) == grid_shape(record.keys)
+        return np.array([[alike and query == key for key in record.keys] for query in record.queries])
     return np.eye(queries, keys, keys - queries, dtype=bool)
 
 
