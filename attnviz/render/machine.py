@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from attnviz.analysis.comparison import Comparison, Pair, Row
 from attnviz.analysis.cost import attention_cost, sizes
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
+from attnviz.analysis.parts import HeadParts, Part, Parts
 from attnviz.analysis.patterns import Pattern
 from attnviz.anatomy import Anatomy, Projection
 from attnviz.outline import Layer
@@ -21,6 +22,7 @@ from attnviz.store import masks
 
 INFO = "attnviz/info/1"
 FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
+PARTS = "attnviz/parts/1"
 
 Fields = dict[str, Any]
 
@@ -197,6 +199,35 @@ def _cost(anatomy: Anatomy, tokens: int | None) -> Fields:
         "multiply_adds": cost.multiply_adds,
         "weight_bytes": cost.weights,
     }
+
+
+def parts_json(parts: Parts) -> str:
+    """Write what the parts of an input read of each other, for each head and in the mean of all of them.
+
+    `mass` and `chance` have a row for each part of `from` and a column for each of `to`: the share of its
+    attention that a token of the one gives the other, the mean over its tokens, and what evenly spread
+    attention would give. `lost`, one for each of `from`, is what goes to no key.
+    """
+    return _text(
+        {
+            "schema": PARTS,
+            "model": parts.model,
+            "text": parts.text,
+            "block": parts.block,
+            "from": [_part(part) for part in parts.queries],
+            "to": [_part(part) for part in parts.keys],
+            "heads": [{**_identity(head.head), **_sums(head)} for head in parts.heads if head.head],
+            "together": _sums(parts.together),
+        }
+    )
+
+
+def _part(part: Part) -> Fields:
+    return {"part": part.name, "tokens": part.tokens}
+
+
+def _sums(head: HeadParts) -> Fields:
+    return {"mass": _plain(head.mass), "chance": _plain(head.chance), "lost": _plain(head.lost)}
 
 
 def _text(fields: Fields) -> str:

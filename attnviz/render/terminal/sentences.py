@@ -63,7 +63,7 @@ def pattern(found: Pattern) -> list[Text]:
     >>> pattern(Pattern("next", "next", 0.62, 0.53))[0].plain
     'next .62 (+.53 over chance)'
     """
-    score = f" {_decimals(found.score)} ({_decimals(found.over_chance, '+')}"
+    score = f" {decimals(found.score)} ({decimals(found.over_chance, '+')}"
     if found.label != NO_PATTERN:
         return [Text.assemble(found.label, (f"{score} over chance)", "dim"))]
     if found.over_chance < _NEAR:
@@ -139,6 +139,10 @@ def _named(head: HeadFocus) -> Text:
     return Text(" ").join(enumeration(named))
 
 
-def _decimals(share: float, sign: str = "-") -> str:
-    """Write a share of 1 with two decimals and no zero before them; `sign` "+" marks gains too."""
+def decimals(share: float, sign: str = "-") -> str:
+    """Write a share of 1 with two decimals and no zero before them; `sign` "+" marks gains too.
+
+    >>> decimals(0.5), decimals(0.12, "+"), decimals(-0.05, "+")
+    ('.50', '+.12', '-.05')
+    """
     return f"{round(share, 2) + 0.0:{sign}.2f}".replace("0.", ".", 1)
