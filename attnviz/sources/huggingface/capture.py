@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed
@@ -10,9 +11,10 @@ from attnviz.observe import Observer, RowBlock
 from attnviz.record import Block
 from attnviz.sources.huggingface.checks import CALLS, Checks, Rows, checked
 from attnviz.sources.huggingface.feed import Feed
-from attnviz.sources.huggingface.paths import intercepted
+from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
-from attnviz.sources.huggingface.sites import Site, run
+from attnviz.sources.huggingface.paths.values import ValuesCall
+from attnviz.sources.huggingface.sites import Site, run, shape_of
 
 # One block of float32 weights of all heads of a layer; below about 512 tokens a layer is one block.
 BLOCK_BYTES = 64 * 2**20
@@ -28,7 +30,7 @@ def capture(
     block: Block,
     chosen: Collection[int],
     checks: Checks | None = None,
-    on_call: Callable[[int, Call], None] | None = None,
+    on_call: Callable[[Site, Call], None] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Any:  # noqa: ANN401 - what a model gives has no common class
     """Run the model once and hand the weights of some layers to an observer.
@@ -43,7 +45,7 @@ def capture(
         block: whose layers are meant.
         chosen: the numbers of the layers to hand on.
         checks: where to note the checks that held.
-        on_call: takes the number and the attention call of each chosen layer, before its rows.
+        on_call: takes each attention call of the chosen layers and its place, before its rows.
         block_bytes: about how much memory one block of weights may take; at least one row is done at once.
 
     Returns:
@@ -59,13 +61,17 @@ def capture(
         site = _expected(pending, call)
         usual = call.as_usual()
         if site.block == block and site.layer in chosen:
+            if isinstance(call, ValuesCall):
+                call = call.cut(*site.extent)
             if on_call:
-                on_call(site.layer, call)
-            for start, weights in _in_blocks(call, usual, site.layer, block_bytes, noted):
+                on_call(site, call)
+            in_blocks = _in_blocks if site.seen.windows is None else _in_windows
+            for start, weights in in_blocks(call, usual, site, block_bytes, noted):
                 observer.update(RowBlock(site.layer, start, weights))
         return usual
 
-    with intercepted(feed.model, handle, {site.seen.path for site in sites}):
+    probed = {site.seen.module for site in sites if site.seen.path == PROBED}
+    with intercepted(feed.model, handle, {site.seen.path for site in sites}, probed):
         output = run(feed)
     missed = list(pending)
     if missed:
@@ -81,7 +87,7 @@ def _expected(pending: Iterator[Site], call: Call) -> Site:
     site = next(pending, None)
     if site is None:
         raise CaptureFailed("more attention calls came than when the model was watched")
-    shape = (call.batch, call.heads, call.queries, call.keys)
+    shape = shape_of(call, site.seen.windows)
     if call.module is not site.seen.module or shape != site.seen.shape:
         raise CaptureFailed(
             f"layer {site.layer} attends otherwise than when the model was watched: got {shape} "
@@ -91,9 +97,13 @@ def _expected(pending: Iterator[Site], call: Call) -> Site:
 
 
 def _in_blocks(
-    call: Call, usual: Tensor, layer: int, block_bytes: int, checks: Checks
+    call: Call, usual: Tensor, site: Site, block_bytes: int, checks: Checks
 ) -> Iterator[tuple[int, Tensor]]:
-    """Do a layer's attention again in blocks of rows: each block's first row and its (head, query, key)."""
+    """Do a call's attention again in blocks of rows.
+
+    Returns:
+        Each block's first row in the layer, and its weights (head, query, key of the whole layer).
+    """
     seen = call.visible()
     values = None if call.vectors is None else call.vectors[2][0]
     rows = max(1, block_bytes // (call.heads * call.keys * _FLOAT32_BYTES))
@@ -101,11 +111,49 @@ def _in_blocks(
         stop = min(start + rows, call.queries)
         output, weights = call.rows(start, stop)
         done = Rows(
-            layer=layer,
+            layer=site.layer,
             weights=weights[0],
             visible=None if seen is None else seen[0, start:stop],
             values=values,
             output=call.by_head(output)[0],
             usual=call.by_head(call.rows_of(usual, start, stop))[0],
         )
-        yield start, checked(done, checks)
+        yield site.start + start, _among_all(checked(done, checks), site)
+
+
+def _among_all(weights: Tensor, site: Site) -> Tensor:
+    """Put the columns of a piece, (head, query, key), among all keys of its layer."""
+    keys = site.extent[1]
+    if weights.shape[2] == keys:
+        return weights
+    wide = weights.new_zeros(*weights.shape[:2], keys)
+    wide[..., site.first_key : site.first_key + weights.shape[2]] = weights
+    return wide
+
+
+def _in_windows(
+    call: Call, usual: Tensor, site: Site, block_bytes: int, checks: Checks
+) -> Iterator[tuple[int, Tensor]]:
+    """Do the attention of all windows of a layer again, and lay it out; see `_in_blocks`."""
+    windows, (squares, heads, queries, keys) = site.seen.windows, site.seen.shape
+    assert windows is not None
+    seen = call.visible()
+    output, weights = call.rows(0, queries)
+    outputs = [call.by_head(made) for made in (output, call.rows_of(usual, 0, queries))]
+    ours, theirs = (made.reshape(squares, -1, queries, made.shape[-1]) for made in outputs)
+    weights = weights.reshape(squares, heads, queries, keys)
+    whole = [
+        Rows(
+            layer=site.layer,
+            weights=weights[square],
+            visible=None if seen is None else seen[square % len(seen)],
+            values=None if call.vectors is None else call.vectors[2][square],
+            output=ours[square],
+            usual=theirs[square],
+        )
+        for square in range(squares)
+    ]
+    done = torch.stack([checked(rows, checks) for rows in whole])
+    rows = max(1, block_bytes // (heads * windows.count * _FLOAT32_BYTES))
+    for start in range(0, windows.count, rows):
+        yield start, windows.rows(done, start, min(start + rows, windows.count))

@@ -151,7 +151,7 @@ def _check_explained(rows: Rows, checks: Checks) -> None:
     apart = _apart(rows.output, rows.usual)
     if not apart <= _allowed(rows.usual):
         raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {apart:.2g} apart")
-    checks.passed(EXPLAINED, apart, f"at most {apart:.1g} apart")
+    checks.passed(EXPLAINED, apart, _closely(apart))
 
 
 def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
@@ -165,7 +165,7 @@ def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
     apart = _apart(rows.weights[:, sample].to(shared.dtype) @ shared, rows.usual[:, sample])
     if not apart <= _allowed(rows.usual):
         raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
-    checks.passed(VALUES, apart, f"at most {apart:.1g} apart")
+    checks.passed(VALUES, apart, _closely(apart))
 
 
 def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:  # noqa: ANN401 - see _states
@@ -177,7 +177,7 @@ def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:
     apart = _apart_by(output, usual)
     if not apart <= _allowed(*_states(usual)):
         raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
-    checks.passed(UNCHANGED, apart, f"at most {apart:.1g} apart")
+    checks.passed(UNCHANGED, apart, _closely(apart))
 
 
 def steady(one: Any, other: Any) -> bool:  # noqa: ANN401 - what a model gives has no common class
@@ -194,6 +194,10 @@ def _apart_by(one: Any, other: Any) -> float:  # noqa: ANN401
     if not alike:
         return float("inf")
     return max((_apart(a.nan_to_num(), b.nan_to_num()) for a, b in zip(ours, theirs, strict=True)), default=0)
+
+
+def _closely(apart: float) -> str:
+    return f"at most {apart:.1g} apart" if apart else "exactly"
 
 
 def _apart(ours: Tensor, theirs: Tensor) -> float:

@@ -4,21 +4,22 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
 from attnviz.observe import Observer, RowBlock
 from attnviz.outline import Outline, choose
-from attnviz.record import Attention, Block, Mask, Weights, leaking
+from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import Selection
 from attnviz.sources.base import EVERYTHING, Check
 from attnviz.sources.huggingface.capture import capture
 from attnviz.sources.huggingface.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.filled import Cut, KeepOwn
+from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
-from attnviz.sources.huggingface.sites import Watched, run
+from attnviz.sources.huggingface.sight import Sight
+from attnviz.sources.huggingface.sites import Site, Watched, run
 from attnviz.sources.huggingface.vectors import KeepVectors
 
 
@@ -52,15 +53,15 @@ class PretrainedReading:
         _, queries, keys = outline.layer(chosen[0].layer).shape
         cut = Cut.of(self.feed.sides[outline.block], queries, keys)
         own = KeepOwn(chosen, cut)
-        seen = _Sight(cut)
+        seen = Sight(cut)
         vectors = KeepVectors(own.kept.heads, cut) if internals else None
 
-        def on_call(layer: int, call: Call) -> None:
-            seen.take(layer, call)
+        def on_call(site: Site, call: Call) -> None:
+            seen.take(site, call)
             if vectors and call.vectors is None:
-                raise MissingInternals(f"layer {layer} of {self.name} does not show its vectors")
+                raise MissingInternals(f"layer {site.layer} of {self.name} does not show its vectors")
             if vectors:
-                vectors.take(layer, call)
+                vectors.take(site, call)
 
         self._capture(outline, own, own.kept.layers, Checks(), on_call)
         try:
@@ -91,7 +92,7 @@ class PretrainedReading:
         observer: Observer,
         chosen: Collection[int],
         checks: Checks,
-        on_call: Callable[[int, Call], None] | None = None,
+        on_call: Callable[[Site, Call], None] | None = None,
     ) -> None:
         """Run the model again, hand its weights on, and hold what it gives against the watched pass."""
         block, sites = outline.block, self.watched.sites
@@ -107,14 +108,14 @@ class PretrainedReading:
                     raise CaptureFailed(what) from error
                 raise
 
-    def _record(
-        self, outline: Outline, own: KeepOwn, seen: "_Sight", vectors: KeepVectors | None
-    ) -> Attention:
+    def _record(self, outline: Outline, own: KeepOwn, seen: Sight, vectors: KeepVectors | None) -> Attention:
         kept = own.kept
         layers = [outline.layer(number) for number in kept.layers]
         weights = kept.weights()
         queries, keys = self.feed.sides[outline.block]
         causal = all(layer.causal for layer in layers)
+        mass = weights.sum(axis=-1) + own.beyond
+        aside = self._aside(mass, kept.layers, seen)
         speaking = list(self.feed.sides.values())[-1][0]
         return Attention(
             queries=queries.tokens(layers[0].queries),
@@ -127,15 +128,32 @@ class PretrainedReading:
             block=outline.block,
             causal=causal,
             sight=seen.beyond(causal=causal),
-            sinks=_sinks(weights.sum(axis=-1) + own.beyond, kept.layers, seen),
+            sinks=_sinks(mass + aside, kept.layers, seen),
             heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
             predictions=self.feed.predictions if queries is speaking else (),
             picture=self.feed.picture,
             aligning=self.feed.aligning if outline.block == "cross" else (),
             revision=self.revision,
-            dropped=float(own.beyond.mean()),
+            dropped=float((own.beyond + aside).mean()),
             internals=vectors.internals() if vectors else None,
         )
+
+    def _aside(self, mass: Weights, layers: tuple[int, ...], seen: Sight) -> Weights:
+        """Say how much mass each query gave to what is no key of its layer: padding, or summaries of keys.
+
+        Shape:
+            mass: (layer, head, query), what it gave to keys, as of the result.
+        """
+        beside = {
+            site.layer
+            for site in self.watched.sites
+            if site.seen.path == PROBED or site.seen.windows is not None
+        }
+        aside = np.zeros_like(mass)
+        for place, layer in enumerate(layers):
+            if layer in beside:
+                aside[place] = np.where(seen.looking(layer), np.clip(1 - mass[place], 0, 1), 0)
+        return aside
 
 
 class _Pass:
@@ -145,45 +163,7 @@ class _Pass:
         """Let a block go."""
 
 
-class _Sight:
-    """Keeps what the queries of each layer could see, where that is less than all."""
-
-    def __init__(self, cut: Cut) -> None:
-        self._cut = cut
-        self._masks: dict[int, Mask] = {}
-
-    def take(self, layer: int, call: Call) -> None:
-        """Note one layer's mask."""
-        visible = call.visible()
-        if visible is not None and visible.shape[1:] == (self._cut.queries, self._cut.keys):
-            self._masks[layer] = self._cut.mask(visible[0].cpu().numpy())
-
-    def beyond(self, *, causal: bool) -> dict[int, Mask]:
-        """Give the masks that say more than the record itself; layers that see alike share one."""
-        rows, columns = len(self._cut.rows), len(self._cut.columns)
-        usual = (
-            np.tri(rows, columns, columns - rows, dtype=bool)
-            if causal
-            else np.ones((rows, columns), dtype=bool)
-        )
-        different: list[Mask] = []
-        found: dict[int, Mask] = {}
-        for layer, mask in self._masks.items():
-            if np.array_equal(mask, usual):
-                continue
-            same = next((known for known in different if np.array_equal(known, mask)), None)
-            if same is None:
-                different.append(mask)
-            found[layer] = mask if same is None else same
-        return found
-
-    def looking(self, layer: int) -> NDArray[np.bool_]:
-        """Say which queries of a layer saw any key at all: (query,)."""
-        mask = self._masks.get(layer)
-        return np.ones(len(self._cut.rows), dtype=bool) if mask is None else np.asarray(mask.any(axis=1))
-
-
-def _sinks(mass: Weights, layers: tuple[int, ...], seen: _Sight) -> tuple[int, ...]:
+def _sinks(mass: Weights, layers: tuple[int, ...], seen: Sight) -> tuple[int, ...]:
     """Name the layers with a learned sink: a query's mass is below 1 there, though it saw keys.
 
     Shape:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz.errors import AttnvizError, NoAttention, UnsupportedModel
+from attnviz.errors import AttnvizError, BudgetError, NoAttention, UnsupportedModel
 from attnviz.outline import Layer, Outline
 from attnviz.record import Block
-from attnviz.sources.huggingface.faults import brief
+from attnviz.sources.huggingface.faults import brief, is_out_of_memory
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import PATHS, PROBING, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
@@ -92,10 +92,23 @@ def watch(feed: Feed, name: str) -> Watched:
 
 
 def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common class
-    """Run a model once, without gradients; whatever it leaves to chance is the same every time."""
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    """Run a model once, in evaluation and without gradients; its chances are the same every time."""
+    with _evaluating(feed.model), torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return feed.model(**feed.arguments)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation mode, and every part of it back into the mode it was in."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
@@ -123,6 +136,8 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
         except AttnvizError:
             raise
         except Exception as error:  # what a model raises that was made for other inputs has no common class
+            if is_out_of_memory(error):
+                raise BudgetError(f"out of memory: {name} does not fit with this input") from error
             raise UnsupportedModel(f"{name} does not run on this input: {brief(error)}") from error
     if set(feed.model.modules()) != parts:  # BigBird exchanges its attention when it first sees a short text
         return _watched(feed, name, paths)

@@ -8,6 +8,7 @@ from torch import Tensor
 from attnviz.record import Internals
 from attnviz.sources.huggingface.filled import Cut
 from attnviz.sources.huggingface.paths.call import Call
+from attnviz.sources.huggingface.sites import Site
 
 
 class KeepVectors:
@@ -18,9 +19,18 @@ class KeepVectors:
         self._cut = cut
         self._layers: dict[int, list[np.ndarray]] = {}
 
-    def take(self, layer: int, call: Call) -> None:
-        """Copy one layer's vectors; heads that share keys and values get each their own copy."""
-        self._layers[layer] = [self._of_heads(vector[0], call.heads) for vector in call.vectors or ()]
+    def take(self, site: Site, call: Call) -> None:
+        """Copy one call's vectors; heads that share keys and values get each their own copy."""
+        windows = site.seen.windows
+        given = call.vectors or ()
+        laid = given if windows is None else [windows.vectors(vectors) for vectors in given]
+        own = [self._of_heads(vectors[0], site.seen.shape[1]) for vectors in laid]
+        before = self._layers.get(site.layer)
+        if before is not None and site.start:  # a further piece of a layer, with keys of its own or not
+            firsts = (site.start, site.first_key, site.first_key)
+            parts = zip(before, own, firsts, strict=True)
+            own = [np.concatenate([one, two], axis=1) if first else one for one, two, first in parts]
+        self._layers[site.layer] = own
 
     def internals(self) -> Internals:
         """Give what was kept, layers ascending."""

@@ -10,7 +10,7 @@ changes, or each channel otherwise, nothing attends.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -100,7 +100,9 @@ class ValuesCall:
 
 
 @contextmanager
-def intercepted(model: nn.Module, handle: Callable[[ValuesCall], Tensor]) -> Iterator[None]:
+def intercepted(
+    model: nn.Module, handle: Callable[[ValuesCall], Tensor], only: Collection[nn.Module] | None = None
+) -> Iterator[None]:
     """Hand every run of a module that attends to `handle`, once it is done; the model goes on as usual.
 
     Each run is tried out again several times, so this is for models whose attention is not seen otherwise.
@@ -108,6 +110,7 @@ def intercepted(model: nn.Module, handle: Callable[[ValuesCall], Tensor]) -> Ite
     Args:
         model: the network that will run.
         handle: takes the calls.
+        only: the modules to try out; None means all that may attend.
     """
     config = getattr(model, "config", None)
     expected = getattr(config, "num_attention_heads", None)
@@ -132,7 +135,7 @@ def intercepted(model: nn.Module, handle: Callable[[ValuesCall], Tensor]) -> Ite
             set_chance(left)
 
     with ExitStack() as hooks:
-        for module in model.modules():
+        for module in model.modules() if only is None else only:
             if len(projections(module)) > 1:
                 hooks.enter_context(hooked(module.register_forward_pre_hook(before, with_kwargs=True)))
                 hooks.enter_context(hooked(module.register_forward_hook(after)))
