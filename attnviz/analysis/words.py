@@ -16,9 +16,10 @@ def merge_words(record: Attention) -> Attention:
     What is looked at is the word whole, so its pieces' weights are added; what looks is each piece, so their
     rows are averaged. A row keeps its mass. Clark et al. 2019, section 4.1.
 
-    Words are runs of tokens of the text with the same `word`. Special and generated tokens, patches and
-    frames stay as they are. A word sees what any of its pieces sees, and the model expects after it what it
-    expects after the last one. Query, key and value vectors belong to pieces and are dropped.
+    Words are runs of tokens of what was written, by the user or by the model, with the same `word`. Special
+    tokens, patches and frames stay as they are. A word sees what any of its pieces sees, and the model
+    expects after it what it expects after the last one. Query, key and value vectors belong to pieces and are
+    dropped.
 
     Args:
         record: one input's attention, by tokens.
@@ -76,7 +77,7 @@ def _starts(tokens: Sequence[Token]) -> NDArray[np.intp]:
 
 def _belong(one: Token, other: Token) -> bool:
     """Whether two neighbours are pieces of one word."""
-    of_words = all(token.kind == "text" and token.word is not None for token in (one, other))
+    of_words = one.kind == other.kind and one.kind in ("text", "generated") and one.word is not None
     return of_words and (one.word, one.part) == (other.word, other.part)
 
 

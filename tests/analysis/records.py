@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from attnviz.record import Attention, Internals, Prediction, Token
 from tests.analysis.weights import random_weights
 
-_KINDS = ["piece", "new word", "special", "patch", "generated", "nowhere"]
+_KINDS = ["piece", "new word", "special", "patch", "generated", "said on", "nowhere"]
 
 
 @st.composite
@@ -22,11 +22,11 @@ def tokens(draw, least: int = 1) -> tuple[str, tuple[Token, ...]]:
         elif kind == "patch":
             found.append(Token("", number, kind="patch", place=(0, number), part=part))
         else:
-            begins = kind != "piece" or word < 0
+            begins = kind not in ("piece", "said on") or word < 0
             word += begins
             text += " " * (begins and text != "") + name
             span = None if kind == "nowhere" else (len(text) - len(name), len(text))
-            made = "generated" if kind == "generated" else "text"
+            made = "generated" if kind in ("generated", "said on") else "text"
             found.append(Token(name, number, span, made, word, part=part))
     return text, tuple(found)
 

@@ -48,8 +48,9 @@ def runs(tokens):
         before = tokens[place - 1] if place else None
         same = (
             before is not None
-            and token.kind == before.kind == "text"
-            and token.word == before.word
+            and token.kind == before.kind
+            and token.kind in ("text", "generated")
+            and token.word == before.word is not None
             and token.part == before.part
         )
         if same:
@@ -83,8 +84,8 @@ def test_a_row_keeps_its_mass_and_all_else_is_kept(record):
     assert merged.predictions == tuple(record.predictions[row[-1]] for row in runs(record.queries))
     assert merged.internals is None
     assert (merged.causal, merged.block, merged.sinks) == (record.causal, record.block, record.sinks)
-    kept = [token for token in record.keys if token.kind != "text"]
-    assert [token for token in merged.keys if token.kind != "text"] == kept
+    kept = [token for token in record.keys if token.kind not in ("text", "generated")]
+    assert [token for token in merged.keys if token.kind not in ("text", "generated")] == kept
     assert merge_words(merged) == merged
 
 
@@ -144,10 +145,16 @@ def test_words_of_different_parts_and_kinds_stay_apart():
         Token("a", word=0, part="A"),
         Token("b", word=0, part="B"),
         Token("c", word=0, part="B", kind="generated"),
-        Token("d", word=0, part="B", kind="generated"),
     )
-    record = of(tokens, np.eye(4))
+    record = of(tokens, np.eye(3))
     assert merge_words(record) == record
+
+
+def test_words_the_model_said_are_merged_too():
+    tokens = (Token("a", word=0), *(Token(text, word=1, kind="generated") for text in ("jump", "ing")))
+    merged = merge_words(of(tokens, np.eye(3)))
+    assert merged.keys == (tokens[0], Token("jumping", word=1, kind="generated"))
+    assert merged.border == 1
 
 
 @pytest.fixture(scope="module")
