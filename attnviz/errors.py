@@ -63,12 +63,20 @@ class UnsafeModel(SourceError):
     """Using the model would run code that came with it, such as a pickle."""
 
 
+class ForeignCode(UnsafeModel):
+    """The model comes with code of its own, which runs only when that is asked for."""
+
+
 class IncompleteModel(SourceError):
     """A model folder that lacks weights or a tokenizer."""
 
 
 class UnsupportedModel(SourceError):
     """A kind of model whose attention weights this version does not read."""
+
+
+class MissingPackage(UnsupportedModel):
+    """Reading this model needs a package that is not installed."""
 
 
 class NoAttention(SourceError):
@@ -87,3 +95,7 @@ class BudgetError(AttnvizError):
     """The work does not fit the memory budget."""
 
     exit_code = 4
+
+
+class ModelTooLarge(BudgetError):
+    """The model itself does not fit into the memory of this machine."""

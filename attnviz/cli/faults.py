@@ -25,11 +25,14 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.NotFound: "check the spelling; --model takes builtin, a folder or a hub id",
     errors.Damaged: "make or download the file again",
     errors.UnsafeModel: "ask its author for safetensors, or convert it yourself if you trust it",
+    errors.ForeignCode: "add --trust-remote-code if you trust its author",
     errors.IncompleteModel: "copy or download the whole model folder: weights, config and tokenizer files",
     errors.UnsupportedModel: "try a text encoder or decoder, such as BERT, GPT-2 or Llama",
+    errors.MissingPackage: "install it with pip, beside attnviz",
     errors.NoAttention: "try a transformer; attnviz info MODEL says what a model has",
     errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",
     errors.BudgetError: "choose fewer heads with --layer and --head, or a shorter text",
+    errors.ModelTooLarge: "try --dtype bfloat16, another --device, or a smaller model",
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 from safetensors import SafetensorError
 
-from attnviz.errors import Damaged, UnsafeModel, UnsupportedModel
+from attnviz.errors import Damaged, ForeignCode, MissingPackage, ModelTooLarge, SourceError
 from attnviz.sources.huggingface.faults import named_faults
 
 ADVICE = "first line\nthen advice for programmers"
@@ -15,10 +15,22 @@ ADVICE = "first line\nthen advice for programmers"
         (SafetensorError(ADVICE), Damaged, "cannot read the weights of m: first line"),
         (Exception(ADVICE), Damaged, "cannot read the weights of m: first line"),
         (KeyError(), Damaged, "cannot read the weights of m: KeyError"),
-        (ImportError(ADVICE), UnsupportedModel, "a package is missing to read the weights of m: first line"),
+        (KeyError("x"), Damaged, "cannot read the weights of m: no 'x'"),
+        (ImportError(ADVICE), MissingPackage, "a package is missing to read the weights of m: first line"),
+        (MemoryError(), ModelTooLarge, "out of memory: the weights of m do not fit"),
+        (
+            RuntimeError("CUDA out of memory. Tried"),
+            ModelTooLarge,
+            "out of memory: the weights of m do not fit",
+        ),
+        (
+            PermissionError(13, "Permission denied"),
+            SourceError,
+            "cannot read the weights of m: Permission denied",
+        ),
         (
             ValueError("pass `trust_remote_code=True`"),
-            UnsafeModel,
+            ForeignCode,
             "to read the weights of m would run code that comes with it",
         ),
     ],

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attnviz.errors import AttnvizError, BudgetError, Damaged, SourceError, UnsafeModel, UnsupportedModel
+from attnviz.errors import AttnvizError, Damaged, ForeignCode, MissingPackage, ModelTooLarge, SourceError
 
 # How torch words it when there is no memory left; only some devices raise a class of their own.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -21,9 +21,9 @@ def named_faults(name: str, what: str) -> Iterator[None]:
         what: the part that is read, such as "the weights".
 
     Raises:
-        UnsupportedModel: a package is missing for it.
-        UnsafeModel: it would run code that came with the model.
-        BudgetError: it does not fit into memory.
+        MissingPackage: a package is missing for it.
+        ForeignCode: it would run code that came with the model.
+        ModelTooLarge: it does not fit into memory.
         SourceError: this machine does not let it be read.
         Damaged: it cannot be read.
     """
@@ -32,14 +32,14 @@ def named_faults(name: str, what: str) -> Iterator[None]:
     except AttnvizError:
         raise
     except ImportError as error:
-        raise UnsupportedModel(f"a package is missing to read {what} of {name}: {brief(error)}") from error
+        raise MissingPackage(f"a package is missing to read {what} of {name}: {brief(error)}") from error
     except PermissionError as error:
         raise SourceError(f"cannot read {what} of {name}: {error.strerror}") from error
     except Exception as error:
         if is_out_of_memory(error):
-            raise BudgetError(f"out of memory: {what} of {name} do not fit") from error
+            raise ModelTooLarge(f"out of memory: {what} of {name} do not fit") from error
         if "trust_remote_code" in str(error):
-            raise UnsafeModel(f"to read {what} of {name} would run code that comes with it") from error
+            raise ForeignCode(f"to read {what} of {name} would run code that comes with it") from error
         raise Damaged(f"cannot read {what} of {name}: {brief(error)}") from error
 
 

@@ -138,6 +138,8 @@ def _from_hub_or_cache(name: str, revision: str | None, *, offline: bool, code: 
         raise NotFound(f"no such model: {name} is no folder here and no public model on the hub") from error
     except RevisionNotFoundError as error:
         raise NotFound(f"no such revision of {name}: got {revision}") from error
+    except RuntimeError as error:  # from the hub's own way of storing large files
+        raise SourceError(f"cannot download {name}: {brief(error)}") from error
     except _UNREACHABLE as error:
         if isinstance(error, OSError) and error.errno in _LOCAL:
             raise SourceError(f"cannot download {name}: {error.strerror} ({error.filename})") from error

@@ -29,7 +29,14 @@ from transformers.models.auto.modeling_auto import (
 )
 from transformers.quantizers.auto import AutoHfQuantizer
 
-from attnviz.errors import Damaged, IncompleteModel, RequestError, UnsafeModel, UnsupportedModel
+from attnviz.errors import (
+    Damaged,
+    ForeignCode,
+    IncompleteModel,
+    MissingPackage,
+    RequestError,
+    UnsupportedModel,
+)
 from attnviz.sources.huggingface.contents import CONFIG, INDEX, said_in
 from attnviz.sources.huggingface.faults import brief, named_faults
 from attnviz.sources.huggingface.find import Checkpoint
@@ -81,7 +88,7 @@ def load_model(checkpoint: Checkpoint, choices: Choices = AS_USUAL) -> Loaded:
     Raises:
         RequestError: there is no such device or precision.
         SourceError: it cannot be read or trusted.
-        BudgetError: it fits nowhere.
+        ModelTooLarge: it fits nowhere.
     """
     with quiet():
         config = _load_config(checkpoint, choices)
@@ -166,7 +173,7 @@ def _load_config(checkpoint: Checkpoint, choices: Choices) -> PreTrainedConfig:
     except (ValueError, AttributeError) as error:
         raise Damaged(f"{CONFIG} of {checkpoint.name} cannot be read: {brief(error)}") from error
     if own_code and not choices.trust_remote_code and model_type not in CONFIG_MAPPING:
-        raise UnsafeModel(f"{checkpoint.name} can only be used by running code that comes with it")
+        raise ForeignCode(f"{checkpoint.name} can only be used by running code that comes with it")
     if model_type is None and "pretrained_cfg" in written:
         raise UnsupportedModel(f"{checkpoint.name} is a model of timm: allowed models of transformers")
     if model_type is None:
@@ -184,7 +191,7 @@ def _saved_class(checkpoint: Checkpoint, config: PreTrainedConfig, choices: Choi
     """The class the model was saved as: only that one finds all of its weights.
 
     Raises:
-        UnsafeModel: it is in code that comes with the model.
+        ForeignCode: it is in code that comes with the model.
         UnsupportedModel: there is none for its type.
     """
     name = next(iter(config.architectures or ()), "")
@@ -197,7 +204,7 @@ def _saved_class(checkpoint: Checkpoint, config: PreTrainedConfig, choices: Choi
     if isinstance(named, type) and issubclass(named, PreTrainedModel):
         return named
     if own:
-        raise UnsafeModel(f"{checkpoint.name} can only be used by running code that comes with it")
+        raise ForeignCode(f"{checkpoint.name} can only be used by running code that comes with it")
     if type(config) not in MODEL_MAPPING:
         raise UnsupportedModel(f"no model for {checkpoint.name}: got type {config.model_type!r} without one")
     return cast("type[PreTrainedModel]", AutoModel)
@@ -223,7 +230,8 @@ def _refuse_unreadable_format(checkpoint: Checkpoint, config: PreTrainedConfig, 
     """Fail if this machine lacks what quantized weights are read with.
 
     Raises:
-        UnsupportedModel: a package or a device is missing, or the format is not known.
+        MissingPackage: a package is missing.
+        UnsupportedModel: a device is missing, or the format is not known.
     """
     said = _quantization(config)
     if said is None:
@@ -234,7 +242,8 @@ def _refuse_unreadable_format(checkpoint: Checkpoint, config: PreTrainedConfig, 
         quantizer.validate_environment(device_map=device_map, weights_only=True)
     except Exception as error:  # each format's checks raise what they like
         what = f"{checkpoint.name} is quantized ({getattr(method, 'value', method)})"
-        raise UnsupportedModel(f"{what} and cannot be read here: {brief(error)}") from error
+        kind = MissingPackage if isinstance(error, ImportError) else UnsupportedModel
+        raise kind(f"{what} and cannot be read here: {brief(error)}") from error
 
 
 def _load_whole(

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from attnviz.errors import BudgetError, RequestError
+from attnviz.errors import ModelTooLarge, RequestError
 from attnviz.sources.huggingface.find import Checkpoint
 
 AUTO, CPU = "auto", "cpu"
@@ -102,7 +102,7 @@ def place(checkpoint: Checkpoint, choices: Choices, *, quantized: bool) -> Place
 
     Raises:
         RequestError: there is no such device or precision.
-        BudgetError: it fits nowhere.
+        ModelTooLarge: it fits nowhere.
     """
     if choices.dtype not in (AUTO, *DTYPES):
         raise RequestError(f"no such dtype: got {choices.dtype}, allowed {', '.join((AUTO, *DTYPES))}")
@@ -139,7 +139,7 @@ def fitting(
         spreads: whether a model can be spread over several devices.
 
     Raises:
-        BudgetError: it fits nowhere.
+        ModelTooLarge: it fits nowhere.
     """
     asked = None if choices.dtype == AUTO else choices.dtype
     first = asked or (saved and "float32")
@@ -154,7 +154,7 @@ def fitting(
         return Place(None, less, f"{why}: it is spread over both{_in(less)}")
     if choices.device == AUTO and _size(stored, first) <= free[CPU]:
         return Place(CPU, first, f"{why}: it runs on the CPU")
-    raise BudgetError(f"the model does not fit: {why}")
+    raise ModelTooLarge(f"the model does not fit: {why}")
 
 
 def _in(dtype: str | None) -> str:

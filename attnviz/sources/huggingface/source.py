@@ -57,7 +57,7 @@ def open_pretrained(checkpoint: Checkpoint, choices: Choices = AS_USUAL) -> Hugg
     Raises:
         RequestError: there is no such device or precision.
         SourceError: it cannot be read or trusted.
-        BudgetError: it fits nowhere.
+        ModelTooLarge: it fits nowhere.
     """
     loaded = load_model(checkpoint, choices)
     pretrained = Pretrained(checkpoint, loaded.model, choices, loaded.made_up)
