@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.sight import sight_of
-from attnviz.record import Attention, Mask, Token
+from attnviz.record import Attention, Mask, Prediction, Token
 
 
 def merge_words(record: Attention) -> Attention:
@@ -17,9 +19,9 @@ def merge_words(record: Attention) -> Attention:
     rows are averaged. A row keeps its mass. Clark et al. 2019, section 4.1.
 
     Words are runs of tokens of what was written, by the user or by the model, with the same `word`. Special
-    tokens, patches and frames stay as they are. A word sees what any of its pieces sees, and the model
-    expects after it what it expects after the last one. Query, key and value vectors belong to pieces and are
-    dropped.
+    tokens, patches and frames stay as they are. A word sees what any of its pieces sees. After it the model
+    expects what it expects after its last piece; where that is the next word piece by piece, the whole of
+    it, with the product of their probabilities. Query, key and value vectors are of pieces and are dropped.
 
     Args:
         record: one input's attention, by tokens.
@@ -44,16 +46,27 @@ def merge_words(record: Attention) -> Attention:
         by_word: Mask = np.logical_or.reduceat(np.logical_or.reduceat(mask, columns, -1), rows, -2)
         return by_word
 
-    last = np.append(rows[1:], len(record.queries)) - 1
     return replace(
         record,
         queries=queries,
         keys=keys,
         weights=_merged(record.weights, rows, columns),
         sight=sight_of(record, queries, keys, merged),
-        predictions=tuple(record.predictions[place] for place in last) if record.predictions else (),
+        predictions=_expected(record, queries, rows) if record.predictions else (),
         internals=None,
     )
+
+
+def _expected(record: Attention, words: Sequence[Token], starts: NDArray[np.intp]) -> tuple[Prediction, ...]:
+    """Say what the model expects after each word."""
+    stops = [*starts[1:].tolist(), len(record.queries)]
+    found = [record.predictions[stop - 1] for stop in stops]
+    for place, (start, stop) in enumerate(pairwise(stops)):
+        ahead = record.predictions[start - 1 : stop - 1]
+        pieces = record.queries[start:stop]
+        if all(one.text == piece.text for one, piece in zip(ahead, pieces, strict=True)):
+            found[place] = Prediction(words[place + 1].text, prod(one.probability for one in ahead))
+    return tuple(found)
 
 
 def _merged(

@@ -124,6 +124,15 @@ def test_a_word_says_what_its_last_piece_expects():
     assert [prediction.text for prediction in merged.predictions] == ["x", "dog", "."]
 
 
+def test_a_word_that_is_expected_piece_by_piece_is_expected_whole():
+    expected = tuple(
+        Prediction(text, share) for text, share in [("jump", 0.5), ("ing", 0.8), ("x", 0.9), (".", 1)]
+    )
+    merged = merge_words(of(PIECES, np.eye(4), text="a jumping dog", predictions=expected))
+    assert [prediction.text for prediction in merged.predictions] == ["jumping", "x", "."]
+    assert merged.predictions[0].probability == pytest.approx(0.4)
+
+
 def test_whitespace_counted_to_a_word_is_not_shown():
     tokens = (Token("a", 1, (0, 1), word=0), Token("\n", 2, (1, 2), word=1), Token("b", 3, (2, 3), word=1))
     assert merge_words(of(tokens, np.eye(3), text="a\nb")).keys[1] == Token("b", None, (2, 3), word=1)
