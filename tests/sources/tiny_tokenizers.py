@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
@@ -164,9 +165,15 @@ def slow_named_bytes(_folder: Path) -> PreTrainedTokenizerBase:
     return PerceiverTokenizer()
 
 
+@cache
+def _canine() -> CanineTokenizer:
+    """Made once: its vocabulary is all of Unicode."""
+    return CanineTokenizer()
+
+
 def slow_characters(_folder: Path) -> PreTrainedTokenizerBase:
     """The numbers of characters, like CANINE's."""
-    return CanineTokenizer()
+    return _canine()
 
 
 WITHOUT_OFFSETS: dict[str, Callable[[Path], PreTrainedTokenizerBase]] = {
