@@ -11,6 +11,7 @@ from transformers import (
     AutoTokenizer,
     BertLMHeadModel,
     ByT5Tokenizer,
+    XLNetConfig,
 )
 
 from attnviz.errors import BudgetError, CaptureFailed, RequestError, TextTooLong
@@ -190,6 +191,14 @@ def test_encoders_with_a_head_that_predicts_cannot_continue_either(kind, save_sp
     folder = save_speaker(ENCODERS["bert"], word_pieces, kind)
     with pytest.raises(RequestError, match="its tokens see those after them"):
         load(folder).attend(START, generate=2)
+
+
+def test_a_model_that_sees_both_ways_has_no_length_but_cannot_continue(save_speaker, byte_pieces):
+    config = XLNetConfig(vocab_size=300, d_model=32, n_layer=2, n_head=4, d_inner=40)
+    source = load(save_speaker(config, byte_pieces))
+    assert not source.attend(START).causal
+    with pytest.raises(RequestError, match="its tokens see those after them"):
+        source.attend(START, generate=2)
 
 
 def test_a_target_is_for_two_sides(speaking_gpt2):

@@ -109,7 +109,8 @@ def _positions(model: PreTrainedModel) -> int:
 
     RoBERTa and its kin count positions from behind the padding index, so they have that many fewer.
     """
-    positions: int = getattr(model.config, "max_position_embeddings", None) or _NO_LIMIT
+    said = getattr(model.config, "max_position_embeddings", None) or 0
+    positions: int = said if said > 0 else _NO_LIMIT  # XLNet says -1
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
