@@ -1,16 +1,45 @@
 """Run a network: text -> tokens -> the record. The only room that does."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from attnviz.errors import RequestError
 from attnviz.model.parameters import is_model_folder
 from attnviz.sources.base import Source
 from attnviz.sources.builtin import NAME, BuiltinSource
 
+if TYPE_CHECKING:
+    from attnviz.sources.huggingface.modules import ModuleSource
 
+
+class TorchModule(Protocol):
+    """A `torch.nn.Module`, as far as it must be known here, where torch is not imported."""
+
+    def modules(self) -> Iterator[Any]:
+        """Give every part of the module."""
+        ...
+
+
+@overload
 def load(
     model: str | Path = NAME,
+    *,
+    revision: str | None = None,
+    offline: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    trust_remote_code: bool = False,
+) -> Source: ...
+
+
+@overload
+def load(model: TorchModule) -> "ModuleSource": ...
+
+
+def load(
+    model: str | Path | TorchModule = NAME,
     *,
     revision: str | None = None,
     offline: bool = False,
@@ -21,7 +50,8 @@ def load(
     """Load a model that gives records.
 
     Args:
-        model: "builtin", a folder (of ours or of a pretrained model), or a hub id.
+        model: "builtin", a folder (of ours or of a pretrained model), or a hub id; or a torch module, which
+            runs as it is, and whose `attend` takes tensors.
         revision: a branch, tag or commit of a hub id.
         offline: never ask the hub, use what is in its cache.
         device: "cpu", "cuda" or "mps"; "auto" is the fastest there is that the model fits.
@@ -32,8 +62,12 @@ def load(
     Raises:
         RequestError: a revision of something that is not from the hub; no such device or precision.
         SourceError: the model cannot be found, read or trusted, or is of a kind that is not read.
-        BudgetError: it fits no device.
+        ModelTooLarge: it fits no device.
     """
+    if not isinstance(model, str | Path):
+        from attnviz.sources.huggingface.modules import open_module
+
+        return open_module(model)
     name = str(model)
     ours = name == NAME or _is_ours(Path(name))
     if revision is not None and (ours or os.path.isdir(name)):  # noqa: PTH112 - a name may be no path at all
