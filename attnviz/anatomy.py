@@ -50,6 +50,7 @@ class Anatomy:
         projections: for each block and layer, the matrices it attends with.
         beside: for each stack of layers, those that do not attend, by number, and what they hold instead.
         checks: what was checked of a capture of the sample and held, and how closely.
+        halves: what else it reads with layers of its own, such as a text where this tells of a picture.
     """
 
     model: str
@@ -65,12 +66,14 @@ class Anatomy:
     projections: Mapping[Block, Mapping[int, tuple[Projection, ...]]] = field(default_factory=dict)
     beside: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
+    halves: tuple["Anatomy", ...] = ()
 
     @property
     def matrices(self) -> tuple[Projection, ...]:
         """Every matrix that attention is made with, once, even where layers share it."""
         layers = [layer for block in self.projections.values() for layer in block.values()]
-        return tuple({matrix.name: matrix for layer in layers for matrix in layer}.values())
+        own = {matrix.name: matrix for layer in layers for matrix in layer}
+        return (*own.values(), *(matrix for half in self.halves for matrix in half.matrices))
 
     @property
     def attention_parameters(self) -> int:

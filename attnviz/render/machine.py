@@ -27,12 +27,13 @@ PARTS = "attnviz/parts/1"
 Fields = dict[str, Any]
 
 
-def focus_json(focus: Focus) -> str:
+def focus_json(focus: Focus, parts: Parts | None = None) -> str:
     """Write what heads read: words, links, pattern and breadth of each, and of all together.
 
     `entropy` is in bits, `breadth` and `distance` in tokens, every mass and weight a share of 1 but a word's
     `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they
-    are others, and `predictions`, one for each query, where there are any.
+    are others, and `predictions`, one for each query, where there are any; `parts` of an input that has
+    several are as in `parts_json`.
     """
     across = {"queries": _tokens(focus.queries)} if focus.queries != focus.tokens else {}
     expected = {"predictions": _predictions(focus.predictions)} if focus.predictions else {}
@@ -47,6 +48,7 @@ def focus_json(focus: Focus) -> str:
             **expected,
             "heads": [_head(head) for head in focus.heads],
             "together": _together(focus.together),
+            **({"parts": _parts(parts)} if parts else {}),
         }
     )
 
@@ -124,6 +126,7 @@ def anatomy_json(anatomy: Anatomy) -> str:
     """Write what a model is made of; `cost` is in multiply-adds of one pass, and bytes of float32 weights.
 
     `blocks` is empty for a model in which nothing attends; `tokens` is null where an input has one size.
+    `halves` tells the same of what else a model reads with layers of its own.
     """
     return _text(
         {
@@ -141,27 +144,33 @@ def anatomy_json(anatomy: Anatomy) -> str:
             },
             "d_model": anatomy.width,
             "positions": anatomy.positions,
-            "blocks": [
-                {
-                    "block": block,
-                    "layers": [
-                        _layer(layer, anatomy.projections.get(block, {}).get(layer.number, ()))
-                        for layer in outline.layers
-                    ],
-                }
-                for block, outline in anatomy.blocks.items()
-            ],
-            "not_attending": [
-                {"stack": stack, "layer": number, "holds": what}
-                for stack, others in anatomy.beside.items()
-                for number, what in others.items()
-            ],
-            "cost": [_cost(anatomy, tokens) for tokens in sizes(anatomy) or (None,)]
-            if anatomy.blocks
-            else [],
-            "checks": [{"holds": name, "detail": detail} for name, detail in anatomy.checks.items()],
+            **_attending(anatomy),
+            "halves": [{"sample": half.sample, **_attending(half)} for half in anatomy.halves],
         }
     )
+
+
+def _attending(anatomy: Anatomy) -> Fields:
+    """What attends in one half of a model, or all of it."""
+    return {
+        "blocks": [
+            {
+                "block": block,
+                "layers": [
+                    _layer(layer, anatomy.projections.get(block, {}).get(layer.number, ()))
+                    for layer in outline.layers
+                ],
+            }
+            for block, outline in anatomy.blocks.items()
+        ],
+        "not_attending": [
+            {"stack": stack, "layer": number, "holds": what}
+            for stack, others in anatomy.beside.items()
+            for number, what in others.items()
+        ],
+        "cost": [_cost(anatomy, tokens) for tokens in sizes(anatomy) or (None,)] if anatomy.blocks else [],
+        "checks": [{"holds": name, "detail": detail} for name, detail in anatomy.checks.items()],
+    }
 
 
 def _layer(layer: Layer, matrices: Iterable[Projection]) -> Fields:
@@ -214,12 +223,18 @@ def parts_json(parts: Parts) -> str:
             "model": parts.model,
             "text": parts.text,
             "block": parts.block,
-            "from": [_part(part) for part in parts.queries],
-            "to": [_part(part) for part in parts.keys],
-            "heads": [{**_identity(head.head), **_sums(head)} for head in parts.heads if head.head],
-            "together": _sums(parts.together),
+            **_parts(parts),
         }
     )
+
+
+def _parts(parts: Parts) -> Fields:
+    return {
+        "from": [_part(part) for part in parts.queries],
+        "to": [_part(part) for part in parts.keys],
+        "heads": [{**_identity(head.head), **_sums(head)} for head in parts.heads if head.head],
+        "together": _sums(parts.together),
+    }
 
 
 def _part(part: Part) -> Fields:

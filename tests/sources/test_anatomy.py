@@ -8,6 +8,7 @@ from torch import nn
 from transformers import (
     AutoModel,
     BartConfig,
+    CLIPConfig,
     DeepseekV3Config,
     FNetConfig,
     MambaConfig,
@@ -188,6 +189,16 @@ def test_a_model_of_pictures_reads_a_drawing(tmp_path):
         assert told.sample.startswith("a picture of")
         assert not told.scales
     assert [len(group[0].heads) for group in alike(told.blocks["self"].layers)] == [2, 4]
+
+
+def test_both_halves_of_a_model_of_two_towers(save_model, byte_pieces):
+    text = {"vocab_size": BYTE_PIECES, "bos_token_id": 1, "eos_token_id": 2, **SIZES}
+    picture = {"image_size": 32, "patch_size": 8, **SIZES, "num_hidden_layers": 3}
+    told = load(save_model(CLIPConfig(text_config=text, vision_config=picture), byte_pieces)).anatomy()
+    [half] = told.halves
+    assert (told.sample.split(" of ")[0], half.sample.split(" of ")[0]) == ("a picture", "a text")
+    assert [len(part.blocks["self"].layers) for part in (told, half)] == [3, 2]
+    assert told.attention_parameters == (3 + 2) * 4 * (32 * 32 + 32)
 
 
 def test_a_model_of_sounds_hears_a_tone(tmp_path, byte_pieces):

@@ -77,10 +77,14 @@ class AnatomyTable:
     def _verdict(self) -> Text:
         if not self.anatomy.blocks:
             return Text("It has no attention weights: nothing in it attends.", style="bold")
-        layers = [layer for outline in self.anatomy.blocks.values() for layer in outline.layers]
+        outlines = [outline for part in self._parts() for outline in part.blocks.values()]
+        layers = [layer for outline in outlines for layer in outline.layers]
         heads = sum(len(layer.heads) for layer in layers)
         what = f"{_counted(len(layers), 'layer')} with {_counted(heads, 'head')} in all"
         return Text.assemble(("Its attention weights can be captured", "bold"), f": {what}.")
+
+    def _parts(self) -> tuple[Anatomy, ...]:
+        return (self.anatomy, *self.anatomy.halves)
 
     def _told(self) -> Iterator[tuple[str, str]]:
         facts, parameters = self.anatomy, f"{self.anatomy.parameters:,}"
@@ -101,19 +105,10 @@ class AnatomyTable:
             yield "positions", f"{facts.positions:,}"
 
     def _layers(self) -> Iterator[tuple[str, ...]]:
-        for block, outline in self.anatomy.blocks.items():
-            for group in alike(outline.layers):
-                layer = group[0]
-                yield (
-                    block,
-                    numbers_as_ranges([layer.number for layer in group]),
-                    str(len(layer.heads)),
-                    _number(layer.key_heads),
-                    _number(layer.d_k),
-                    _number(layer.d_v),
-                    _sight(layer),
-                    _READ_BY.get(layer.path, layer.path),
-                )
+        for part in self._parts():
+            for block, outline in part.blocks.items():
+                named = f"{block} ({part.sample.partition(' of ')[0]})" if self.anatomy.halves else block
+                yield from (_layer(named, group) for group in alike(outline.layers))
 
     def _beside(self) -> Iterator[RenderableType]:
         """Name the layers that do not attend, stack by stack."""
@@ -140,20 +135,36 @@ class AnatomyTable:
         return f"{told} do not attend" if outlines else told
 
     def _costs(self) -> Iterator[tuple[str, ...]]:
-        lengths: Sequence[int | None] = sizes(self.anatomy) or (None,)
-        for tokens in lengths:
-            cost = attention_cost(self.anatomy, tokens)
-            yield (self.anatomy.sample if tokens is None else f"{tokens:,} tokens", *_amounts(cost))
+        for part in self._parts():
+            lengths: Sequence[int | None] = () if self.anatomy.halves else sizes(part)
+            for tokens in lengths or (None,):
+                named = part.sample if tokens is None else f"{tokens:,} tokens"
+                yield (named, *_amounts(attention_cost(part, tokens)))
 
     def _checks(self) -> Iterator[RenderableType]:
         """List what was checked, each with how closely it held."""
-        yield Text(f"Checked on {self.anatomy.sample}:")
+        yield Text(f"Checked on {' and '.join(part.sample for part in self._parts())}:")
         for name, detail in self.anatomy.checks.items():
             yield Text.assemble(("✓ ", "green"), name, (f" ({detail})" if detail else "", "dim"))
 
 
 _LAYERS = ("block", "layers", "heads", "k/v heads", "d_k", "d_v", "a query sees", "weights read by")
 _COSTS = ("cost of", "projections", "scores", "mixing", "together", "weights")
+
+
+def _layer(block: str, group: Sequence[Layer]) -> tuple[str, ...]:
+    """The figures of some layers that differ in nothing but their number."""
+    layer = group[0]
+    return (
+        block,
+        numbers_as_ranges([layer.number for layer in group]),
+        str(len(layer.heads)),
+        _number(layer.key_heads),
+        _number(layer.d_k),
+        _number(layer.d_v),
+        _sight(layer),
+        _READ_BY.get(layer.path, layer.path),
+    )
 
 
 def _amounts(cost: Cost) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from attnviz.sources.huggingface.projections import find_projections, not_attend
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
 from attnviz.sources.huggingface.sites import watch
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _RATE, _SECONDS, _TONE = 16_000, 1, 440
 _SIDE = 64
@@ -52,10 +55,11 @@ def describe(pretrained: Pretrained) -> Anatomy:
     )
     with samples(pretrained) as prompts:
         try:
-            reading = _first_read(pretrained, prompts)
+            readings = _readings(pretrained, prompts)
         except NoAttention:
             return replace(known, beside=not_attending(pretrained.backbone, ()))
-        return _told(pretrained, known, reading)
+        first, *others = [_told(pretrained, known, reading) for reading in readings]
+        return replace(first, halves=tuple(others))
 
 
 def _told(pretrained: Pretrained, known: Anatomy, reading: PretrainedReading) -> Anatomy:
@@ -76,22 +80,35 @@ def _told(pretrained: Pretrained, known: Anatomy, reading: PretrainedReading) ->
     )
 
 
-def _first_read(pretrained: Pretrained, prompts: list[Prompt]) -> PretrainedReading:
-    """Let the model read the first sample it can read.
+def _readings(pretrained: Pretrained, prompts: list[Prompt]) -> list[PretrainedReading]:
+    """Let the model read the first sample it can read, and what else reaches layers that nothing has reached.
 
     Raises:
+        NoAttention: nothing in it attends.
         AttnvizError: why it could not read the first, if it can read none.
     """
+    made_of_several = len(pretrained.model.config.sub_configs) > 1
+    found: list[PretrainedReading] = []
+    reached: set[nn.Module] = set()
     refused: list[AttnvizError] = []
     for prompt in prompts:
+        if found and not made_of_several:
+            break
         try:
             with quiet():
                 given = feed(pretrained, prompt)
                 watched = watch(given, pretrained.name)
-            return PretrainedReading(pretrained.name, pretrained.checkpoint.revision, given, watched)
         except (RequestError, UnsupportedModel) as error:
             refused.append(error)
-    raise refused[0]
+            continue
+        attending = {site.seen.module for site in watched.sites if site.block is not None}
+        if not attending & reached:
+            reached |= attending
+            revision = pretrained.checkpoint.revision
+            found.append(PretrainedReading(pretrained.name, revision, given, watched))
+    if not found:
+        raise refused[0]
+    return found
 
 
 @contextmanager

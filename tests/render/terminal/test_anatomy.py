@@ -87,6 +87,18 @@ def test_stacks_are_named_where_there_are_several():
     assert "decoder.layers 2,4 do not attend: conv (2), mamba (4)" in text
 
 
+def test_halves_stand_side_by_side_each_with_what_it_reads():
+    seen = replace(anatomy(), sample="a picture of 17 tokens", scales=False, beside={})
+    text = shown(AnatomyTable(replace(seen, halves=(replace(anatomy(), beside={}),))), 140)
+    told = [" ".join(line.split()) for line in text.splitlines()]
+    assert "Its attention weights can be captured: 4 layers with 32 heads in all." in told
+    assert "parameters 12,345,678, of them 1,310,720 (11%) in attention" in told
+    assert sum(line.startswith("self (a picture) ") for line in told) == 2
+    assert sum(line.startswith("self (a text) ") for line in told) == 2
+    assert sum(line.startswith(("a picture of 17 tokens ", "a text of 12 tokens ")) for line in told) == 2
+    assert "Checked on a picture of 17 tokens and a text of 12 tokens:" in told
+
+
 def test_what_is_not_known_is_left_open():
     layer = Layer(0, HEADS, 5, 5, path="new way")
     unknown = replace(anatomy(), blocks={"self": Outline("self", (layer,))}, projections={}, beside={})
