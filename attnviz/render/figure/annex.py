@@ -9,7 +9,8 @@ from attnviz.record import Attention, Prediction, Weights
 from attnviz.render.figure.canvas import Canvas
 from attnviz.render.figure.fonts import Lettering
 from attnviz.render.figure.layout import PAD
-from attnviz.render.figure.sides import elide, shown_text
+from attnviz.render.figure.sides import LEFT_TO_RIGHT, elide, shown_text
+from attnviz.render.labels import is_right_to_left
 from attnviz.render.notes import has_sink, write_share
 from attnviz.render.pooling import pool
 from attnviz.selection import HeadId
@@ -65,7 +66,8 @@ def prediction_labels(
     labels = []
     for prediction in predictions:
         token = elide(lettering.spell(shown_text(prediction.text)), lettering, limit)
-        labels.append(f"→ {token} {write_share(prediction.probability)}")
+        mark = LEFT_TO_RIGHT if is_right_to_left(token) else ""
+        labels.append(f"{mark}→ {token}{mark} {write_share(prediction.probability)}")
     return tuple(labels)
 
 

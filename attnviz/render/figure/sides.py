@@ -14,7 +14,8 @@ _MOST_CHARACTERS = 64
 # A line of the base font is as high as its letter size, whichever letters stand in it.
 _LINE = 1.0
 
-_LEFT_TO_RIGHT = "\u200e"
+# Keeps what stands beside an Arabic or Hebrew token on its side.
+LEFT_TO_RIGHT = "\u200e"
 
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000)
 
@@ -97,7 +98,7 @@ class TokenLabels:
         token = self.tokens[at]
         text = elide(self.lettering.spell(shown(token)), self.lettering, self.limit)
         # The mark keeps the position at the left of an Arabic or Hebrew token too.
-        mark = _LEFT_TO_RIGHT if is_right_to_left(text) else ""
+        mark = LEFT_TO_RIGHT if is_right_to_left(text) else ""
         return Label(at, text if step == 1 or token.place else f"{mark}{at} {text}", token.is_special)
 
 

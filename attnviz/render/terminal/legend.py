@@ -5,13 +5,14 @@ from math import ceil, floor, log10
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 from rich.text import Text
 
 from attnviz.record import Attention, Prediction
 from attnviz.render import notes, sections
 from attnviz.render.hidden import reasons
 from attnviz.render.labels import printable, printable_sentence
-from attnviz.render.terminal.cells import elide, weight_text
+from attnviz.render.terminal.cells import elide, fit, weight_text
 from attnviz.render.terminal.ink import Ink
 from attnviz.render.terminal.square import Axis, Layout
 from attnviz.selection import HeadId
@@ -57,7 +58,7 @@ def lost_mass(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
 def following(prediction: Prediction) -> str:
     """Write the token that follows and its probability."""
     token = elide(printable(prediction.text), _LONGEST_FOLLOWING)
-    return f"→ {token} {notes.write_share(prediction.probability)}"
+    return f"→ {fit(token, cell_len(token))} {notes.write_share(prediction.probability)}"
 
 
 def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:

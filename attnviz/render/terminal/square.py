@@ -74,7 +74,10 @@ class Axis:
             return self
         firsts = starts(len(self), runs).tolist()
         joined = tuple(range(a, b) for a, b in zip(firsts, [*firsts[1:], len(self)], strict=True))
-        lines = {bisect_right(firsts, at) - 1: heavy for at, heavy in self.lines.items()}
+        lines: dict[int, bool] = {}
+        for at, heavy in self.lines.items():
+            run = bisect_right(firsts, at) - 1
+            lines[run] = heavy or lines.get(run, False)
         return replace(
             self,
             labels=tuple(self._joined(run) for run in joined),

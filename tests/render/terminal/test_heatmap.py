@@ -6,6 +6,7 @@ from rich.color import Color
 
 from attnviz.record import from_arrays
 from attnviz.render.terminal.heatmap import Heatmap
+from attnviz.render.terminal.square import Axis
 from attnviz.render.theme import THEMES, rgb
 from tests.render.samples import (
     FOX,
@@ -295,3 +296,10 @@ def test_many_queries_over_a_few_keys_are_pooled_to_a_screen():
 def test_patches_in_one_cell_are_named_by_the_first_and_the_last():
     text = shown(heatmap(patched(14, 14)), 60)
     assert "[CLS]…0," in text
+
+
+def test_a_heavy_line_outweighs_a_light_one_where_both_fall_together():
+    axis = Axis(
+        "", tuple("abcd"), (False,) * 4, tuple(range(at, at + 1) for at in range(4)), {2: True, 3: False}
+    )
+    assert axis.pooled(2).lines == {1: True}
