@@ -176,8 +176,9 @@ def test_a_model_saved_without_its_head_has_it_if_it_is_shared_with_the_embeddin
 
 
 def test_a_model_without_a_head_cannot_continue(tiny_llama):
-    with pytest.raises(RequestError, match="cannot continue a text"):
+    with pytest.raises(RequestError) as error:
         load(tiny_llama).attend(START, generate=2)
+    assert str(error.value).count("cannot continue a text") == 1
 
 
 @pytest.mark.parametrize("kind", ["bert", "modernbert (sliding window)", "distilbert"])

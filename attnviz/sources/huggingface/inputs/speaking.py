@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import GenerationMixin, PreTrainedModel
 
-from attnviz.errors import CaptureFailed, RequestError
+from attnviz.errors import AttnvizError, CaptureFailed, RequestError
 from attnviz.prompt import Prompt
 from attnviz.record import Prediction, Token
 from attnviz.sources.huggingface.faults import brief
@@ -89,10 +89,11 @@ def speak(
         CaptureFailed: the one pass expects something else than the steps did, so that what it attends to is
             not what they attended to.
     """
-    fault: Exception | None = None
+    speaker = pretrained.speaker
+    fault: AttnvizError | None = None
     for remembering in (True, False):
         try:
-            speech = _steps(pretrained, prompt, {**given, "use_cache": remembering}, most)
+            speech = _steps(speaker, prompt, {**given, "use_cache": remembering}, most)
         except Exception as error:  # what a model raises that was not made for this has no common class
             fault = RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}")
             continue
@@ -107,9 +108,8 @@ def speak(
     raise fault
 
 
-def _steps(pretrained: Pretrained, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:
+def _steps(speaker: Any, prompt: Prompt, given: Mapping[str, Any], most: int) -> Speech:  # noqa: ANN401
     """Run the steps."""
-    speaker: Any = pretrained.speaker
     drawing = {"do_sample": True, "temperature": prompt.temperature, "top_k": 0, "top_p": 1.0}
     # A class may have a loop of its own that begins a decoder's text as it likes; here it is begun already.
     loop = GenerationMixin.generate if "decoder_input_ids" in given else type(speaker).generate
