@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import torch
-from transformers import AutoProcessor, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoFeatureExtractor, AutoProcessor, PreTrainedModel, PreTrainedTokenizerBase
 
 from attnviz.errors import IncompleteModel
 from attnviz.sources.huggingface.faults import named_faults
@@ -95,6 +95,22 @@ class Pretrained:
         """
         with quiet():
             return load_joining_processor(self.checkpoint, self.model.config, self.tokenizer, self.choices)
+
+    @cached_property
+    def feature_extractor(self) -> Any:  # noqa: ANN401 - extractors have no common class
+        """What turns a sound into the model's tensors.
+
+        Raises:
+            IncompleteModel: the model has none.
+            UnsupportedModel: a package is missing for it.
+            Damaged: it cannot be read.
+        """
+        if not any((self.checkpoint.folder / file).is_file() for file in _PROCESSOR_FILES):
+            raise IncompleteModel(
+                f"{self.name} has nothing to prepare a sound with: it has no preprocessor_config.json"
+            )
+        with quiet(), named_faults(self.name, "the feature extractor"):
+            return AutoFeatureExtractor.from_pretrained(self.checkpoint.folder, **self.choices.safely)
 
     @cached_property
     def speaker(self) -> PreTrainedModel:

@@ -4,6 +4,7 @@ from attnviz.errors import UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.inputs.audio import hears, sound_feed
 from attnviz.sources.huggingface.inputs.continuation import continued
 from attnviz.sources.huggingface.inputs.pictures import picture_feed, sees
 from attnviz.sources.huggingface.inputs.text import text_feed
@@ -20,6 +21,8 @@ def feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
     """
     if sees(pretrained) or prompt.image is not None:
         return picture_feed(pretrained, prompt)
+    if hears(pretrained):
+        return sound_feed(pretrained, prompt)
     given = _read(pretrained, prompt)
     if pretrained.model.config.is_encoder_decoder:
         return translated(pretrained, prompt, given)
