@@ -164,5 +164,5 @@ def _example(theme: Theme, sign: Sign) -> Artist:
         return border_sample(theme, label)
     swatch = Patch(facecolor=theme.masked, edgecolor=theme.rule, linewidth=HAIRLINE, label=label)
     if sign == "outside":
-        swatch.set(hatch=HATCH * 2, hatchcolor=theme.hatch, hatch_linewidth=HATCH_LINE)
+        swatch.set(hatch=HATCH, hatchcolor=theme.hatch, hatch_linewidth=HATCH_LINE)
     return swatch

@@ -17,7 +17,8 @@ from attnviz.render.labels import printable_sentence
 from attnviz.render.sections import Part, border, parts
 from attnviz.render.theme import Theme
 
-HATCH, HATCH_LINE = "////", 0.7
+# Lines of a hatching, in points; how far apart they are, in letters; and their like in a swatch.
+HATCH_LINE, HATCH_APART, HATCH = 0.7, 0.62, "////////"
 
 # A dashed line in the foreground's colour on a solid one in the background's shows on every cell.
 _BORDER, _AROUND, _DASHES = 1.0, 2.2, (0, (4, 2))
@@ -39,17 +40,26 @@ def hatch(canvas: Canvas, axes: Axes, hidden: Mask) -> None:
         _box(first * wide - 0.5, row * high - 0.5, last * wide - 0.5, (row + 1) * high - 0.5)
         for row, first, last in _runs(hidden)
     ]
-    # One path for all of them: the lines of the hatching run on from one row of cells to the next.
-    patch = PathPatch(
-        Path.make_compound_path(*boxes),
+    width, height = canvas.layout.panel
+    lines = PathPatch(
+        _slanted(width, height, HATCH_APART * canvas.layout.letter),
+        transform=axes.transAxes,
         facecolor="none",
-        edgecolor="none",
-        linewidth=0,
-        hatch=HATCH,
-        hatchcolor=canvas.theme.hatch,
+        edgecolor=canvas.theme.hatch,
+        linewidth=HATCH_LINE,
     )
-    patch.set_hatch_linewidth(HATCH_LINE)
-    axes.add_patch(patch)
+    # Matplotlib's own hatching is a tile, which some readers of a PDF draw too faintly to be seen.
+    lines.set_clip_path(Path.make_compound_path(*boxes), axes.transData)
+    axes.add_patch(lines)
+
+
+def _slanted(width: float, height: float, apart: float) -> Path:
+    """Draw lines at 45 degrees over all of a panel, in shares of its sides."""
+    ends = np.arange(apart / 2, width + height, apart)
+    below = np.stack([(ends - height) / width, np.zeros_like(ends)], axis=1)
+    above = np.stack([ends / width, np.ones_like(ends)], axis=1)
+    vertices = np.stack([below, above], axis=1).reshape(-1, 2)
+    return Path(vertices, [Path.MOVETO, Path.LINETO] * len(ends))
 
 
 def draw_border(canvas: Canvas, axes: Axes, queries: Sequence[Token], keys: Sequence[Token]) -> None:
