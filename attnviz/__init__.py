@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attnviz.analysis.comparison import compare as compare
     from attnviz.analysis.focus import focus as focus
+    from attnviz.analysis.hidden import drop_special as drop_special
+    from attnviz.analysis.parts import between_parts as between_parts
+    from attnviz.analysis.words import merge_words as merge_words
     from attnviz.errors import AttnvizError as AttnvizError
     from attnviz.record import Attention as Attention
     from attnviz.record import Token as Token
@@ -29,11 +32,14 @@ _HOMES = {
     "HeadId": "attnviz.selection",
     "Selection": "attnviz.selection",
     "Token": "attnviz.record",
+    "between_parts": "attnviz.analysis.parts",
     "compare": "attnviz.analysis.comparison",
+    "drop_special": "attnviz.analysis.hidden",
     "focus": "attnviz.analysis.focus",
     "from_arrays": "attnviz.record",
     "heatmap": "attnviz.render.figure",
     "load": "attnviz.sources",
+    "merge_words": "attnviz.analysis.words",
     "read": "attnviz.store",
     "save": "attnviz.store",
 }

@@ -20,10 +20,25 @@ from attnviz.analysis.divergence import divergence
 from attnviz.analysis.entropy import breadth, entropy
 from attnviz.analysis.focus import focus
 from attnviz.analysis.grouping import group
+from attnviz.analysis.hidden import drop_special
+from attnviz.analysis.parts import between_parts
 from attnviz.analysis.patterns import PATTERNS, find_pattern
+from attnviz.analysis.words import merge_words
 
 ROOT = Path(__file__).parent.parent
-MEASURES = (entropy, breadth, distance, divergence, find_pattern, focus, compare, group)
+MEASURES = (
+    entropy,
+    breadth,
+    distance,
+    divergence,
+    find_pattern,
+    focus,
+    compare,
+    group,
+    merge_words,
+    drop_special,
+    between_parts,
+)
 MEASURES_HEAD = """# Measures
 
 Generated from the docstrings by `make docs`. Everywhere: entropy and divergence in bits, distance in tokens,

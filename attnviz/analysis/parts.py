@@ -120,6 +120,12 @@ def between_parts(record: Attention, heads: Sequence[HeadId] | None = None) -> P
     )
 
 
+def has_parts(record: Attention) -> bool:
+    """Say whether an input has several parts, what the model added itself aside."""
+    sides = (record.queries, record.keys)
+    return any(len({part_of(token) for token in side if not token.is_special}) > 1 for side in sides)
+
+
 def part_of(token: Token) -> str:
     """Name the part of an input a token belongs to: its own part, or its kind."""
     return token.part or token.kind

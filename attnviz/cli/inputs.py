@@ -40,7 +40,7 @@ def attend(
         SourceError: the model or a file cannot be used.
     """
     reading = open_reading(given, by)
-    outline = choose(reading.outlines, which.block and which.block.value)
+    outline = choose(reading.outlines, which.name_of_block)
     if which.block is None and len(reading.outlines) > 1:
         others = ", ".join(block for block in reading.outlines if block != outline.block)
         note(f"{outline.block} attention; --block for the others: {others}")

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnviz.selection import Selection
+
+if TYPE_CHECKING:
+    from attnviz.record import Block
 
 _INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
 
@@ -124,6 +127,11 @@ class Heads:
         BlockName | None,
         typer.Option(help="Which attention of a model with several.", rich_help_panel=_HEADS),
     ] = None
+
+    @property
+    def name_of_block(self) -> "Block | None":
+        """The block asked for, as a record names it."""
+        return None if self.block is None else self.block.value
 
     def selection(self, default: str) -> Selection:
         """Give what was asked for; where no layer was, the layers `default` are meant."""

@@ -79,7 +79,7 @@ def test_a_pair_tells_what_passes_between_its_parts(minilm: Path) -> None:
         (["--image", "fox.png"], "got image"),
         (["--audio", "fox.wav"], "got audio"),
         (["--block", "cross"], "no such block"),
-        (["--device", "cuda"], "got --device"),
+        (["--device", "cuda"], "no such device"),
         (["--target", "a", "--generate", "3"], "two decoder sides"),
     ],
 )
