@@ -22,7 +22,7 @@ class Gaze:
     """What one query, or several on average, read of a picture.
 
     Attributes:
-        name: whose it is, such as "[CLS]", "row 3 column 5" or "196 queries, mean".
+        name: whose it is, such as "[CLS]", "row 3 column 5" or "the mean of 196 queries".
         position: the query's position; None for a mean over several.
         place: the row and column of the query's own patch, where it is one.
         weights: (row, column), NaN where the model saw no patch, or not from there.
@@ -98,7 +98,7 @@ def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
     alone = chosen[0] if len(chosen) == 1 else None
     token = record.queries[chosen[0]]
     return Gaze(
-        name=token.text if alone is not None else f"{len(chosen)} queries, mean",
+        name=token.text if alone is not None else f"the mean of {len(chosen)} queries",
         position=alone,
         place=_place(token) if alone is not None and _is_placed(token) else None,
         weights=cells,

@@ -49,7 +49,7 @@ def heatmap(
     from attnviz.render.figure.drawing import draw
 
     paper = parse_size(size) if isinstance(size, str) else size or Size()
-    return draw(record, _choose(record, head, heads), _theme(theme), paper, check_dpi(dpi, paper))
+    return draw(record, chosen_heads(record, head, heads), chosen_theme(theme), paper, check_dpi(dpi, paper))
 
 
 def encode(figure: "Figure", suffix: str) -> bytes:
@@ -71,9 +71,14 @@ def encode(figure: "Figure", suffix: str) -> bytes:
     return to_bytes(figure, suffix.lower().removeprefix("."))
 
 
-def _choose(
+def chosen_heads(
     record: Attention, head: HeadId | str | None, heads: Sequence[HeadId | str] | None
 ) -> tuple[HeadId, ...]:
+    """Read which heads are meant: one, several in an order, or all.
+
+    Raises:
+        RequestError: both one and several, or none at all.
+    """
     if head is not None and heads is not None:
         raise RequestError(f"heads given twice: head {head} and {len(heads)} heads")
     if head is not None:
@@ -85,7 +90,12 @@ def _choose(
     return tuple(HeadId.parse(name) if isinstance(name, str) else name for name in heads)
 
 
-def _theme(name: str) -> Theme:
+def chosen_theme(name: str) -> Theme:
+    """Find a theme by its name.
+
+    Raises:
+        RequestError: there is none of that name.
+    """
     if name not in THEMES:
         raise RequestError(f"no such theme: got {name!r}, allowed {', '.join(THEMES)}")
     return THEMES[name]

@@ -1,7 +1,10 @@
 """The bar that tells which colour is which weight."""
 
+from collections.abc import Callable
+
 import numpy as np
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from attnviz.render.figure.canvas import Canvas
 from attnviz.render.figure.layout import BAR, BAR_GAP
@@ -11,12 +14,20 @@ _USUAL, _LONGEST = 20, 28
 
 _SHADES = 256
 
+Opacity = Callable[[NDArray[np.floating], float], NDArray[np.floating]]
 
-def draw_bar(canvas: Canvas) -> None:
+
+def draw_bar(canvas: Canvas, opacity: Opacity | None = None, *, on: str = "none") -> None:
     """Draw the scale at the right of the panels, with its top printed.
 
     One image instead of matplotlib's own colour bar: that takes as long as all of the grid, and is cut into
     slices that show as seams in a PDF.
+
+    Args:
+        canvas: what is drawn on.
+        opacity: how dense the colours of some weights are for a given top of the scale, where those of the
+            panels let something shine through.
+        on: the colour that shines through.
     """
     layout, unit, colors = canvas.layout, canvas.layout.letter, canvas.colors
     width, height = layout.block
@@ -25,7 +36,16 @@ def draw_bar(canvas: Canvas) -> None:
     axes = canvas.axes(layout.box(left, layout.top, BAR * unit, long), "<colorbar>")
     shades = np.linspace(0, colors.top, _SHADES)[:, None]
     extent = (0, 1, 0, colors.top)
-    axes.imshow(shades, cmap=colors.colormap, norm=colors.norm, origin="lower", aspect="auto", extent=extent)
+    axes.set_facecolor(on)
+    axes.imshow(
+        shades,
+        cmap=colors.colormap,
+        norm=colors.norm,
+        alpha=None if opacity is None else opacity(shades, colors.top),
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+    )
     style = canvas.lettering.style(0.85 * unit, canvas.theme.muted)
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
     ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))

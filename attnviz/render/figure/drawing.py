@@ -18,15 +18,19 @@ from attnviz.selection import HeadId
 _MOST_PANELS = 12
 
 # What a notebook or another library set for its own plots is not for these.
-_PLAIN: dict[Any, Any] = {
+PLAIN: dict[Any, Any] = {
     name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")
 }
 
 
 def draw(record: Attention, heads: Sequence[HeadId], theme: Theme, size: Size, dpi: int) -> Figure:
     """Draw heads as panels side by side, or as the grid of layers and heads."""
-    layers, indices = {head.layer for head in heads}, {head.index for head in heads}
-    fits_panels = len(heads) <= _MOST_PANELS or min(len(layers), len(indices)) == 1
-    way = draw_panels if fits_panels else draw_grid
-    with matplotlib.rc_context(_PLAIN):
+    way = draw_panels if fits_panels(heads) else draw_grid
+    with matplotlib.rc_context(PLAIN):
         return way(record, heads, theme, Sheet.of(size, dpi))
+
+
+def fits_panels(heads: Sequence[HeadId]) -> bool:
+    """Say whether heads are to have a panel each: they are few, or a grid of them would be a strip."""
+    layers, indices = {head.layer for head in heads}, {head.index for head in heads}
+    return len(heads) <= _MOST_PANELS or min(len(layers), len(indices)) == 1

@@ -32,12 +32,12 @@ from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
 # Between two tiles, in letters.
-_GAP = 0.1
+TILE_GAP = 0.1
 # The lines of a hatching are so many letters apart.
 _STRIPES = 0.3
 # How much of a square the line over heads that share their keys leaves free at each end.
 _INSET = 0.12
-_LARGEST_TILE = 12
+LARGEST_TILE = 12
 
 
 def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet) -> Figure:
@@ -65,28 +65,28 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
         columns=NumberLabels(indices, lettering).every,
         columns_at="above",
         notes=words.lines,
-        largest_cell=_LARGEST_TILE,
+        largest_cell=LARGEST_TILE,
         ratio=square_ratio(len(record.queries), len(record.keys)) * len(indices) / len(layers),
     )
-    gap = max(2, round(_GAP * sheet.letter / sheet.pixel))
+    gap = max(2, round(TILE_GAP * sheet.letter / sheet.pixel))
     layout = fit(sheet, content)
-    note = pooled_note(*_tile(layout, sheet, gap), weights)
+    note = pooled_note(*tile_pixels(layout, sheet, gap), weights)
     if note:
         words = words.with_notes(*note)
         layout = fit(sheet, replace(content, notes=words.lines))
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
-    pixels = _tile(layout, sheet, gap)
+    pixels = tile_pixels(layout, sheet, gap)
     tiles = striped(stretch(_shrink(record, heads, pixels), *pixels), _stripe(sheet))
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]
     axes = canvas.panel(0, "grid", mosaic(tiles, places, (len(layers), len(indices)), gap))
-    _number(canvas, axes)
+    number_tiles(canvas, axes)
     _join(canvas, axes, record, indices)
     draw_bar(canvas)
     draw_words(canvas, words)
     return canvas.figure
 
 
-def _number(canvas: Canvas, axes: Axes) -> None:
+def number_tiles(canvas: Canvas, axes: Axes) -> None:
     """Write the layers at the left and the heads on top: as plain text, since ticks take thrice the time."""
     layout = canvas.layout
     across, down = (PAD * layout.letter / side for side in layout.cell)
@@ -128,7 +128,7 @@ def _notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
         yield f"grey {shape}s: heads that were not asked for"
 
 
-def _tile(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:
+def tile_pixels(layout: Layout, sheet: Sheet, gap: int) -> tuple[int, int]:
     """Give the rows and columns of pixels for one head."""
     wide, high = (max(1, round(length / sheet.pixel) - gap) for length in layout.cell)
     return high, wide
