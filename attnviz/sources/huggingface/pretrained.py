@@ -110,7 +110,9 @@ class Pretrained:
                 f"{self.name} has nothing to prepare a sound with: it has no preprocessor_config.json"
             )
         with quiet(), named_faults(self.name, "the feature extractor"):
-            return AutoFeatureExtractor.from_pretrained(self.checkpoint.folder, **self.choices.safely)
+            return AutoFeatureExtractor.from_pretrained(  # type: ignore[no-untyped-call]
+                self.checkpoint.folder, **self.choices.safely
+            )
 
     @cached_property
     def speaker(self) -> PreTrainedModel:
