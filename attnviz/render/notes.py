@@ -8,6 +8,9 @@ from attnviz.selection import HeadId, numbers_as_ranges
 # Of more groups of heads than this only the first and the last are named.
 _MOST_GROUPS = 4
 
+# Less weight than this beside a picture's patches is not worth a note.
+_TOLD = 0.005
+
 LATER = "later keys, which the query cannot see"
 OUTSIDE = "keys outside the query's window"
 BORDER = "where what the model said itself begins"
@@ -32,6 +35,20 @@ def dropped(record: Attention) -> Iterator[str]:
     if record.dropped:
         again = "; rows brought back to 1" if record.renormalized else ""
         yield f"{percent(record.dropped)} of the mass is on tokens not shown{again}"
+
+
+def beside_patches(shares: Sequence[float]) -> Iterator[str]:
+    """Say how much of the weight some heads give to tokens that are no patches of a picture, if it is much.
+
+    >>> list(beside_patches([0.02, 0.31])), list(beside_patches([0.0, 0.31])), list(beside_patches([0.001]))
+    (['2% to 31% of the weight is on tokens that are no patches'], \
+['up to 31% of the weight is on tokens that are no patches'], [])
+    """
+    least, most = percent(min(shares)), percent(max(shares))
+    if max(shares) < _TOLD:
+        return
+    told = most if least == most else f"{least} to {most}" if min(shares) >= _TOLD else f"up to {most}"
+    yield f"{told} of the weight is on tokens that are no patches"
 
 
 def sink(record: Attention, name: str = "sink") -> str:

@@ -49,9 +49,6 @@ _STROKES = (("#ffffff", _AROUND), ("#000000", _FRAME))
 _LUMA = (0.299, 0.587, 0.114)
 _HALF = 0.5
 
-# Less weight than this beside the patches is not worth a note.
-_TOLD = 0.005
-
 _Way = Literal["auto", "nearest"]
 
 
@@ -118,7 +115,7 @@ class _Shown:
     @property
     def ratio(self) -> float:
         """The picture's width to its height."""
-        return self.picture.shape[1] / self.picture.shape[0]
+        return int(self.picture.shape[1]) / int(self.picture.shape[0])
 
     @property
     def top(self) -> float:
@@ -146,14 +143,7 @@ class _Shown:
     def _aside(self) -> Iterator[str]:
         """Say how much weight is on no patch."""
         yield from notes.dropped(self.record)
-        least, most = (end(gaze.aside for gaze in self.gazes) for end in (min, max))
-        if most >= _TOLD:
-            told = notes.percent(most)
-            if least < _TOLD:
-                told = f"up to {told}"
-            elif notes.percent(least) != told:
-                told = f"{notes.percent(least)} to {told}"
-            yield f"{told} of the weight is on tokens that are no patches"
+        yield from notes.beside_patches([gaze.aside for gaze in self.gazes])
 
 
 def _draw_panels(shown: _Shown, theme: Theme, sheet: Sheet) -> Figure:
@@ -319,7 +309,7 @@ def _frame(axes: Axes, box: tuple[float, float, float, float], side: float) -> N
 
 
 def _shrunk(grey: NDArray[np.float64], high: int, wide: int) -> NDArray[np.float64]:
-    """Bring a grey picture to so many pixels: each the mean of those it stands for, or one of them repeated."""
+    """Bring a grey picture to so many pixels: means of those they stand for, or the same ones repeated."""
     return _averaged(_averaged(grey, high).T, wide).T
 
 
