@@ -154,7 +154,7 @@ def places(seen: Sequence[Seen], feed: Feed, name: str) -> list[Place]:
             or a layer attends several times.
     """
     turns = _turns(seen, feed)
-    blocks = _blocks(turns, feed)
+    blocks = _of_one_stack(turns, _blocks(turns, feed))
     _refuse_partial(turns, blocks, name)
     blocks = _without_repeats(turns, blocks, name)
     numbers: dict[Turn, int] = {}
@@ -198,6 +198,27 @@ def _blocks(turns: Sequence[Turn], feed: Feed) -> list[Block | None]:
         left = [block for block in blocks if (block == "cross") == across] if several else blocks
         found.append(left[0] if left else None)
     return found
+
+
+def _of_one_stack(turns: Sequence[Turn], blocks: Sequence[Block | None]) -> list[Block | None]:
+    """Leave out a tower for another kind of input that by chance has as many positions as the block.
+
+    Where one stack looks back only and another does not, they are not one network's layers; the tower comes
+    before what reads its output.
+    """
+    left = list(blocks)
+    for block in {block for block in blocks if block}:
+        stacks: dict[str, bool] = {}
+        for turn, other in zip(turns, blocks, strict=True):
+            if other == block:
+                before = stacks.pop(turn.kind, True)
+                stacks[turn.kind] = before and turn.causal
+        last = list(stacks.values())[-1]
+        left = [
+            None if other == block and stacks[turn.kind] != last else other
+            for turn, other in zip(turns, left, strict=True)
+        ]
+    return left
 
 
 def _stands_in(turn: Turn, block: Block, encoding: set[nn.Module]) -> bool:
