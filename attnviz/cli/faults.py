@@ -27,7 +27,7 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.UnsafeModel: "ask its author for safetensors, or convert it yourself if you trust it",
     errors.ForeignCode: "add --trust-remote-code if you trust its author",
     errors.IncompleteModel: "copy or download the whole model folder: weights, config and tokenizer files",
-    errors.UnsupportedModel: "attnviz info MODEL says what a model is; in Python, from_arrays takes anybody's weights",
+    errors.UnsupportedModel: "attnviz info MODEL says what it is; in Python, from_arrays takes any weights",
     errors.MissingPackage: "install it with pip, beside attnviz",
     errors.NoAttention: "choose a transformer: its layers look from token to token",
     errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",

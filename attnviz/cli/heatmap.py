@@ -1,13 +1,16 @@
 """`attnviz heatmap`: draw the weights."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnviz.cli.options import Heads, Input, Model, Output, Tokens
+from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from matplotlib.figure import Figure
+    from rich.console import RenderableType
 
     from attnviz.record import Attention
     from attnviz.render.figure.size import Size
@@ -15,35 +18,72 @@ if TYPE_CHECKING:
 
 PICTURES = (".png", ".svg", ".pdf")
 
+_PICTURE = "Picture"
 
-def heatmap(
-    source: Input,
-    by: Model,
-    which: Heads,
-    tokens: Tokens,
-    out: Output,
+
+@dataclass(frozen=True)
+class Drawing:
+    """How weights are drawn."""
+
     size: Annotated[
         str | None,
-        typer.Option(help="Of a picture: column, page, slide, or 3.3x3in, 8x8cm.", rich_help_panel="Output"),
-    ] = None,
+        typer.Option(help="Column, page, slide, or 3.3x3in, 8x8cm.", rich_help_panel=_PICTURE),
+    ] = None
     dpi: Annotated[
         int | None,
-        typer.Option(min=20, max=1200, help="Of a .png; 200 if not given.", rich_help_panel="Output"),
-    ] = None,
-) -> None:
+        typer.Option(min=20, max=1200, help="Of a .png; 200 if not given.", rich_help_panel=_PICTURE),
+    ] = None
+    query: Annotated[
+        str | None,
+        typer.Option(
+            help="Over a picture: from where; a position, a patch as row,column, or a token.",
+            rich_help_panel=_PICTURE,
+        ),
+    ] = None
+    matrix: Annotated[
+        bool,
+        typer.Option("--matrix", help="Of a picture too, draw queries by keys.", rich_help_panel=_PICTURE),
+    ] = False
+
+    def over_picture(self, record: "Attention") -> bool:
+        """Say whether the weights are to be laid over what the model saw.
+
+        Raises:
+            RequestError: a query is asked for where the weights are drawn as queries by keys.
+        """
+        from attnviz.analysis.patches import has_patches
+
+        over = record.picture is not None and has_patches(record) and not self.matrix
+        if self.query is not None and not over:
+            raise RequestError("every query is drawn: got --query, allowed where weights lie over a picture")
+        return over
+
+    @property
+    def origin(self) -> int | str | None:
+        """The query asked for: a position, or what names it."""
+        numeric = self.query is not None and self.query.removeprefix("-").isdecimal()
+        return int(self.query) if numeric and self.query is not None else self.query
+
+
+def heatmap(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output, drawing: Drawing) -> None:
     """Draw attention weights in the terminal, or with -o as .png, .svg or .pdf.
 
-    Without --layer the terminal shows the last layer, a picture the grid of all layers and heads.
+    Without --layer the terminal shows the last layer, a file the grid of all layers and heads. What a model
+    sees of a picture is drawn over it.
     """
     from attnviz.cli.inputs import attend
-    from attnviz.cli.outputs import check_output, console, terminal_theme
+    from attnviz.cli.outputs import check_output, console, write
     from attnviz.render.figure.size import parse_size
 
     check_output(out, *PICTURES)
-    paper = parse_size(size) if size else None
+    paper = parse_size(drawing.size) if drawing.size else None
     record, heads = attend(source, by, which, tokens, default="-1" if out.output is None else "all")
+    over = drawing.over_picture(record)
     if out.output is not None:
-        _draw(record, heads, out, paper, dpi)
+        from attnviz.render.figure import encode
+
+        figure = _figure(record, heads, out, drawing, paper, over=over)
+        write(out.output, encode(figure, out.output.suffix), force=out.force)
     if out.json:
         from attnviz.render.machine import heatmap_json
 
@@ -51,17 +91,37 @@ def heatmap(
     elif out.output is not None:
         print(out.output)
     else:
-        from attnviz.render.terminal.heatmap import Heatmap
-
-        console(out).print(Heatmap(record, heads, terminal_theme(out)))
+        console(out).print(_view(record, heads, out, drawing, over=over))
 
 
-def _draw(
-    record: "Attention", heads: "Sequence[HeadId]", out: Output, size: "Size | None", dpi: int | None
-) -> None:
-    from attnviz.cli.outputs import write
-    from attnviz.render.figure import encode, heatmap
+def _figure(
+    record: "Attention",
+    heads: "tuple[HeadId, ...]",
+    out: Output,
+    drawing: Drawing,
+    size: "Size | None",
+    *,
+    over: bool,
+) -> "Figure":
+    theme = out.theme or "light"
+    if over:
+        from attnviz.render.figure.overlay import overlay
 
-    assert out.output is not None
-    figure = heatmap(record, heads=heads, theme=out.theme or "light", size=size, dpi=dpi)
-    write(out.output, encode(figure, out.output.suffix), force=out.force)
+        return overlay(record, heads, query=drawing.origin, theme=theme, size=size, dpi=drawing.dpi)
+    from attnviz.render.figure import heatmap
+
+    return heatmap(record, heads=heads, theme=theme, size=size, dpi=drawing.dpi)
+
+
+def _view(
+    record: "Attention", heads: "tuple[HeadId, ...]", out: Output, drawing: Drawing, *, over: bool
+) -> "RenderableType":
+    from attnviz.cli.outputs import terminal_theme
+
+    if over:
+        from attnviz.render.terminal.patches import PatchMap
+
+        return PatchMap(record, heads, terminal_theme(out), drawing.origin)
+    from attnviz.render.terminal.heatmap import Heatmap
+
+    return Heatmap(record, heads, terminal_theme(out))

@@ -55,7 +55,7 @@ def record_of(
     meant = asked
     if asked.layers == "all" != which.layer and len(outline.alike) > 1:
         numbers = [layer.number for layer in outline.alike[-1]]
-        meant = Selection(",".join(map(str, numbers)), asked.heads)
+        meant = Selection(numbers_as_ranges(numbers), asked.heads)
     heads = outline.resolve(meant)
     record = _shown(reading.record(meant, block=outline.block), tokens)
     if asked.layers == default != which.layer and len(outline.layers) > 1:
