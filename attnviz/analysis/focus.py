@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.distance import distance
 from attnviz.analysis.entropy import breadth, entropy
-from attnviz.analysis.patches import is_picture, patch_distance, patch_distances
+from attnviz.analysis.patches import is_picture, patch_distance, patch_distances, place_of
 from attnviz.analysis.patterns import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Block, Prediction, Token, Weights
@@ -33,11 +33,13 @@ class FocusWord:
         token: its text.
         position: its place among the keys, from 0.
         mass: what it receives from other tokens beyond evenly spread mass, in queries' worth of attention.
+        place: its row and column, where it is a patch of a picture.
     """
 
     token: str
     position: int
     mass: float
+    place: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Link:
     """One query reading one key: `source` looks at `target` with this weight, 0 to 1.
 
     Positions are places among the queries and among the keys, from 0; in cross-attention these are two texts.
+    Of a patch of a picture the row and column are told too.
     """
 
     head: HeadId
@@ -53,6 +56,8 @@ class Link:
     target: str
     target_position: int
     weight: float
+    source_place: tuple[int, int] | None = None
+    target_place: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -191,7 +196,7 @@ def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
     links = [link for head in heads for link in _links(record, head)]
     covered = {link.target_position for link in links}
-    if record.block != "cross":
+    if record.block != "cross" and not (is_picture(record) and record.queries != record.keys):
         covered |= {link.source_position + _start(record) for link in links}
     return Together(
         words=_words(record, average, cells, top),
@@ -215,7 +220,9 @@ def _words(record: Attention, weights: NDArray[np.floating], cells: Mask, top: i
     order = np.argsort(-beyond, kind="stable")[:top]
     enough = max(NOTABLE * beyond.max(initial=0.0), NOTICED)
     return tuple(
-        FocusWord(record.keys[j].text, int(j), float(beyond[j])) for j in order if beyond[j] >= enough
+        FocusWord(record.keys[j].text, int(j), float(beyond[j]), place_of(record.keys[j]))
+        for j in order
+        if beyond[j] >= enough
     )
 
 
@@ -223,10 +230,12 @@ def _links(record: Attention, head: HeadId) -> list[Link]:
     """List one head's links worth telling, in the order of the text."""
     weights, cells = record.head(head), _between_words(record, head.layer)
     told = cells & (weights >= np.clip(2 * uniform(cells), TOLD_FROM, TOLD_ALWAYS))
-    return [
-        Link(head, record.queries[i].text, int(i), record.keys[j].text, int(j), float(weights[i, j]))
-        for i, j in np.argwhere(told)
-    ]
+    found = []
+    for i, j in np.argwhere(told).tolist():
+        query, key = record.queries[i], record.keys[j]
+        places = place_of(query), place_of(key)
+        found.append(Link(head, query.text, i, key.text, j, float(weights[i, j]), *places))
+    return found
 
 
 def _strongest(links: Sequence[Link], top: int) -> tuple[Link, ...]:

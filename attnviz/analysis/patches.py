@@ -11,10 +11,10 @@ from attnviz.errors import RequestError
 from attnviz.record import Attention, Token, Weights
 from attnviz.selection import HeadId
 
-# A query by its position, by the row and column of its patch, or by its text, such as "[CLS]" or "3,5".
+# A query by its position, by the row and column of its patch, or by its text, such as "[CLS]" or "r3c5".
 Query = int | tuple[int, int] | str
 
-_PLACE = re.compile(r"\s*(?:row\s*)?(\d+)\s*(?:,|\s|column|col)+\s*(\d+)\s*")
+_PLACE = re.compile(r"\s*(?:row|r)?\s*(\d+)\s*(?:,|column|col|c|\s)+\s*(\d+)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,21 @@ def grid_shape(tokens: Sequence[Token]) -> tuple[int, int]:
     return int(rows) + 1, int(columns) + 1
 
 
+def place_of(token: Token) -> tuple[int, int] | None:
+    """Give the row and column of a patch; None for any other token."""
+    return _place(token) if _is_placed(token) else None
+
+
+def spoken(token: Token) -> str:
+    """Name a token as one speaks of it: a patch by its row and column.
+
+    >>> spoken(Token("r3c5", kind="patch", place=(3, 5))), spoken(Token("fox"))
+    ('row 3 column 5', 'fox')
+    """
+    place = place_of(token)
+    return token.text if place is None else f"row {place[0]} column {place[1]}"
+
+
 def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
     """Say what a head reads of a picture.
 
@@ -80,7 +95,7 @@ def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
         OutOfRange: the record lacks that head.
         RequestError: no key is a patch, or there is no such query.
 
-    >>> tokens = [Token("[CLS]", kind="special"), Token("row 0 column 0", kind="patch", place=(0, 0))]
+    >>> tokens = [Token("[CLS]", kind="special"), Token("r0c0", kind="patch", place=(0, 0))]
     >>> weights = np.array([[[[0.25, 0.75], [0.5, 0.5]]]])
     >>> record = Attention(tuple(tokens), tuple(tokens), weights, (0,), (0,), "vit")
     >>> found = gaze(record, HeadId(0, 0))
@@ -98,9 +113,9 @@ def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
     alone = chosen[0] if len(chosen) == 1 else None
     token = record.queries[chosen[0]]
     return Gaze(
-        name=token.text if alone is not None else f"the mean of {len(chosen)} queries",
+        name=spoken(token) if alone is not None else f"the mean of {len(chosen)} queries",
         position=alone,
-        place=_place(token) if alone is not None and _is_placed(token) else None,
+        place=place_of(token) if alone is not None else None,
         weights=cells,
         aside=float(weights[~patches].sum()),
     )
@@ -112,12 +127,12 @@ def find_query(record: Attention, query: Query) -> int:
     Args:
         record: whose queries.
         query: a position, counted from the end if it is negative; the row and column of a patch, as numbers
-            or as "3,5"; or a token's text. Of several of one text the first is meant.
+            or as "3,5" or "row 3 column 5"; or a token's text. Of several of one text the first is meant.
 
     Raises:
         RequestError: there is no such query.
 
-    >>> tokens = (Token("[CLS]", kind="special"), Token("row 0 column 1", kind="patch", place=(0, 1)))
+    >>> tokens = (Token("[CLS]", kind="special"), Token("r0c1", kind="patch", place=(0, 1)))
     >>> record = Attention(tokens, tokens, np.full((1, 1, 2, 2), 0.5), (0,), (0,), "vit")
     >>> find_query(record, "0,1"), find_query(record, "[CLS]"), find_query(record, -1)
     (1, 0, 1)

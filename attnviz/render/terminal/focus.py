@@ -33,7 +33,16 @@ _ACROSS = (
     "reads n words: 2 to the power of the entropy in bits.",
     "aside, in no word or link: what words give to added tokens (special).",
 )
+_IN_A_PICTURE = (
+    "row 3 column 5 (1.2): that patch, counted from 0 at the top left, receives 1.2 patches' worth of "
+    "attention from others beyond an even spread.",
+    "row 3 column 5 → row 3 column 6 .98: the first looks at the second with .98 of its attention.",
+    "reads n patches: 2 to the power of the entropy in bits.",
+    "aside, in no patch or link: what goes to a patch itself (self) or to added tokens (special).",
+)
+_A_PATCH = "row 3 column 5: a patch of the picture, counted from 0 at the top left."
 _MEANS = "Means are over the text's own tokens; nothing is renormalised."
+_MEANS_OF_PATCHES = "Means are over the patches; nothing is renormalised."
 _SAID = "jumps .84: the model gave jumps a probability of .84 at this place."
 _TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."
 
@@ -53,7 +62,8 @@ class FocusTable:
         if sentence := sentences.in_a_sentence(self.focus):
             yield sentence
         yield ""
-        heads = [_head_entry(head) for head in self.focus.heads]
+        things = "patches" if sentences.shows_a_picture(self.focus) else "words"
+        heads = [_head_entry(head, things) for head in self.focus.heads]
         yield _as_columns(heads) if options.max_width >= _WIDE else _as_blocks(heads)
         if len(heads) > 1:
             yield ""
@@ -72,8 +82,13 @@ class FocusTable:
         return any(token.kind == "generated" for token in self.focus.queries)
 
     def _footnotes(self) -> Iterator[str]:
-        yield from _ACROSS if self.focus.block == "cross" else _WITHIN
-        yield _MEANS
+        if sentences.shows_a_picture(self.focus) and self.focus.block != "cross":
+            yield from (*_IN_A_PICTURE, _MEANS_OF_PATCHES)
+        else:
+            yield from _ACROSS if self.focus.block == "cross" else _WITHIN
+            if any(token.kind == "patch" for token in self.focus.tokens):
+                yield _A_PATCH
+            yield _MEANS
         if self.focus.predictions:
             yield _SAID
         if any(head.taught for head in self.focus.heads):
@@ -92,13 +107,13 @@ class _Entry:
     taught: tuple[Text, ...] = ()
 
 
-def _head_entry(head: HeadFocus) -> _Entry:
+def _head_entry(head: HeadFocus, things: str) -> _Entry:
     return _Entry(
         name=str(head.head),
         words=tuple(sentences.focus_words(head.words)),
         links=tuple(sentences.link(link) for link in head.links),
         pattern=tuple(sentences.pattern(head.pattern)),
-        breadth=tuple(sentences.breadth(head)),
+        breadth=tuple(sentences.breadth(head, things)),
         taught=(Text(f"taught {printable_sentence(head.taught)}"),) if head.taught else (),
     )
 

@@ -22,12 +22,18 @@ _HARDLY_READ = 0.3
 _NEAR = 0.1
 
 
-def word(token: str) -> str:
+def word(token: str, place: tuple[int, int] | None = None) -> str:
     """Show a token within a sentence; one without letters or digits would be taken for punctuation.
 
-    >>> word("fox"), word(".")
-    ('fox', '“.”')
+    Args:
+        token: its text.
+        place: its row and column, where it is a patch of a picture.
+
+    >>> word("fox"), word("."), word("r3c5", (3, 5))
+    ('fox', '“.”', 'row 3 column 5')
     """
+    if place is not None:
+        return f"row {place[0]} column {place[1]}"
     shown = elide(printable(token), _LONGEST_WORD)
     return shown if any(char.isalnum() for char in shown) else f"“{shown}”"
 
@@ -46,15 +52,17 @@ def enumeration(parts: Sequence[Text]) -> list[Text]:
 
 def focus_words(words: Sequence[FocusWord]) -> list[Text]:
     """Name the words a head focuses on, each with the attention it receives beyond chance."""
-    named = [Text.assemble((word(found.token), "bold"), (f" ({found.mass:.1f})", "dim")) for found in words]
+    named = [
+        Text.assemble((word(found.token, found.place), "bold"), (f" ({found.mass:.1f})", "dim"))
+        for found in words
+    ]
     return enumeration(named) or [Text("no word in particular", style="dim")]
 
 
 def link(found: Link) -> Text:
     """Say which word looks at which, with the weight."""
-    return Text.assemble(
-        f"{word(found.source)} → {word(found.target)}", (f" {weight_text(found.weight)}", "dim")
-    )
+    source, target = word(found.source, found.source_place), word(found.target, found.target_place)
+    return Text.assemble(f"{source} → {target}", (f" {weight_text(found.weight)}", "dim"))
 
 
 def pattern(found: Pattern) -> list[Text]:
@@ -71,20 +79,29 @@ def pattern(found: Pattern) -> list[Text]:
     return [Text(NO_PATTERN), Text(f"nearest: {found.nearest}{score})", style="dim")]
 
 
-def breadth(head: HeadFocus) -> list[Text]:
-    """Say how many words a head reads, and which shares of the mass words and links set aside."""
+def shows_a_picture(focus: Focus) -> bool:
+    """Say whether what is looked at are the patches of a picture, beside what the model added."""
+    return all(token.kind == "patch" or token.is_special for token in focus.tokens) and any(
+        token.kind == "patch" for token in focus.tokens
+    )
+
+
+def breadth(head: HeadFocus, things: str = "words") -> list[Text]:
+    """Say how many words, or other things, a head reads, and which shares of the mass are set aside."""
     shares = (("self", head.self_mass), ("special", head.special_mass))
     aside = [f"{name} {weight_text(share)} aside" for name, share in shares if share >= smallest_written(2)]
-    return [Text(f"reads {head.breadth:.1f} words"), *(Text(share, style="dim") for share in aside)]
+    return [Text(f"reads {head.breadth:.1f} {things}"), *(Text(share, style="dim") for share in aside)]
 
 
 def coverage(focus: Focus) -> str:
     """Say how many of the words the heads' links reach between them.
 
-    Written "all 9 words" or "8 of 9 words"; where a decoder looks across, they are the source's words.
+    Written "all 9 words" or "8 of 9 words"; where a decoder looks across, they are the source's words, and
+    of a picture the patches.
     """
     covered, coverable = len(focus.together.covered), focus.together.coverable
     words = "source words" if focus.block == "cross" else "words"
+    words = "patches" if shows_a_picture(focus) else words
     return f"all {coverable} {words}" if covered == coverable else f"{covered} of {coverable} {words}"
 
 
@@ -134,7 +151,7 @@ def in_a_sentence(focus: Focus) -> Text | None:
 
 def _named(head: HeadFocus) -> Text:
     """Name a head's first words, one that stands at several places once."""
-    tokens = dict.fromkeys(word(found.token) for found in head.words)
+    tokens = dict.fromkeys(word(found.token, found.place) for found in head.words)
     named = [Text(token, style="bold") for token in list(tokens)[:_NAMED]]
     return Text(" ").join(enumeration(named))
 

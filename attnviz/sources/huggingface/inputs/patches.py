@@ -25,9 +25,9 @@ def patch(row: int, column: int) -> Token:
     """Name a patch by its place in the grid, counted from 0.
 
     >>> patch(3, 5).text
-    'row 3 column 5'
+    'r3c5'
     """
-    return Token(f"row {row} column {column}", kind="patch", place=(row, column))
+    return Token(f"r{row}c{column}", kind="patch", place=(row, column))
 
 
 @dataclass(frozen=True, eq=False)
