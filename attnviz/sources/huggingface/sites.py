@@ -160,9 +160,14 @@ def _weigh_alike(before: Call, call: Call) -> bool:
     if before.path != call.path or before.queries != call.queries:
         return False
     if before.vectors is not None and call.vectors is not None:
-        return before.vectors[0] is call.vectors[0] and before.vectors[1] is call.vectors[1]
+        return all(_same(*pair) for pair in zip(before.vectors[:2], call.vectors[:2], strict=True))
     weights, others = (one.rows(0, one.queries)[1] for one in (before, call))
     return weights.shape == others.shape and torch.allclose(weights, others, atol=1e-6)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Say whether two tensors are the same numbers in memory."""
+    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.stride() == other.stride()
 
 
 def _seen(call: Call, running: Running, windows: Windows | None, *, crosses: bool, again: bool) -> Seen:
