@@ -12,6 +12,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from attnviz.analysis.comparison import compare
@@ -46,6 +47,20 @@ indices from 0. Averages are over the queries the user wrote, special tokens asi
 
 Patterns known: {patterns}, self.
 """
+ARCHITECTURES_HEAD = """# Architectures
+
+Generated from `tests/sources/architectures.py` by `make docs`. `tests/sources/test_parity.py` builds each of
+these {count} architectures tiny and random, captures every layer of every block, and holds it, layer by layer in
+order, against what a second model of the same seed gives itself when it runs its plain attention and is asked
+for its weights. They agree within 1e-5 but where the last column says otherwise; what the captured model gives
+is its usual output within 1e-4. Nothing is read by a model's name: an architecture that is not listed is
+captured, or refused, by what it does.
+
+Ways to the weights, from the most to the least that is seen: `table`, transformers' table of attention
+functions ({table}); `sdpa`, torch's fused attention ({sdpa}); `multihead`, torch's multi-head attention
+({multihead}); `softmax`, attention written by hand ({softmax}).
+"""
+COLUMNS = "| architecture | attention | seen by | held against its own weights |\n|---|---|---|---|\n"
 RUN_BLOCK = re.compile(r"(<!-- run: (.+?) -->\n```\w*\n).*?^(```\n)", re.DOTALL | re.MULTILINE)
 
 
@@ -55,6 +70,7 @@ def main() -> int:
     pages = {
         readme: RUN_BLOCK.sub(_fill, readme.read_text(encoding="utf-8")),
         ROOT / "docs" / "measures.md": measures_page(),
+        ROOT / "docs" / "architectures.md": architectures_page(),
     }
     stale = [path for path, text in pages.items() if not path.is_file() or path.read_text("utf-8") != text]
     if "--check" in sys.argv[1:]:
@@ -70,6 +86,21 @@ def main() -> int:
 def measures_page() -> str:
     """Give docs/measures.md: every measure's own docstring."""
     return MEASURES_HEAD.format(patterns=", ".join(PATTERNS)) + "".join(map(_section, MEASURES))
+
+
+def architectures_page() -> str:
+    """Give docs/architectures.md: what is held against a model's own weights, and every exception."""
+    # Only now: torch and transformers take seconds.
+    sys.path.insert(0, str(ROOT))
+    from tests.sources.architectures import ARCHITECTURES, KINDS
+
+    ways = Counter(way for one in ARCHITECTURES.values() for way in one.path.split(" and "))
+    page = ARCHITECTURES_HEAD.format(count=len(ARCHITECTURES), **ways)
+    for kind, members in KINDS.items():
+        page += f"\n## {kind.capitalize()}\n\n{COLUMNS}"
+        for name, one in members.items():
+            page += f"| {name} | {', '.join(one.counts)} | {one.path} | {one.exception or 'within 1e-5'} |\n"
+    return page
 
 
 def _section(measure: object) -> str:

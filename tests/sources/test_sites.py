@@ -28,7 +28,7 @@ NOTHING_ATTENDS = {
 
 # What is no attention to tokens must never become a picture of it.
 NO_SQUARE = {
-    "nystromformer": encoder("Nystromformer", num_landmarks=4, segment_means_seq_len=LENGTH, conv_kernel_size=3),
+    "nystromformer": encoder("Nystromformer", num_landmarks=4, segment_means_seq_len=LENGTH),
     "deepseek_v4": decoder(
         "DeepseekV4", num_key_value_heads=1, q_lora_rank=16, num_experts_per_tok=2, n_routed_experts=4,
         layer_types=["sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"],
