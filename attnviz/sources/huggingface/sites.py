@@ -13,7 +13,7 @@ from attnviz.outline import Layer, Outline
 from attnviz.record import Block
 from attnviz.sources.huggingface.faults import brief, is_out_of_memory
 from attnviz.sources.huggingface.feed import Feed
-from attnviz.sources.huggingface.paths import PATHS, PROBING, intercepted
+from attnviz.sources.huggingface.paths import PATHS, PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
 from attnviz.sources.huggingface.paths.running import Running
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
@@ -79,8 +79,9 @@ def watch(feed: Feed, name: str) -> Watched:
         fault = error
     if seen and len(seen.outlines) == len(feed.sides):
         return seen
+    placed = {site.seen.module: site.seen.path for site in seen.sites if site.block} if seen else {}
     try:
-        probed = _watched(feed, name, PROBING)
+        probed = _watched(feed, name, (*placed.values(), PROBED), set(placed))
     except (NoAttention, UnsupportedModel):
         probed = None
     if probed and (seen is None or len(probed.outlines) > len(seen.outlines)):
@@ -129,6 +130,8 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
             again = run_on and before is not None and _weigh_alike(before, call)
             before = call
             windows = finder.windows(call.queries)
+            if windows is None and call.batch > 1:
+                windows = Windows.side_by_side(call.batch, call.queries)
             seen.append(_seen(call, running, windows, crosses=call.module in reached, again=again))
             return call.as_usual()
 

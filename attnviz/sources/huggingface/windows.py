@@ -36,6 +36,11 @@ class Windows:
     positions: Tensor
     count: int
 
+    @classmethod
+    def side_by_side(cls, squares: int, rows: int) -> "Windows":
+        """Give squares that were never one layer, such as several views of a picture: one after the other."""
+        return cls(torch.arange(squares * rows).reshape(squares, rows), squares * rows)
+
     @property
     def squares(self) -> int:
         """The number of squares."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from attnviz.errors import RequestError
+from attnviz.errors import RequestError, UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.sources.base import refuse_beside
+from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Side, Written
 from attnviz.sources.huggingface.inputs.patches import POOL, Slots
 from attnviz.sources.huggingface.inputs.picture import open_picture
@@ -80,23 +81,29 @@ def _seen(pretrained: Pretrained, model: nn.Module, prompt: Prompt, *beside: str
     refuse_beside(prompt, "image", *beside, name=pretrained.name)
     made = view(pretrained, model, open_picture(prompt.image))
     side = made.side()
-    pool = Written((POOL,))
-    blocks: dict[Block, tuple[Side, Side]] = {"cross": (pool, side), "self": (side, side)}
+    blocks: dict[Block, tuple[Side, Side]] = {"self": (side, side)}
     given = Feed(model=model, arguments=made.arguments, sides=blocks, picture=made.seen)
-    looks_for_objects = pretrained.model.config.is_encoder_decoder and not pretrained.model.can_generate()
-    return _with_objects(given, side) if looks_for_objects else given
+    # What writes needs a beginning too before it can be run as a whole.
+    writes = pretrained.model.config.is_encoder_decoder and pretrained.model.can_generate()
+    return given if writes else _as_a_whole(pretrained, given, side)
 
 
-def _with_objects(given: Feed, side: Side) -> Feed:
-    """Add the decoder of a model that looks for a fixed number of objects in a picture."""
-    attending = turns(given.model, given.arguments)
+def _as_a_whole(pretrained: Pretrained, given: Feed, side: Side) -> Feed:
+    """Add what attends to the patches from elsewhere: a query that gathers them, or a decoder of objects.
+
+    Raises:
+        UnsupportedModel: the model does not run on this picture.
+    """
+    try:
+        attending = turns(given.model, given.arguments)
+    except Exception as error:  # what a model raises that was made for other inputs has no common class
+        raise UnsupportedModel(f"{pretrained.name} does not run on this picture: {brief(error)}") from error
+    blocks: dict[Block, tuple[Side, Side]] = {"self": (side, side)}
+    if any(turn.queries == 1 < turn.keys for turn in attending):
+        blocks = {"cross": (Written((POOL,)), side), **blocks}
     parts = stacks(given.model, [turn.module for turn in attending])
-    if len(parts) == 1:
-        return given
+    if len(parts) == 1 or not pretrained.model.config.is_encoder_decoder:
+        return replace(given, sides=blocks)
     slots = Slots()
-    blocks: dict[Block, tuple[Side, Side]] = {
-        "encoder": (side, side),
-        "decoder": (slots, slots),
-        "cross": (slots, side),
-    }
+    blocks = {"encoder": (side, side), "decoder": (slots, slots), "cross": (slots, side)}
     return replace(given, sides=blocks, encoder=parts[0])

@@ -4,6 +4,7 @@ import inspect
 
 from attnviz.errors import RequestError
 from attnviz.prompt import Prompt
+from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.inputs.continuation import continued
 from attnviz.sources.huggingface.inputs.image import image_feed, is_two_towers, tower_feed
@@ -32,7 +33,22 @@ def picture_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
         raise RequestError(f"{pretrained.name} sees no pictures: got a picture, allowed a text")
     if "input_ids" in known:
         given = scene_feed(pretrained, prompt)
-        return continued(pretrained, prompt, given) if prompt.generate else given
+        return _continued(pretrained, prompt, given) if prompt.generate else given
     if pretrained.model.config.is_encoder_decoder and pretrained.model.can_generate():
         return translated(pretrained, prompt, image_feed(pretrained, prompt, "generate", "target"))
     return image_feed(pretrained, prompt)
+
+
+def _continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
+    """Let a model go on after a picture and a text.
+
+    Raises:
+        RequestError: it cannot, or what it said first, such as a further picture's mark, it cannot read.
+    """
+    *_, (side, _) = given.sides.values()
+    if not side.fits(given.arguments["input_ids"].shape[1]):
+        raise RequestError(f"{pretrained.name} cannot continue a text beside a picture: got generate")
+    try:
+        return continued(pretrained, prompt, given)
+    except (ValueError, RuntimeError, IndexError) as error:
+        raise RequestError(f"{pretrained.name} cannot read what it said: {brief(error)}") from error

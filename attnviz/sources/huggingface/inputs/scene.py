@@ -128,6 +128,8 @@ def _with_patches(
     reached = moved(seen.enter(wanted), seen.pixels, torch.full_like(seen.pixels, _BRIGHTER))
     if reached is None:
         reached = np.array([token.id in marks for token in tokens])
+        # One mark alone stands beside the text for what is only looked at across.
+        reached &= reached.sum() > 1
     count = int(reached.sum())
     patches = iter(picture.first if count == len(picture.first) else _patches(seen, reached))
     if len(reached) == len(tokens):
@@ -149,10 +151,10 @@ def _patches(seen: View, reached: NDArray[np.bool_]) -> tuple[Token, ...]:
     """
     count, views = int(reached.sum()), seen.views
     height, width = seen.seen.shape[:2]
-    sides = grid_of(count // views, height / views / width) if count and count % views == 0 else None
+    each = count // views if count % views == 0 else 0
+    sides = grid_of(each, height / views / width) if each else None
     runs = [len(list(run)) for here, run in groupby(reached) if here]
-    whole = views == 1 or all(run % (count // views) == 0 for run in runs)
-    if sides is None or not whole:
+    if sides is None or (views > 1 and any(run % each for run in runs)):
         return tuple(Token(f"picture {number}", kind="patch") for number in range(count))
     return tuple(patch(*divmod(number, sides[1])) for number in range(count))
 
