@@ -13,7 +13,7 @@ PACKAGE = Path(attnviz.__file__).parent
 # A module imports strictly lower ranks, and files of its own room; rooms of one rank never import each other.
 RANKS = {
     "errors": 0, "arrays": 0,
-    "selection": 1, "observe": 1, "files": 1, "prompt": 1,
+    "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1,
     "record": 2,
     "outline": 3, "store": 3, "corpus": 3, "model": 3,
     "anatomy": 4,
@@ -28,6 +28,7 @@ BORDERS = {
     "transformers": ("sources/huggingface/",),
     "huggingface_hub": ("sources/huggingface/",),
     "tokenizers": ("sources/huggingface/",),
+    "PIL": ("sources/huggingface/",),
     "matplotlib": ("render/figure/",),
     "rich": ("render/terminal/", "cli/"),
     "typer": ("cli/",),

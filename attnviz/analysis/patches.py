@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.errors import RequestError
+from attnviz.grid import grid_around
 from attnviz.record import Attention, Token, Weights
 from attnviz.selection import HeadId
 
@@ -54,8 +55,12 @@ def places(tokens: Sequence[Token]) -> NDArray[np.float64]:
     return np.array([token.place if _is_placed(token) else nowhere for token in tokens], dtype=np.float64)
 
 
-def grid_shape(tokens: Sequence[Token]) -> tuple[int, int]:
+def grid_shape(tokens: Sequence[Token], picture: NDArray[np.uint8] | None = None) -> tuple[int, int]:
     """Give the rows and columns of the grid that patches stand in.
+
+    Args:
+        tokens: the patches, and whatever stands beside them.
+        picture: what they are patches of; the last rows or columns of its grid may be missing among them.
 
     Raises:
         RequestError: there is no patch.
@@ -63,8 +68,8 @@ def grid_shape(tokens: Sequence[Token]) -> tuple[int, int]:
     found = places(tokens)
     if not np.isfinite(found).any():
         raise RequestError("no patches of a picture: got tokens of a text only")
-    rows, columns = np.nanmax(found, axis=0)
-    return int(rows) + 1, int(columns) + 1
+    rows, columns = (int(last) + 1 for last in np.nanmax(found, axis=0))
+    return (rows, columns) if picture is None else grid_around(rows, columns, len(picture) / picture.shape[1])
 
 
 def place_of(token: Token) -> tuple[int, int] | None:
@@ -102,7 +107,7 @@ def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
     >>> found.name, found.weights.tolist(), found.aside
     ('[CLS]', [[0.75]], 0.25)
     """
-    shape = grid_shape(record.keys)
+    shape = grid_shape(record.keys, record.picture)
     chosen = _chosen(record, head.layer, query)
     weights = record.head(head)[chosen].mean(axis=0, dtype=np.float64)
     patches = np.array([_is_placed(token) for token in record.keys])
@@ -154,7 +159,7 @@ def find_query(record: Attention, query: Query) -> int:
     if at:
         return at[0]
     if wanted is not None and any(map(_is_placed, record.queries)):
-        rows, columns = grid_shape(record.queries)
+        rows, columns = grid_shape(record.queries, record.picture)
         raise RequestError(
             f"no such query: got row {wanted[0]} column {wanted[1]}, allowed rows 0 to {rows - 1} and "
             f"columns 0 to {columns - 1}"
@@ -173,7 +178,7 @@ def patch_distances(record: Attention) -> NDArray[np.float64]:
     Raises:
         RequestError: queries or keys have no patch.
     """
-    own, other = np.array(grid_shape(record.queries)), np.array(grid_shape(record.keys))
+    own, other = (np.array(grid_shape(side, record.picture)) for side in (record.queries, record.keys))
     queries, keys = places(record.queries) + 0.5, (places(record.keys) + 0.5) * (own / other)
     apart: NDArray[np.float64] = np.hypot(*np.moveaxis(queries[:, None] - keys[None], -1, 0))
     return apart

@@ -107,7 +107,7 @@ def _steps(wanted: Callable[[Steps, Steps], Mask]) -> Cells:
     """
 
     def cells(record: Attention) -> Mask:
-        if grid_shape(record.queries) != grid_shape(record.keys):
+        if grid_shape(record.queries, record.picture) != grid_shape(record.keys, record.picture):
             return np.zeros((len(record.queries), len(record.keys)), dtype=bool)
         below, beyond = np.moveaxis(places(record.keys)[None] - places(record.queries)[:, None], -1, 0)
         return wanted(below, beyond)

@@ -32,7 +32,7 @@ def self_links(record: Attention) -> Mask:
     if record.block == "cross":
         return np.zeros((queries, keys), dtype=bool)
     if is_picture(record) and record.queries != record.keys:
-        alike = grid_shape(record.queries) == grid_shape(record.keys)
+        alike = grid_shape(record.queries, record.picture) == grid_shape(record.keys, record.picture)
         return np.array([[alike and query == key for key in record.keys] for query in record.queries])
     return np.eye(queries, keys, keys - queries, dtype=bool)
 

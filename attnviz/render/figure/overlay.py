@@ -110,7 +110,7 @@ class _Shown:
     @property
     def shape(self) -> tuple[int, int]:
         """The rows and columns of patches."""
-        return grid_shape(self.record.keys)
+        return grid_shape(self.record.keys, self.picture)
 
     @property
     def ratio(self) -> float:
@@ -129,7 +129,7 @@ class _Shown:
         own = self.gazes[0].place
         if own is None:
             return None
-        rows, columns = grid_shape(self.record.queries)
+        rows, columns = grid_shape(self.record.queries, self.picture)
         high, wide = self.shape[0] / rows, self.shape[1] / columns
         return own[1] * wide - 0.5, own[0] * high - 0.5, wide, high
 

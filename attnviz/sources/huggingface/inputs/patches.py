@@ -7,12 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.errors import CaptureFailed
+from attnviz.grid import grid_of
 from attnviz.record import Token
 
 # Patches stand in one line if their distance is below this share of that of two lines.
 _SAME_LINE = 0.25
 
-_ROUNDING = 1e-9
+# What fills a picture up to a number of patches a model likes.
+PADDING = "[PAD]"
 
 # What a model adds to a later stage, and the one query with which some gather a picture into a vector.
 ADDED_LATER, POOL = Token("[ADDED]", kind="special"), Token("[POOL]", kind="special")
@@ -72,6 +74,9 @@ class Patches:
 
     def _coarser(self, count: int) -> tuple[Token, ...] | None:
         """Name the patches of another grid, with the same added tokens, or one that was added later."""
+        unfilled = tuple(token for token in self.first if token.text != PADDING)
+        if count == len(unfilled):
+            return unfilled
         if self.first and not (self.stages and 1 < count < len(self.first)):
             return None
         added = tuple(token for token in self.first if token.is_special)
@@ -98,35 +103,6 @@ class Slots:
 def grid(rows: int, columns: int) -> tuple[Token, ...]:
     """Name the patches of a grid, row by row."""
     return tuple(patch(row, column) for row in range(rows) for column in range(columns))
-
-
-def grid_of(count: int, ratio: float) -> tuple[int, int] | None:
-    """Find the rows and columns in which square patches fill a picture.
-
-    Where they do not fill it exactly, the rest is left out on both sides, or filled up on both.
-
-    Args:
-        count: how many patches there are.
-        ratio: the picture's height as a share of its width.
-
-    Returns:
-        Rows and columns, None where there is no such grid.
-
-    >>> grid_of(196, 1.0), grid_of(6, 1.5), grid_of(7, 1.0), grid_of(30, 2 / 3)
-    ((14, 14), (3, 2), None, None)
-    """
-    pairs = [(rows, count // rows) for rows in range(1, count + 1) if count % rows == 0]
-    filling = [pair for pair in pairs if _fills(*pair, ratio)]
-    return min(filling, key=lambda pair: abs(float(np.log(pair[0] / pair[1] / ratio))), default=None)
-
-
-def _fills(rows: int, columns: int, ratio: float) -> bool:
-    """Say whether patches of one size can be cut from a picture `ratio` high and 1 wide in so many lines."""
-    left_out = max(ratio / (rows + 1), 1 / (columns + 1)) < min(ratio / rows, 1 / columns) - _ROUNDING
-    if rows == 1 or columns == 1:
-        return left_out
-    filled_up = max(ratio / rows, 1 / columns) < min(ratio / (rows - 1), 1 / (columns - 1)) - _ROUNDING
-    return left_out or filled_up
 
 
 def placed(centres: NDArray[np.floating]) -> tuple[tuple[int, int], ...] | None:

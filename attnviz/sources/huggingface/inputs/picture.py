@@ -48,7 +48,7 @@ def shown(pixels: Tensor, processor: Any) -> Picture | None:  # noqa: ANN401 - p
     Several views of one picture, such as tiles, are laid below each other.
 
     Shape:
-        pixels: (1, colour, height, width) or (1, view, colour, height, width).
+        pixels: (..., colour, height, width), one view after the other in front.
         result: (height, width, 3), of all views together.
 
     Args:
@@ -58,7 +58,7 @@ def shown(pixels: Tensor, processor: Any) -> Picture | None:  # noqa: ANN401 - p
     Returns:
         The picture, or None where the numbers are laid out in another way.
     """
-    if pixels.ndim not in (4, 5) or pixels.shape[-3] not in (1, 3):
+    if pixels.ndim < 4 or pixels.shape[-3] not in (1, 3):
         return None
     views = pixels.reshape(-1, *pixels.shape[-3:]).float().cpu().numpy()
     below = np.concatenate(list(views.transpose(0, 2, 3, 1)), axis=0)

@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from attnviz.sources.huggingface.inputs.patches import PADDING
 from attnviz.sources.huggingface.paths import intercepted
 from attnviz.sources.huggingface.paths.call import Call
 
@@ -196,7 +197,7 @@ def added_names(
         heights = states @ torch.randn(states.shape[-1], dtype=states.dtype, device=states.device)
         shared = _used(heights[torch.from_numpy(others)].sum(), parameters) if others.any() else {}
         own = {name: part for name, part in parameters.items() if name not in shared}
-        return tuple(_name(_used(heights[place], own), number) for number, place in enumerate(added))
+        return tuple(_name(_used(heights[place], own)) for place in added)
 
 
 def _used(height: Tensor, parameters: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
@@ -209,10 +210,10 @@ def _used(height: Tensor, parameters: Mapping[str, nn.Parameter]) -> dict[str, T
     }
 
 
-def _name(used: Mapping[str, Tensor], number: int) -> str:
-    """Name an added token by the parameter that it alone, or it and its like, is made from."""
+def _name(used: Mapping[str, Tensor]) -> str:
+    """Name an added token by the parameter that it alone, or it and its like, is made from; none fills up."""
     if not used:
-        return f"[ADDED{number}]"
+        return PADDING
     path, gradient = next(iter(used.items()))
     words = [word for word in path.split(".")[-1].split("_") if word not in _IDLE]
     words = words or [word for word in path.split(".")[-2].split("_") if word not in _IDLE] or ["added"]

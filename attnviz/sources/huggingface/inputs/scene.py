@@ -12,12 +12,13 @@ from PIL import Image
 from torch import nn
 
 from attnviz.errors import CaptureFailed, RequestError, UnsupportedModel
+from attnviz.grid import grid_of
 from attnviz.prompt import Prompt
 from attnviz.record import Token
 from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Side, Written
-from attnviz.sources.huggingface.inputs.patches import Patches, grid_of, patch
+from attnviz.sources.huggingface.inputs.patches import Patches, patch
 from attnviz.sources.huggingface.inputs.picture import open_picture
 from attnviz.sources.huggingface.inputs.probe import (
     Turn,
@@ -131,7 +132,7 @@ def _with_patches(
         # One mark alone stands beside the text for what is only looked at across.
         reached &= reached.sum() > 1
     count = int(reached.sum())
-    patches = iter(picture.first if count == len(picture.first) else _patches(seen, reached))
+    patches = iter(picture.first if count == len(picture.first) else _patches(seen, wanted, reached))
     if len(reached) == len(tokens):
         return tuple(next(patches) if here else token for here, token in zip(reached, tokens, strict=True))
     others = iter(tokens)
@@ -143,20 +144,40 @@ def _with_patches(
     return tuple(next(patches) if here else next(others) for here in reached)
 
 
-def _patches(seen: View, reached: NDArray[np.bool_]) -> tuple[Token, ...]:
+def _patches(seen: View, wanted: Wanted, reached: NDArray[np.bool_]) -> tuple[Token, ...]:
     """Name the positions that a picture reaches: they come view by view, each row by row.
 
-    Where rows of several views are interleaved, or what is read is no grid at all, nothing tells the places;
-    the positions are then numbered.
+    Where rows of several views are interleaved it is tried which view reaches what. A view that is read in
+    part tells no places, and neither does what is no grid at all: such positions are numbered.
     """
     count, views = int(reached.sum()), seen.views
-    height, width = seen.seen.shape[:2]
     each = count // views if count % views == 0 else 0
-    sides = grid_of(each, height / views / width) if each else None
     runs = [len(list(run)) for here, run in groupby(reached) if here]
-    if sides is None or (views > 1 and any(run % each for run in runs)):
-        return tuple(Token(f"picture {number}", kind="patch") for number in range(count))
-    return tuple(patch(*divmod(number, sides[1])) for number in range(count))
+    if views == 1 or (each and all(run % each == 0 for run in runs)):
+        of_views = np.arange(count) // max(each, 1)
+    else:
+        of_views = _by_view(seen, wanted)[reached]
+    height, width = seen.seen.shape[:2]
+    named = [Token(f"picture {number}", kind="patch") for number in range(count)]
+    for view in range(views):
+        own = np.flatnonzero(of_views == view).tolist()
+        sides = grid_of(len(own), height / views / width)
+        for number, place in enumerate(own if sides else []):
+            row, column = divmod(number, sides[1] if sides else 1)
+            named[place] = patch(row + view * (sides[0] if sides else 0), column)
+    return tuple(named)
+
+
+def _by_view(seen: View, wanted: Wanted) -> NDArray[np.int_]:
+    """Say which view alone reaches each position, -1 where none or several do: (position,)."""
+    enter = seen.enter(wanted)
+    masks = []
+    for view in range(seen.views):
+        light = torch.zeros_like(seen.pixels)
+        light.reshape(seen.views, -1)[view] = _BRIGHTER
+        masks.append(moved(enter, seen.pixels, light))
+    found = np.array([mask for mask in masks if mask is not None])
+    return np.where(found.sum(axis=0) == 1, found.argmax(axis=0), -1)
 
 
 def _side_by_side(seen: View, tokens: tuple[Token, ...]) -> tuple[Token, ...]:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from attnviz.sources.huggingface.inputs.patches import Patches, grid_of, named, placed
+from attnviz.grid import grid_of
+from attnviz.sources.huggingface.inputs.patches import Patches, named, placed
 from attnviz.sources.huggingface.inputs.picture import Picture, evenly, flat, processed, ramp, shown
 from attnviz.sources.huggingface.inputs.probe import (
     Enter,
