@@ -55,7 +55,8 @@ class Alignment:
         seconds: how long the sound is.
         words: in order.
         heads: those whose weights were used.
-        named: whether the model's authors named these heads; all heads of the upper layers otherwise.
+        named: whether the model's authors named these heads; if not, they are all of the upper layers. None
+            for heads that were asked for.
         rows: the positions of the queries that speak, ascending; the last one speaks for the end.
         tokens: for each row the token it speaks for; None for the end.
         frames: the sound's frames.
@@ -68,7 +69,7 @@ class Alignment:
     seconds: float
     words: tuple[AlignedWord, ...]
     heads: tuple[HeadId, ...]
-    named: bool
+    named: bool | None
     rows: tuple[int, ...]
     tokens: tuple[Token | None, ...]
     frames: tuple[Token, ...]
@@ -96,7 +97,7 @@ def align(record: Attention, heads: Sequence[HeadId] | None = None) -> Alignment
     if written[0] == 0:
         raise RequestError("cannot align the first word: got no token before it, whose row speaks for it")
     rows = np.arange(written[0] - 1, written[-1] + 1)
-    chosen, named = (tuple(heads), False) if heads is not None else aligning_heads(record)
+    chosen, named = aligning_heads(record) if heads is None else (tuple(heads), None)
     each = np.stack([_whole(record.head(head).astype(np.float64)) for head in chosen])
     shape = np.mean([median_filter(_against_others(weights)) for weights in each], axis=0)
     path = np.stack(warp(-shape[rows]), axis=-1)

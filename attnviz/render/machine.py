@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from attnviz.analysis.alignment import AlignedWord, Alignment
 from attnviz.analysis.comparison import Comparison, Pair, Row
 from attnviz.analysis.cost import attention_cost, sizes
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
@@ -22,7 +23,7 @@ from attnviz.store import masks
 
 INFO = "attnviz/info/1"
 FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
-PARTS = "attnviz/parts/1"
+PARTS, ALIGNMENT = "attnviz/parts/1", "attnviz/alignment/1"
 
 Fields = dict[str, Any]
 
@@ -49,6 +50,29 @@ def focus_json(focus: Focus, parts: Parts | None = None) -> str:
             "heads": [_head(head) for head in focus.heads],
             "together": _together(focus.together),
             **({"parts": _parts(parts)} if parts else {}),
+        }
+    )
+
+
+def alignment_json(alignment: Alignment) -> str:
+    """Write when each word of a sound was said.
+
+    `start`, `end` and `seconds` are in seconds of the sound, `probability` is the mean of what the model gave
+    the word's tokens (null where that was not recorded). `path` holds the way through the weights, [query,
+    key]: the row of a query speaks for the token behind it. `named` says whether the model's authors named
+    the `heads` for this; null where they were asked for.
+    """
+    return _text(
+        {
+            "schema": ALIGNMENT,
+            "model": alignment.model,
+            "text": alignment.text,
+            "seconds": _plain(alignment.seconds),
+            "words": [_aligned(word) for word in alignment.words],
+            "heads": _names(alignment.heads),
+            "named": alignment.named,
+            "frames": _tokens(alignment.frames),
+            "path": [[alignment.rows[row], frame] for row, frame in alignment.path.tolist()],
         }
     )
 
@@ -320,6 +344,16 @@ def _pattern(pattern: Pattern) -> Fields:
         "score": _plain(pattern.score),
         "over_chance": _plain(pattern.over_chance),
         "nearest": pattern.nearest,
+    }
+
+
+def _aligned(word: AlignedWord) -> Fields:
+    return {
+        "word": word.text,
+        "start": _plain(word.start),
+        "end": _plain(word.end),
+        "positions": list(word.queries),
+        "probability": None if word.probability is None else _plain(word.probability),
     }
 
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
+from attnviz.analysis.alignment import Alignment
 from attnviz.record import Attention
 from attnviz.selection import HeadId, numbers_as_ranges
+
+# Of more heads that are named one by one than this the others are left out.
+_MOST_NAMED = 8
 
 # Of more groups of heads than this only the first and the last are named.
 _MOST_GROUPS = 4
@@ -79,6 +83,22 @@ def sharing(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
     if len(groups) > _MOST_GROUPS:
         groups = [*groups[:2], "…", groups[-1]]
     yield f"heads that share keys: {', '.join(groups)}"
+
+
+def aligning(alignment: Alignment) -> str:
+    """Name the heads that line words up with time."""
+    heads = alignment.heads
+    if len(heads) <= _MOST_NAMED:
+        return ", ".join(map(str, heads))
+    return f"{len(heads)} heads of layers {numbers_as_ranges(sorted({head.layer for head in heads}))}"
+
+
+def chosen_to_align(alignment: Alignment) -> Iterator[str]:
+    """Say why it is these heads that line words up with time."""
+    if alignment.named is True:
+        yield "these heads are named for this by the model's authors"
+    elif alignment.named is False:
+        yield "no head is named for this: those of upper layers are used"
 
 
 def percent(share: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -59,7 +59,17 @@ class Words:
         return replace(self, notes=(*self.notes, *more))
 
 
-def source_line(record: Attention) -> str:
+class Sourced(Protocol):
+    """Whatever was made by a model from a text."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102
+
+    @property
+    def text(self) -> str: ...  # noqa: D102
+
+
+def source_line(record: Sourced) -> str:
     """Say which model read which text, on one line; of a folder only the end of its path."""
     path = PurePath(record.model)
     model = printable_sentence("/".join(path.parts[-2:]) if path.is_absolute() else record.model)

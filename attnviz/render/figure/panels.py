@@ -33,7 +33,7 @@ from attnviz.render.figure.frame import (
 )
 from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
 from attnviz.render.figure.marks import draw_border, draw_parts, has_parts, hatch
-from attnviz.render.figure.sides import TokenLabels, shown, shown_text
+from attnviz.render.figure.sides import TokenLabels, in_seconds, shown, shown_text
 from attnviz.render.hidden import as_seen, outside
 from attnviz.render.labels import printable_sentence
 from attnviz.render.notes import has_sink
@@ -205,9 +205,9 @@ def _draw_panel(
     draw_parts(canvas, axes, record.queries, record.keys, left=leftmost, below=lowest)
     draw_border(canvas, axes, record.queries, record.keys)
     if leftmost:
-        canvas.label_rows(axes, QUERIES)
+        canvas.label_rows(axes, in_seconds(record.queries, QUERIES))
     if lowest:
-        canvas.label_columns(axes, KEYS)
+        canvas.label_columns(axes, in_seconds(record.keys, KEYS))
     numbered = len(heads) == 1 and max(cells.shape) <= _NUMBERED
     if numbered:
         _write_numbers(canvas, axes, cells)

@@ -1,5 +1,7 @@
 """What stands at the sides of a heatmap: tokens as short labels, and the room they need."""
 
+import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,6 +18,11 @@ _LINE = 1.0
 
 # Keeps what stands beside an Arabic or Hebrew token on its side.
 LEFT_TO_RIGHT = "\u200e"
+
+# More frames of a sound than this are labelled at round seconds, at about so many of them at most.
+_FEW_FRAMES, _MOST_TIMES = 12, 12
+_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60, 120, 300, 600, 1200, 3600)
+_ROUNDING = 1e-6
 
 _STEPS = (1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000)
 
@@ -82,8 +89,14 @@ class TokenLabels:
     def every(self, step: int) -> Side:
         """Label every so-manieth token; so thinned out, each says its position too.
 
-        Of the patches of a picture whole rows are left out, and patches and frames say their place anyway.
+        Of the patches of a picture whole rows are left out, and patches and frames say their place anyway;
+        many frames of a sound are labelled at round seconds only.
         """
+        starts = _starts(self.tokens)
+        if starts is not None and len(starts) > _FEW_FRAMES:
+            labels = _at_round_seconds(starts, step)
+            apart = min((after.at - before.at for before, after in pairwise(labels)), default=len(starts))
+            return Side.of(labels, len(starts), apart, self.lettering)
         labels = [self._label(at, step) for at in self._labelled(step)]
         return Side.of(labels, len(self.tokens), step, self.lettering)
 
@@ -125,6 +138,33 @@ def _first_of_rows(tokens: Sequence[Token]) -> list[int]:
     if any(token.kind != "patch" and not token.is_special for token in tokens):
         return []
     return [at for at, token in enumerate(tokens) if token.place and token.place[1] == 0]
+
+
+def _starts(tokens: Sequence[Token]) -> list[float] | None:
+    """Give when each frame of a sound begins, in seconds; None if they are not frames one after another."""
+    starts = [token.place[0] for token in tokens if token.kind == "frame" and token.place]
+    in_order = len(starts) == len(tokens) and all(one < other for one, other in pairwise(starts))
+    return starts if in_order else None
+
+
+def _at_round_seconds(starts: Sequence[float], step: int) -> list[Label]:
+    """Label the frames at round seconds, at least `step` frames apart and not too many of them."""
+    length = (starts[-1] - starts[0]) / (len(starts) - 1)
+    least = length * max(step, len(starts) / _MOST_TIMES)
+    apart = next((seconds for seconds in _SECONDS if seconds >= least - _ROUNDING), least)
+    labels = []
+    for number in range(
+        math.ceil(starts[0] / apart - _ROUNDING), math.floor(starts[-1] / apart + _ROUNDING) + 1
+    ):
+        at = bisect_right(starts, number * apart + _ROUNDING) - 1
+        labels.append(Label(at, f"{number * apart:.6g}"))
+    return labels or [Label(0, f"{starts[0]:.3g}")]
+
+
+def in_seconds(tokens: Sequence[Token], name: str) -> str:
+    """Add to what rows or columns are that their labels are seconds, where they are no more than that."""
+    starts = _starts(tokens)
+    return name if starts is None or len(starts) <= _FEW_FRAMES else f"{name}, in seconds"
 
 
 def shown(token: Token) -> str:

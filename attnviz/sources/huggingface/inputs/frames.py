@@ -68,7 +68,7 @@ def spoken(length: float) -> Callable[[float, float], str]:
     """Say how times are written so that frames of a length can be told apart.
 
     >>> spoken(0.02)(0.32, 0.34), spoken(0.024)(0.024, 0.048)
-    ('0.32-0.34 s', '0.024-0.048 s')
+    ('0.32-0.34s', '0.024-0.048s')
     """
     digits = 2 if abs(100 * length - round(100 * length)) < _ROUNDING and length >= 0.01 else 3
-    return lambda start, stop: f"{start:.{digits}f}-{stop:.{digits}f} s"
+    return lambda start, stop: f"{start:.{digits}f}-{stop:.{digits}f}s"
