@@ -52,9 +52,9 @@ ARCHITECTURES_HEAD = """# Architectures
 Generated from `tests/sources/architectures.py` by `make docs`. `tests/sources/test_parity.py` builds each of
 these {count} architectures tiny and random, captures every layer of every block, and holds it, layer by layer
 in order, against what a second model of the same seed gives itself when it runs its plain attention and is
-asked for its weights. They agree within 1e-5 but where the last column says otherwise; what the captured model
-gives is its usual output within 1e-4. Nothing is read by a model's name: an architecture that is not listed is
-captured, or refused, by what it does.
+asked for its weights. They agree within 1e-5 but where the last column says otherwise; what the captured
+model gives is its usual output within 1e-4. Nothing is read by a model's name: an architecture that is not
+listed is captured, or refused, by what it does.
 
 Ways to the weights, from the most to the least that is seen: `table`, transformers' table of attention
 functions ({table}); `sdpa`, torch's fused attention ({sdpa}); `multihead`, torch's multi-head attention

@@ -352,6 +352,61 @@ def test_a_pooling_head_is_no_layer():
     assert record.heads_per_key == 1
 
 
+class Head(nn.Module):
+    """One head, as in lectures that build attention head by head."""
+
+    def __init__(self):
+        super().__init__()
+        self.key, self.query, self.value = (nn.Linear(D, D // HEADS, bias=False) for _ in range(3))
+        self.register_buffer("tril", torch.tril(torch.ones(LENGTH, LENGTH)))
+        self.said = None
+
+    def forward(self, x):
+        weights = self.query(x) @ self.key(x).transpose(-2, -1) * x.shape[-1] ** -0.5
+        weights = weights.masked_fill(self.tril == 0, float("-inf")).softmax(dim=-1)
+        self.said = weights.detach()
+        return weights @ self.value(x)
+
+
+class Heads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.heads = nn.ModuleList(Head() for _ in range(HEADS))
+        self.norm = nn.LayerNorm(D)
+
+    def forward(self, x):
+        normed = self.norm(x)
+        return x + torch.cat([head(normed) for head in self.heads], dim=-1)
+
+
+def test_heads_in_modules_of_their_own_are_one_layer():
+    module, x = nn.ModuleDict({"blocks": nn.Sequential(Heads(), Heads(), Heads())}), numbers(1, LENGTH, D)
+    module.forward = module["blocks"].forward
+    source = attnviz.load(module)
+    record = source.attend(x)
+    assert (record.layers, record.heads, record.causal) == ((0, 1, 2), (0, 1, 2, 3), True)
+    module(x)
+    said = [torch.cat([head.said for head in block.heads]) for block in module["blocks"]]
+    assert_same(record.weights, said)
+    part = source.attend(x, selection=Selection("1-2", "2-3"))
+    np.testing.assert_array_equal(part.weights, record.weights[1:, 2:])
+
+
+def test_layers_that_change_their_input_in_place_are_layers():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.project = nn.Linear(D, D)
+
+        def forward(self, x):
+            keys = self.project(x)
+            return x.add_((x @ keys.mT).softmax(dim=-1) @ keys)
+
+    assert attnviz.load(nn.Sequential(nn.Linear(D, D), InPlace(), InPlace())).attend(
+        numbers(1, LENGTH, D)
+    ).layers == (1, 2)
+
+
 def test_two_attentions_in_one_layer_are_not_guessed():
     class Twice(nn.Module):
         def __init__(self):

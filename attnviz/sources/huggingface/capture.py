@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed
-from attnviz.observe import Observer, RowBlock
+from attnviz.observe import Observer
 from attnviz.record import Block
 from attnviz.sources.huggingface.checks import CALLS, Checks, Rows, checked
 from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.joining import JoinHeads
 from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.values import ValuesCall
@@ -56,6 +57,7 @@ def capture(
     """
     pending = iter(sites)
     noted = Checks() if checks is None else checks
+    joined = JoinHeads(observer)
 
     def handle(call: Call) -> Tensor:
         site = _expected(pending, call)
@@ -67,7 +69,7 @@ def capture(
                 on_call(site, call)
             in_blocks = _in_blocks if site.seen.windows is None else _in_windows
             for start, weights in in_blocks(call, usual, site, block_bytes, noted):
-                observer.update(RowBlock(site.layer, start, weights))
+                joined.update(site, start, weights)
         return usual
 
     probed = {site.seen.module for site in sites if site.seen.path == PROBED}

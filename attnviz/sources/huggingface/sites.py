@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from attnviz.errors import AttnvizError, BudgetError, NoAttention, UnsupportedModel
+from attnviz.errors import AttnvizError, BudgetError, NoAttention, RequestError, UnsupportedModel
 from attnviz.outline import Layer, Outline
 from attnviz.record import Block
 from attnviz.sources.huggingface.faults import brief, is_out_of_memory
@@ -33,6 +33,8 @@ class Site:
         start: the position of its first query; above 0 where a layer attends piece by piece.
         first_key: the position of its first key, likewise.
         extent: the numbers of queries and keys of the whole layer.
+        first_head: the number of its first head; above 0 where heads attend in modules of their own.
+        heads: how many heads the whole layer has.
     """
 
     seen: Seen
@@ -41,6 +43,8 @@ class Site:
     start: int = 0
     first_key: int = 0
     extent: tuple[int, int] = (0, 0)
+    first_head: int = 0
+    heads: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,7 @@ def watch(feed: Feed, name: str) -> Watched:
     Raises:
         NoAttention: nothing in the model attends.
         UnsupportedModel: it does not run on this input, or what attends cannot be told with certainty.
+        RequestError: the input is too short to tell.
     """
     seen: Watched | None = None
     fault: AttnvizError | None = None
@@ -79,15 +84,19 @@ def watch(feed: Feed, name: str) -> Watched:
         fault = error
     if seen and len(seen.outlines) == len(feed.sides):
         return seen
-    placed = {site.seen.module: site.seen.path for site in seen.sites if site.block} if seen else {}
+    placed = {site.seen.module for site in seen.sites if site.block} if seen else set()
     try:
-        probed = _watched(feed, name, (*placed.values(), PROBED), set(placed))
+        probed = _watched(feed, name, (*PATHS, PROBED), placed)
     except (NoAttention, UnsupportedModel):
         probed = None
     if probed and (seen is None or len(probed.outlines) > len(seen.outlines)):
         return probed
     if seen is None:
         assert fault is not None
+        if any(side.fits(1) and not side.fits(2) for sides in feed.sides.values() for side in sides):
+            raise RequestError(
+                f"one token alone does not show how {name} attends: allowed 2 or more"
+            ) from fault
         raise fault
     return seen
 
@@ -112,8 +121,17 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
             module.training = True
 
 
-def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
-    """Watch some ways to attention."""
+def _watched(
+    feed: Feed, name: str, paths: Collection[str], placed: Collection[nn.Module] = frozenset()
+) -> Watched:
+    """Watch some ways to attention.
+
+    Args:
+        feed: the input.
+        name: the model's name.
+        paths: the ways.
+        placed: modules that other ways have placed, and those alone; what is tried out is any other.
+    """
     parts = set(feed.model.modules())
     seen: list[Seen] = []
     before: Call | None = None
@@ -129,9 +147,7 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
             run_on = bool(seen) and running.run_of(call.module) == seen[-1].run
             again = run_on and before is not None and _weigh_alike(before, call)
             before = call
-            windows = finder.windows(call.queries)
-            if windows is None and call.batch > 1:
-                windows = Windows.side_by_side(call.batch, call.queries)
+            windows = finder.windows(call.batch, call.queries)
             seen.append(_seen(call, running, windows, crosses=call.module in reached, again=again))
             return call.as_usual()
 
@@ -145,11 +161,12 @@ def _watched(feed: Feed, name: str, paths: Collection[str]) -> Watched:
                 raise BudgetError(f"out of memory: {name} does not fit with this input") from error
             raise UnsupportedModel(f"{name} does not run on this input: {brief(error)}") from error
     if set(feed.model.modules()) != parts:  # BigBird exchanges its attention when it first sees a short text
-        return _watched(feed, name, paths)
-    if not seen:
+        return _watched(feed, name, paths, placed)
+    told = [call for call in seen if PROBED not in paths or (call.module in placed) == (call.path != PROBED)]
+    if not told:
         raise NoAttention(f"{name} has no attention weights: nothing in it attends")
-    found = places(seen, feed, name)
-    return Watched(tuple(_sites(found, feed)), _outlines(found, feed), output)
+    found = places(told, feed, name)
+    return Watched(tuple(_sites(found, seen, feed)), _outlines(found, feed), output)
 
 
 def shape_of(call: Call, windows: Windows | None) -> tuple[int, int, int, int]:
@@ -179,6 +196,7 @@ def _seen(call: Call, running: Running, windows: Windows | None, *, crosses: boo
         module=call.module,
         name=running.name_of(call.module),
         run=running.run_of(call.module),
+        branch=running.branch_of(call.module),
         path=call.path,
         shape=shape_of(call, windows),
         key_heads=None if keys is None else keys.shape[1],
@@ -217,21 +235,35 @@ def _given_encoder_states(feed: Feed) -> Iterator[set[nn.Module]]:
             hook.remove()
 
 
-def _sites(found: Sequence[Place], feed: Feed) -> Iterator[Site]:
-    """Give each call the place of its turn.
+def _sites(found: Sequence[Place], seen: Sequence[Seen], feed: Feed) -> Iterator[Site]:
+    """Give each call the place of its turn, in the order of the calls.
 
     Where the table alone shows what attends to the input, torch's functions need not be watched again. The
-    table's own calls always are: watched alone, a function would be seen within them.
+    table's own calls always are: watched alone, a function would be seen within them. Of the calls tried out
+    only those with a place come again.
     """
-    needed = {place.turn.calls[0].path for place in found if place.block}
-    needed = needed if needed == {TABLE} else {place.turn.calls[0].path for place in found}
+    sites: dict[Seen, Site] = {}
     for place in found:
         turn = place.turn
         extent = turn.extent(feed.sides[place.block]) if place.block else None
         firsts = zip(turn.starts, turn.first_keys(extent or (0, 0)), strict=True)
         for call, (start, first_key) in zip(turn.calls, firsts, strict=True):
-            if call.path in needed:
-                yield Site(call, place.block, place.layer, start, first_key, extent or (0, 0))
+            sites[call] = Site(
+                seen=call,
+                block=place.block,
+                layer=place.layer,
+                start=start,
+                first_key=first_key,
+                extent=extent or (0, 0),
+                first_head=place.first_head,
+                heads=place.heads,
+            )
+    ways = {site.seen.path for site in sites.values() if site.block} - {PROBED}
+    needed = ways if ways <= {TABLE} else set(PATHS)
+    for call in seen:
+        site = sites.get(call, Site(call, None))
+        if site.block or call.path in needed:
+            yield site
 
 
 def _outlines(found: Sequence[Place], feed: Feed) -> dict[Block, Outline]:
@@ -254,11 +286,11 @@ def _layer(place: Place, feed: Feed) -> Layer:
     first = place.turn.calls[0]
     return Layer(
         number=place.layer,
-        heads=tuple(range(first.shape[1])),
+        heads=tuple(range(place.heads)),
         queries=extent[0],
         keys=extent[1],
         causal=place.turn.causal,
-        key_heads=first.key_heads,
+        key_heads=first.key_heads and first.key_heads * place.heads // first.shape[1],
         d_k=first.d_k,
         d_v=first.d_v,
         window=first.window,

@@ -1,7 +1,7 @@
 """Which calls of a pass are one layer's attention to the input, in which block, and what number it has."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -25,6 +25,7 @@ class Seen:
         module: the module that called.
         name: its name in the model, by the way that led to it.
         run: a number that calls share which the module made while it ran once.
+        branch: what modules share that run side by side, each on the same; None if that is not known.
         path: the way it was noticed.
         shape: its numbers of batch, heads, queries and keys.
         key_heads: how many heads its keys have; None where they were not seen.
@@ -40,6 +41,7 @@ class Seen:
     module: nn.Module
     name: str
     run: int
+    branch: Hashable | None
     path: str
     shape: tuple[int, int, int, int]
     key_heads: int | None
@@ -71,6 +73,17 @@ class Turn:
     def kind(self) -> str:
         """The name without its numbers: the same for the layers of one stack."""
         return _NUMBER.sub("*", self.name)
+
+    @property
+    def heads(self) -> int:
+        """How many heads it has."""
+        return self.calls[0].shape[1]
+
+    def is_beside(self, other: "Turn") -> bool:
+        """Say whether its module and another one are alike, and run side by side on the same."""
+        own, others = self.calls[0], other.calls[0]
+        alike = self.kind == other.kind and "*" in self.kind and own.shape == others.shape
+        return alike and own.module is not others.module and own.branch == others.branch is not None
 
     @property
     def causal(self) -> bool:
@@ -109,16 +122,18 @@ class Turn:
     def _extents(self) -> Iterator[tuple[int, int]]:
         """The numbers of queries and keys its calls may have between them.
 
-        Pieces have either all of the keys each, or keys of their own, as windows do.
+        Pieces have either all of the keys each, or keys of their own. Several squares at once have none if
+        their rows could not be placed.
         """
         if (windows := self.calls[0].windows) is not None:
             yield windows.count, windows.count
             return
         batches, queries, keys = zip(*((call.shape[0], *call.shape[2:]) for call in self.calls), strict=True)
-        if set(batches) == {1} and len(set(keys)) == 1:
+        if set(batches) != {1}:
+            return
+        if len(set(keys)) == 1:
             yield sum(queries), keys[0]
-        pieces = list(zip(batches, queries, keys, strict=True))
-        yield sum(batch * rows for batch, rows, _ in pieces), sum(batch * rows for batch, _, rows in pieces)
+        yield sum(queries), sum(keys)
 
     def __str__(self) -> str:
         """Its shape and where it stands."""
@@ -134,11 +149,15 @@ class Place:
         turn: the turn.
         block: which attention of the model it is; None where it does not attend to the input.
         layer: the number of its layer.
+        first_head: the number of its first head in the layer.
+        heads: how many heads the layer has.
     """
 
     turn: Turn
     block: Block | None
-    layer: int = 0
+    layer: int
+    first_head: int
+    heads: int
 
 
 def places(seen: Sequence[Seen], feed: Feed, name: str) -> list[Place]:
@@ -157,11 +176,31 @@ def places(seen: Sequence[Seen], feed: Feed, name: str) -> list[Place]:
     blocks = _of_one_stack(turns, _blocks(turns, feed))
     _refuse_partial(turns, blocks, name)
     blocks = _without_repeats(turns, blocks, name)
-    numbers: dict[Turn, int] = {}
+    found = {turn: Place(turn, None, 0, 0, turn.heads) for turn in turns}
     for block in feed.sides:
-        own = [turn for turn, other in zip(turns, blocks, strict=True) if other == block]
-        numbers |= dict(zip(own, _numbers([turn.name for turn in own], name), strict=True))
-    return [Place(turn, block, numbers.get(turn, 0)) for turn, block in zip(turns, blocks, strict=True)]
+        layers = _layers([turn for turn, other in zip(turns, blocks, strict=True) if other == block])
+        for layer, number in zip(layers, _numbers([_name(layer) for layer in layers], name), strict=True):
+            for place, turn in enumerate(layer):
+                found[turn] = Place(turn, block, number, place * turn.heads, len(layer) * turn.heads)
+    return list(found.values())
+
+
+def _layers(turns: Sequence[Turn]) -> list[list[Turn]]:
+    """Join turns of like modules that run side by side on the same: the heads of one layer."""
+    layers: list[list[Turn]] = []
+    for turn in turns:
+        before = layers[-1][-1] if layers else None
+        if before is not None and turn.is_beside(before):
+            layers[-1].append(turn)
+        else:
+            layers.append([turn])
+    return layers
+
+
+def _name(layer: Sequence[Turn]) -> str:
+    """Name a layer: by the module that attends, or by what holds its modules."""
+    name = layer[0].name
+    return name if len(layer) == 1 else name[: list(_NUMBER.finditer(name))[-1].start()].rstrip(".")
 
 
 def _turns(seen: Sequence[Seen], feed: Feed) -> list[Turn]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from attnviz.errors import MissingInternals
 from attnviz.record import Internals
 from attnviz.sources.huggingface.filled import Cut
 from attnviz.sources.huggingface.paths.call import Call
@@ -20,7 +21,13 @@ class KeepVectors:
         self._layers: dict[int, list[np.ndarray]] = {}
 
     def take(self, site: Site, call: Call) -> None:
-        """Copy one call's vectors; heads that share keys and values get each their own copy."""
+        """Copy one call's vectors; heads that share keys and values get each their own copy.
+
+        Raises:
+            MissingInternals: the call shows only some heads of its layer.
+        """
+        if site.heads > site.seen.shape[1]:
+            raise MissingInternals(f"layer {site.layer} has its heads in modules of their own")
         windows = site.seen.windows
         given = call.vectors or ()
         laid = given if windows is None else [windows.vectors(vectors) for vectors in given]

@@ -16,7 +16,6 @@ from attnviz.sources.huggingface.paths.call import Call
 
 PATHS = (table.PATH, *functions.PATHS)
 PROBED = values.ValuesCall.path
-PROBING = (PROBED,)
 
 Handle = Callable[[Call], Tensor]
 
@@ -45,5 +44,5 @@ def intercepted(
         if seen := set(paths) & set(functions.PATHS):
             stack.enter_context(functions.intercepted(model, guard, seen))
         if PROBED in paths:
-            stack.enter_context(values.intercepted(model, handle, probed))
+            stack.enter_context(values.intercepted(model, guard, probed))
         yield

@@ -30,9 +30,15 @@ class Guard:
         """Hand a call on."""
         if self.busy:
             return call.as_usual()
+        with self.closed():
+            return self._handle(call)
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Handle nothing for the length of a block."""
         self.busy = True
         try:
-            return self._handle(call)
+            yield
         finally:
             self.busy = False
 

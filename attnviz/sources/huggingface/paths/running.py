@@ -1,10 +1,26 @@
 """Which modules of a model are running: a stack, kept by hooks."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """One run of a module.
+
+    Attributes:
+        module: the module.
+        number: of its run.
+        given: the first tensor it was given.
+    """
+
+    module: nn.Module
+    number: int
+    given: Tensor | None
 
 
 class Running:
@@ -13,17 +29,29 @@ class Running:
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._names: dict[nn.Module, str] = {module: name for name, module in model.named_modules()}
-        self._stack: list[tuple[nn.Module, int]] = []
+        self._stack: list[_Run] = []
         self._begun = 0
 
     @property
     def innermost(self) -> nn.Module:
         """The module whose forward pass has begun last."""
-        return self._stack[-1][0] if self._stack else self._model
+        return self._stack[-1].module if self._stack else self._model
 
     def run_of(self, module: nn.Module) -> int:
         """Number the run of a module that is going on; each time a module runs, the number is another."""
-        return next((number for running, number in reversed(self._stack) if running is module), 0)
+        return next((run.number for run in reversed(self._stack) if run.module is module), 0)
+
+    def branch_of(self, module: nn.Module) -> Hashable | None:
+        """Tell from what a module runs: alike for those that run side by side, given the same by the same.
+
+        None where the module was given no tensor, or by nobody.
+        """
+        place = next((place for place, run in enumerate(self._stack) if run.module is module), 0)
+        given = self._stack[place].given if place else None
+        if given is None:
+            return None
+        # What is changed in its place is not the same any more.
+        return self._stack[place - 1].number, given.data_ptr(), given.shape, given._version
 
     def name_of(self, module: nn.Module) -> str:
         """Name a running module by the way that led to it.
@@ -32,7 +60,7 @@ class Running:
         place, that place's name is told: `layers.5.shared.attention`, though it was made in `layers.2`.
         """
         found = ""
-        for running, _ in self._stack:
+        for running in (run.module for run in self._stack):
             own = self._names.get(running)
             if own is None:
                 continue
@@ -49,7 +77,7 @@ class Running:
         for module in self._model.modules():
             if isinstance(module, torch.jit.ScriptModule):
                 continue  # its forward pass runs outside Python, where nothing is seen anyway
-            hooks.append(module.register_forward_pre_hook(self._enter, prepend=True))
+            hooks.append(module.register_forward_pre_hook(self._enter, prepend=True, with_kwargs=True))
             hooks.append(module.register_forward_hook(self._leave, always_call=True))
         try:
             yield self
@@ -58,10 +86,11 @@ class Running:
                 hook.remove()
             self._stack.clear()
 
-    def _enter(self, module: nn.Module, _given: object) -> None:
+    def _enter(self, module: nn.Module, given: tuple[object, ...], named: dict[str, object]) -> None:
         self._begun += 1
-        self._stack.append((module, self._begun))
+        first = next((value for value in (*given, *named.values()) if isinstance(value, Tensor)), None)
+        self._stack.append(_Run(module, self._begun, first))
 
     def _leave(self, module: nn.Module, _given: object, _output: object) -> None:
-        while self._stack and self._stack.pop()[0] is not module:
+        while self._stack and self._stack.pop().module is not module:
             pass
