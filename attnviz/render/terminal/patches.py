@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -21,6 +22,11 @@ from attnviz.selection import HeadId
 
 # More heads than this are a grid to look over, not squares to read.
 _MOST_SQUARES = 8
+
+# Below this, two decimals hardly tell one weight from another.
+_TINY = 0.1
+
+Weights = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -41,8 +47,9 @@ class PatchMap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         gazes = [gaze(self.record, head, self.query) for head in self.heads]
-        panels = [Panel(str(head), found.weights) for head, found in zip(self.heads, gazes, strict=True)]
-        ink = ink_for(console, self.theme, legend.scale_top([panel.values for panel in panels]), "weight")
+        weights, what = _readable([found.weights for found in gazes])
+        panels = [Panel(str(head), values) for head, values in zip(self.heads, weights, strict=True)]
+        ink = ink_for(console, self.theme, legend.scale_top(weights), what)
         layout = lay_out(options.max_width, panels, *_axes(*gazes[0].weights.shape))
         few = len(panels) <= _MOST_SQUARES and not layout.numbers
         yield self._heading(gazes[0])
@@ -77,6 +84,17 @@ class PatchMap:
         yield Text("each cell is a patch of the picture")
         yield from map(Text, notes.dropped(self.record))
         yield from map(Text, notes.beside_patches([found.aside for found in gazes]))
+
+
+def _readable(weights: list[Weights]) -> tuple[list[Weights], str]:
+    """Give numbers that two decimals can tell apart, and what they are.
+
+    A picture has so many patches that the weight of each may be tiny: then each is a share of the largest.
+    """
+    largest = max(float(np.nanmax(cells, initial=0.0)) for cells in weights)
+    if largest == 0 or largest >= _TINY:
+        return weights, "weight"
+    return [cells / largest for cells in weights], f"weight as a share of the largest ({largest:.2g})"
 
 
 def _blank(panels: list[Panel], ink: Ink) -> Iterator[Text]:
