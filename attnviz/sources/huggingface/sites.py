@@ -15,7 +15,7 @@ from attnviz.sources.huggingface.faults import brief, is_out_of_memory
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import PATHS, PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
-from attnviz.sources.huggingface.paths.running import Running
+from attnviz.sources.huggingface.paths.running import Branch, Running, same
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
 from attnviz.sources.huggingface.turns import Place, Seen, places
 from attnviz.sources.huggingface.windows import WindowFinder, Windows
@@ -87,8 +87,9 @@ def watch(feed: Feed, name: str) -> Watched:
     placed = {site.seen.module for site in seen.sites if site.block} if seen else set()
     try:
         probed = _watched(feed, name, (*PATHS, PROBED), placed)
-    except (NoAttention, UnsupportedModel):
+    except (NoAttention, UnsupportedModel) as error:
         probed = None
+        fault = error if isinstance(fault, NoAttention) else fault
     if probed and (seen is None or len(probed.outlines) > len(seen.outlines)):
         return probed
     if seen is None:
@@ -135,6 +136,7 @@ def _watched(
     parts = set(feed.model.modules())
     seen: list[Seen] = []
     before: Call | None = None
+    branch: Branch | None = None
     finder = WindowFinder(feed.model)
     with (
         _given_encoder_states(feed) as reached,
@@ -143,12 +145,16 @@ def _watched(
     ):
 
         def note(call: Call) -> Tensor:
-            nonlocal before
+            nonlocal before, branch
             run_on = bool(seen) and running.run_of(call.module) == seen[-1].run
             again = run_on and before is not None and _weigh_alike(before, call)
-            before = call
+            here = running.branch_of(call.module)
+            beside = here is not None and here.is_beside(branch)
+            before, branch = call, here
             windows = finder.windows(call.batch, call.queries)
-            seen.append(_seen(call, running, windows, crosses=call.module in reached, again=again))
+            seen.append(
+                _seen(call, running, windows, crosses=call.module in reached, again=again, beside=beside)
+            )
             return call.as_usual()
 
         try:
@@ -180,23 +186,19 @@ def _weigh_alike(before: Call, call: Call) -> bool:
     if before.path != call.path or before.queries != call.queries:
         return False
     if before.vectors is not None and call.vectors is not None:
-        return all(_same(*pair) for pair in zip(before.vectors[:2], call.vectors[:2], strict=True))
+        return all(same(*pair) for pair in zip(before.vectors[:2], call.vectors[:2], strict=True))
     weights, others = (one.rows(0, one.queries)[1] for one in (before, call))
     return weights.shape == others.shape and torch.allclose(weights, others, atol=1e-6)
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Say whether two tensors are the same numbers in memory."""
-    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.stride() == other.stride()
-
-
-def _seen(call: Call, running: Running, windows: Windows | None, *, crosses: bool, again: bool) -> Seen:
+def _seen(
+    call: Call, running: Running, windows: Windows | None, *, crosses: bool, again: bool, beside: bool
+) -> Seen:
     queries, keys, values = call.vectors or (None, None, None)
     return Seen(
         module=call.module,
         name=running.name_of(call.module),
         run=running.run_of(call.module),
-        branch=running.branch_of(call.module),
         path=call.path,
         shape=shape_of(call, windows),
         key_heads=None if keys is None else keys.shape[1],
@@ -206,6 +208,7 @@ def _seen(call: Call, running: Running, windows: Windows | None, *, crosses: boo
         window=call.window,
         crosses=crosses,
         again=again,
+        beside=beside,
         windows=windows,
     )
 

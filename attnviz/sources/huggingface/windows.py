@@ -113,25 +113,28 @@ class WindowFinder:
             yield self
         self._entered.clear()
 
-    def windows(self, rows: int) -> Windows | None:
+    def windows(self, squares: int, rows: int) -> Windows | None:
         """Find where the rows of the call that is just being made are from.
 
         Args:
-            rows: how many rows each of its squares has.
+            squares: how many squares it has; windows and heads may come as one axis, so 1 may be several.
+            rows: how many rows each of them has.
 
         Returns:
-            None if what enters the layer is not cut into squares of so many rows, or cannot be found in them.
+            None if it is one square that is not cut out of anything, or if the cut cannot be told.
         """
+        cuts = [
+            (around, within) for around, within in pairwise(self._entered) if within.is_cut_from(around, rows)
+        ]
         self._trying = True
         try:
-            trials = (
-                _Trial(around, within.module, within.tensor, rows).windows()
-                for around, within in pairwise(self._entered)
-                if within.tensor is not None and within.is_cut_from(around, rows)
-            )
-            return next((found for found in trials if found is not None), None)
+            found = (_Trial(around, within.module, within.numbers, rows).windows() for around, within in cuts)
+            understood = next((windows for windows in found if windows is not None), None)
         finally:
             self._trying = False
+        if understood is None and squares > 1 and not any(len(within.numbers) > 1 for _, within in cuts):
+            return Windows.side_by_side(squares, rows)
+        return understood
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +150,12 @@ class _Entered:
     module: nn.Module
     given: tuple[Any, ...]
     named: Mapping[str, Any]
+
+    @property
+    def numbers(self) -> Tensor:
+        """The first numbers among the arguments, where there are some."""
+        assert self.tensor is not None
+        return self.tensor
 
     @property
     def tensor(self) -> Tensor | None:
@@ -195,8 +204,7 @@ class _Trial:
 
     def windows(self) -> Windows | None:
         """Find the windows; None if they are not a cut of the patches, each of them in one place."""
-        entering = self.around.tensor
-        assert entering is not None
+        entering = self.around.numbers
         axis = _channel_axis(entering, self.usual.shape[-1])
         if axis is None:
             return None
@@ -216,8 +224,7 @@ class _Trial:
 
     def _changed(self, patches: Tensor, axis: int) -> Tensor:
         """Change some patches, bool (patch,), and say which rows change with them: bool (square, row)."""
-        entering = self.around.tensor
-        assert entering is not None
+        entering = self.around.numbers
         chance = torch.Generator().manual_seed(0)
         noise = torch.randn(entering.shape, generator=chance).to(entering)
         shape = [size for place, size in enumerate(entering.shape) if place != axis % entering.ndim]

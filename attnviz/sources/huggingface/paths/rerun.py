@@ -4,10 +4,15 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+
+class RefusedError(Exception):
+    """A module does not run with what comes out of its projections instead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,9 @@ class Run:
 
         Args:
             exchanged: by the number of a run of a projection what is to come out of it instead.
+
+        Raises:
+            RefusedError: the module does not run with it.
         """
         given: list[Tensor | None] = []
         made: list[Tensor] = []
@@ -64,9 +72,74 @@ class Run:
         with ExitStack() as hooks:
             for projection in projections(self.module):
                 hooks.enter_context(hooked(projection.register_forward_hook(look)))
-            # Called directly, so that the hooks upon the module itself do not see it.
-            output = self.module.forward(*copied(self.given), **copied(self.named))
+            try:
+                # Called directly, so that the hooks upon the module itself do not see it.
+                output = self.module.forward(*copied(self.given), **copied(self.named))
+            except Exception as error:  # what a module raises that meets strange numbers has no common class
+                raise RefusedError from error
         return Seen(given, made, as_rows(_first(output)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A run in whose projections values were found.
+
+    Attributes:
+        run: the run.
+        sources: the numbers of the projections' runs that gave the keys' values, and what they gave.
+        others: those that gave values of what is no key, such as summaries of several.
+        sink: where what is made of the values arrives: before which projection's run, or at the end.
+        usual: what arrives there: (query, channel).
+    """
+
+    run: Run
+    sources: Mapping[int, Tensor]
+    others: Mapping[int, Tensor]
+    sink: int | None
+    usual: Tensor
+
+    @property
+    def keys(self) -> int:
+        """The number of keys."""
+        return len(flat(next(iter(self.sources.values()))))
+
+    @property
+    def width(self) -> int:
+        """The number of channels of a key's values."""
+        return next(iter(self.sources.values())).shape[-1]
+
+    @cached_property
+    def numbers(self) -> Tensor:
+        """A number for each key, no two alike and none near 0: (key, 1)."""
+        chance = torch.Generator().manual_seed(0)
+        return torch.rand(self.keys, 1, generator=chance).to(self.usual) + 0.5
+
+    @cached_property
+    def rest(self) -> Tensor:
+        """What arrives if the keys' values are nothing: (query, channel)."""
+        return self._arrives({number: torch.zeros_like(value) for number, value in self.sources.items()})
+
+    def answer(self, vectors: Tensor, only: int | None = None) -> Tensor:
+        """Say what a vector for each key, in place of its value in every head, adds to what arrives.
+
+        Shape:
+            vectors: (key, d_v), or (key, 1) for the same number in every channel.
+            result: (query, channel).
+
+        Args:
+            vectors: the vectors.
+            only: the one source that gives them; the others then give nothing.
+        """
+        put = {number: torch.zeros_like(value) for number, value in self.sources.items()}
+        for number in self.sources if only is None else [only]:
+            spread = vectors.repeat(1, self.width // vectors.shape[-1])
+            put[number] = spread.reshape(self.sources[number].shape)
+        return self._arrives(put) - self.rest
+
+    def _arrives(self, put: Mapping[int, Tensor]) -> Tensor:
+        found = self.run.again(put).at(self.sink)
+        assert found is not None  # its form does not depend on the values
+        return found
 
 
 def projections(module: nn.Module) -> list[nn.Module]:
@@ -88,7 +161,7 @@ def _first(output: Any) -> Any:  # noqa: ANN401 - modules give whatever they lik
 
 def as_rows(given: Any) -> Tensor | None:  # noqa: ANN401
     """See numbers as (row, channel), if they are those of one sequence and not of several heads."""
-    if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim < 2:
+    if not isinstance(given, Tensor) or not given.is_floating_point() or given.ndim < 2 or not given.numel():
         return None
     return flat(given) if sum(size > 1 for size in given.shape[:-1]) <= 1 else None
 
@@ -96,6 +169,11 @@ def as_rows(given: Any) -> Tensor | None:  # noqa: ANN401
 def flat(numbers: Tensor) -> Tensor:
     """Lay a sequence out as (row, channel)."""
     return numbers.reshape(-1, numbers.shape[-1])
+
+
+def random_like(like: Tensor) -> Tensor:
+    """Give numbers of some shape, the same ones each time."""
+    return torch.randn(like.shape, generator=torch.Generator().manual_seed(0)).to(like)
 
 
 def copied(given: Any) -> Any:  # noqa: ANN401

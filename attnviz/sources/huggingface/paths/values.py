@@ -10,8 +10,9 @@ changes, or each channel otherwise, nothing attends.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -19,16 +20,20 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from attnviz.errors import CaptureFailed
+from attnviz.errors import CaptureFailed, UnsupportedModel
+from attnviz.sources.huggingface.paths.functions import Guard
 from attnviz.sources.huggingface.paths.rerun import (
+    RefusedError,
     Run,
     Seen,
+    Trial,
     as_rows,
     chance_state,
     copied,
     flat,
     hooked,
     projections,
+    random_like,
     set_chance,
 )
 from attnviz.sources.keep import refuse_too_large
@@ -38,8 +43,14 @@ from attnviz.sources.keep import refuse_too_large
 _ALIKE = {torch.float32: 1e-3, torch.float64: 1e-6}
 _ALIKE_COARSELY = 5e-2
 
+# What tells the layers of one stack apart.
+_NUMBER = re.compile(r"\d+")
+
 # A change below this share of what changes is rounding.
 _NOTHING = 1e-5
+
+# How large numbers are that are put in the place of a projection's own.
+_LARGE = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +88,7 @@ class ValuesCall:
         if not self.reading.looks_back(self.queries, self.keys):
             return None
         square = torch.ones(1, self.queries, self.keys, dtype=torch.bool, device=self.as_usual().device)
-        return square.tril(self.keys - self.queries)
+        return square.tril()
 
     def as_usual(self) -> Tensor:
         """Give what the module made of its values: (query, channel)."""
@@ -100,108 +111,49 @@ class ValuesCall:
 
 
 @contextmanager
-def intercepted(
-    model: nn.Module, handle: Callable[[ValuesCall], Tensor], only: Collection[nn.Module] | None = None
-) -> Iterator[None]:
-    """Hand every run of a module that attends to `handle`, once it is done; the model goes on as usual.
+def intercepted(model: nn.Module, guard: Guard, only: Collection[nn.Module] | None = None) -> Iterator[None]:
+    """Hand every run of a module that attends to a guarded handle, once it is done; the model goes on.
 
     Each run is tried out again several times, so this is for models whose attention is not seen otherwise.
 
     Args:
         model: the network that will run.
-        handle: takes the calls.
+        guard: takes the calls.
         only: the modules to try out; None means all that may attend.
+
+    Raises:
+        UnsupportedModel: of the modules of one stack of layers only some are seen to attend.
     """
-    config = getattr(model, "config", None)
-    expected = getattr(config, "num_attention_heads", None)
+    names = {module: name for name, module in model.named_modules()}
+    expected = getattr(getattr(model, "config", None), "num_attention_heads", None)
     begun: list[Run] = []
-    trying = False
+    attends: dict[bool, set[str]] = {True: set(), False: set()}
 
     def before(module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if not trying:
+        if not guard.busy:
             begun.append(Run(module, copied(given), copied(named), chance_state()))
 
     def after(module: nn.Module, _given: object, _output: object) -> None:
-        nonlocal trying
-        if trying:
+        if guard.busy:
             return
-        run, left, trying = begun.pop(), chance_state(), True
+        run, left, reading = begun.pop(), chance_state(), None
         try:
-            reading = _understood(run, expected if isinstance(expected, int) else None)
+            with guard.closed(), suppress(RefusedError):
+                reading = _understood(run, expected if isinstance(expected, int) else None)
+            attends[reading is not None].add(_NUMBER.sub("*", names[module]))
             if reading is not None:
-                handle(ValuesCall(module, reading, len(reading.trial.usual), reading.trial.keys))
+                guard(ValuesCall(module, reading, len(reading.trial.usual), reading.trial.keys))
         finally:
-            trying = False
             set_chance(left)
 
     with ExitStack() as hooks:
-        for module in model.modules() if only is None else only:
+        for module in names if only is None else only:
             if len(projections(module)) > 1:
                 hooks.enter_context(hooked(module.register_forward_pre_hook(before, with_kwargs=True)))
                 hooks.enter_context(hooked(module.register_forward_hook(after)))
         yield
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """A run in whose projections values were found.
-
-    Attributes:
-        run: the run.
-        sources: the numbers of the projections' runs that gave the keys' values, and what they gave.
-        others: those that gave values of what is no key, such as summaries of several.
-        sink: where what is made of the values arrives: before which projection's run, or at the end.
-        usual: what arrives there: (query, channel).
-    """
-
-    run: Run
-    sources: Mapping[int, Tensor]
-    others: Mapping[int, Tensor]
-    sink: int | None
-    usual: Tensor
-
-    @property
-    def keys(self) -> int:
-        """The number of keys."""
-        return len(flat(next(iter(self.sources.values()))))
-
-    @property
-    def width(self) -> int:
-        """The number of channels of a key's values."""
-        return next(iter(self.sources.values())).shape[-1]
-
-    @cached_property
-    def numbers(self) -> Tensor:
-        """A number for each key, no two alike and none near 0: (key, 1)."""
-        chance = torch.Generator().manual_seed(0)
-        return torch.rand(self.keys, 1, generator=chance).to(self.usual) + 0.5
-
-    @cached_property
-    def rest(self) -> Tensor:
-        """What arrives if the keys' values are nothing: (query, channel)."""
-        return self._arrives({number: torch.zeros_like(value) for number, value in self.sources.items()})
-
-    def answer(self, vectors: Tensor, only: int | None = None) -> Tensor:
-        """Say what a vector for each key, in place of its value in every head, adds to what arrives.
-
-        Shape:
-            vectors: (key, d_v), or (key, 1) for the same number in every channel.
-            result: (query, channel).
-
-        Args:
-            vectors: the vectors.
-            only: the one source that gives them; the others then give nothing.
-        """
-        put = {number: torch.zeros_like(value) for number, value in self.sources.items()}
-        for number in self.sources if only is None else [only]:
-            spread = vectors.repeat(1, self.width // vectors.shape[-1])
-            put[number] = spread.reshape(self.sources[number].shape)
-        return self._arrives(put) - self.rest
-
-    def _arrives(self, put: Mapping[int, Tensor]) -> Tensor:
-        found = self.run.again(put).at(self.sink)
-        assert found is not None  # its form does not depend on the values
-        return found
+    for stack in attends[True] & attends[False]:
+        raise UnsupportedModel(f"only some layers of {stack} attend in a way that can be read")
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +166,7 @@ class _Reading:
         source_of: which of the sources each query reads, as its place among them: (query,).
     """
 
-    trial: _Trial
+    trial: Trial
     heads: int
     source_of: Tensor
 
@@ -236,7 +188,7 @@ class _Reading:
         for start in range(0, keys, d_v):
             width = min(d_v, keys - start)
             unit = usual.new_zeros(keys, d_v)
-            unit[start : start + width, :width] = torch.eye(width)
+            unit[start : start + width, :width] = torch.eye(width, device=unit.device)
             columns = _by_head(self.trial.answer(unit), self.heads)
             weights[:, :, start : start + width] = columns[..., :width]
         return weights
@@ -244,18 +196,17 @@ class _Reading:
     def looks_back(self, queries: int, keys: int) -> bool:
         """Say whether none of the first queries seems to see a later one of the first keys.
 
-        The queries are the last of the keys. Each channel's values are nothing up to some key; a query before
-        that key must then get nothing. There are as many such keys as channels, which tells looking back from
-        looking both ways; the capture checks every weight.
+        Each channel's values are nothing up to some key; a query before that key must then get nothing. There
+        are as many such keys as channels, which tells looking back from looking both ways; the capture checks
+        every weight. In cross-attention no key is later than a query.
         """
-        if queries > keys:
+        if queries != keys:
             return False
         positions = torch.arange(self.trial.keys, device=self.source_of.device)
         firsts = torch.linspace(1, max(1, keys - 1), self.d_v, device=positions.device).long()
         later = (positions[:, None] >= firsts) & (positions[:, None] < keys)
         felt = _by_head(self.trial.answer(self.trial.numbers * later)[:queries], self.heads)
-        before = positions[keys - queries : keys, None] < firsts
-        return not _any(felt[:, before])
+        return not bool(felt[:, positions[:keys, None] < firsts].any())
 
     def made(self, start: int, stop: int) -> Tensor:
         """Multiply some rows of the weights with the values, and add the rest: (query, channel)."""
@@ -264,7 +215,9 @@ class _Reading:
             own = _by_head(flat(values), self.trial.width // self.d_v)
             shared = own.repeat_interleave(self.heads // len(own), dim=0)
             made.append((weights @ shared).transpose(0, 1).flatten(1))
-        picked = torch.stack(made)[self.source_of[start:stop], torch.arange(stop - start)]
+        picked = torch.stack(made)[
+            self.source_of[start:stop], torch.arange(stop - start, device=weights.device)
+        ]
         return picked + self.trial.rest[start:stop]
 
 
@@ -273,12 +226,11 @@ def _understood(run: Run, expected: int | None) -> _Reading | None:
     seen = run.again()
     moved = {number: found for number in range(len(seen.made)) if (found := _moved(run, seen, number))}
     for sink in dict.fromkeys(found.sink for found in moved.values()):
-        here = {number: found for number, found in moved.items() if found.sink == sink}
-        values = [number for number, found in here.items() if found.in_proportion]
+        values = [number for number, found in moved.items() if found == _Moved(sink, in_proportion=True)]
         usual = seen.at(sink)
-        # Something must decide what is looked at: what has values alone is a matrix, or a sum.
-        if usual is not None and values and len(values) < len(here):
-            reading = _read(_Trial(run, *_keys_and_others(seen, values), sink, usual), expected)
+        if usual is not None and values:
+            trial = Trial(run, *_keys_and_others(seen, values), sink, usual)
+            reading = _read(trial, expected) if _is_decided(trial, seen) else None
             if reading is not None:
                 return reading
     return None
@@ -286,7 +238,7 @@ def _understood(run: Run, expected: int | None) -> _Reading | None:
 
 @dataclass(frozen=True)
 class _Moved:
-    """What follows when what comes out of a projection is doubled.
+    """What follows when other numbers come out of a projection.
 
     Attributes:
         sink: where it is first felt: before which projection's run, or at the end.
@@ -298,20 +250,39 @@ class _Moved:
 
 
 def _moved(run: Run, seen: Seen, number: int) -> _Moved | None:
-    """Double what comes out of a projection, and take it away, and see what follows; None if nothing does."""
+    """Let some numbers, their doubles, and nothing come out of a projection; None if all are felt alike.
+
+    The numbers are large, so that what is bent at all is bent visibly: small logits move a softmax in
+    proportion.
+    """
     made = seen.made[number]
     if as_rows(made) is None:
         return None
-    double, without = run.again({number: 2 * made}), run.again({number: torch.zeros_like(made)})
+    numbers = _LARGE * random_like(made)
+    once, twice = run.again({number: numbers}), run.again({number: 2 * numbers})
+    without = run.again({number: torch.zeros_like(made)})
     for sink in (*range(number + 1, len(seen.given)), None):
-        usual, more, less = seen.at(sink), double.at(sink), without.at(sink)
-        if usual is None or more is None or less is None:
+        one, two, none = once.at(sink), twice.at(sink), without.at(sink)
+        if one is None or two is None or none is None:
             continue
-        change = float((more - usual).abs().max())
-        if change > _NOTHING * float(usual.abs().max()):
-            bent = float((more - 2 * usual + less).abs().max())
-            return _Moved(sink, bent <= _alike(usual) * change)
+        change = float(torch.maximum((two - one).abs(), (one - none).abs()).max())
+        if not change <= _NOTHING * float(none.abs().max()):
+            bent = float((two - 2 * one + none).abs().max())
+            return _Moved(sink, bent <= _alike(one) * change)
     return None
+
+
+def _is_decided(trial: Trial, seen: Seen) -> bool:
+    """Say whether something beside the values decides what is made of them: else it is a matrix, or a sum."""
+    values = {number: random_like(value) for number, value in {**trial.sources, **trial.others}.items()}
+    usual = trial.run.again(values).at(trial.sink)
+    for number, made in enumerate(seen.made):
+        if number in values or as_rows(made) is None or (trial.sink is not None and number >= trial.sink):
+            continue
+        other = trial.run.again({**values, number: _LARGE * random_like(made)}).at(trial.sink)
+        if usual is not None and other is not None and not torch.allclose(usual, other, atol=_NOTHING):
+            return True
+    return False
 
 
 def _keys_and_others(seen: Seen, values: Sequence[int]) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
@@ -325,7 +296,7 @@ def _keys_and_others(seen: Seen, values: Sequence[int]) -> tuple[dict[int, Tenso
     return keys, {number: seen.made[number] for number in values if number not in keys}
 
 
-def _read(trial: _Trial, expected: int | None) -> _Reading | None:
+def _read(trial: Trial, expected: int | None) -> _Reading | None:
     """Find the heads, if what arrives is made of the values as attention makes it."""
     usual, keys = trial.usual, trial.keys
     if len({value.shape[-1] for value in trial.sources.values()}) > 1:
@@ -336,7 +307,8 @@ def _read(trial: _Trial, expected: int | None) -> _Reading | None:
     if d_v is None or trial.width % d_v or usual.shape[-1] % trial.width:
         return None
     odd = torch.arange(keys, device=usual.device)[:, None] % 2
-    if len(usual) == keys and not _any(trial.answer(numbers * odd)[::2]):
+    from_odd, from_even = trial.answer(numbers * odd), trial.answer(numbers * (1 - odd))
+    if len(usual) == keys and not _any(from_odd[::2]) and not _any(from_even[1::2]):
         return None  # no position feels its neighbours: this is a layer applied to each by itself
     each = torch.stack([trial.answer(numbers, only).abs().amax(dim=-1) for only in trial.sources])
     if bool(((each > _NOTHING).sum(dim=0) > 1).any()):
