@@ -9,7 +9,6 @@ from attnviz.cli.options import Heads, Input, Model, Output, Tokens
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from rich.console import RenderableType
 
     from attnviz.record import Attention
@@ -80,10 +79,8 @@ def heatmap(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output,
     record, heads = attend(source, by, which, tokens, default="-1" if out.output is None else "all")
     over = drawing.over_picture(record)
     if out.output is not None:
-        from attnviz.render.figure import encode
-
-        figure = _figure(record, heads, out, drawing, paper, over=over)
-        write(out.output, encode(figure, out.output.suffix), force=out.force)
+        picture = _picture(record, heads, out, drawing, paper, over=over)
+        write(out.output, picture, force=out.force)
     if out.json:
         from attnviz.render.machine import heatmap_json
 
@@ -94,7 +91,7 @@ def heatmap(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output,
         console(out).print(_view(record, heads, out, drawing, over=over))
 
 
-def _figure(
+def _picture(
     record: "Attention",
     heads: "tuple[HeadId, ...]",
     out: Output,
@@ -102,15 +99,18 @@ def _figure(
     size: "Size | None",
     *,
     over: bool,
-) -> "Figure":
+) -> bytes:
+    from attnviz.render.figure import encode, heatmap
+
+    assert out.output is not None
     theme = out.theme or "light"
     if over:
         from attnviz.render.figure.overlay import overlay
 
-        return overlay(record, heads, query=drawing.origin, theme=theme, size=size, dpi=drawing.dpi)
-    from attnviz.render.figure import heatmap
-
-    return heatmap(record, heads=heads, theme=theme, size=size, dpi=drawing.dpi)
+        figure = overlay(record, heads, query=drawing.origin, theme=theme, size=size, dpi=drawing.dpi)
+    else:
+        figure = heatmap(record, heads=heads, theme=theme, size=size, dpi=drawing.dpi)
+    return encode(figure, out.output.suffix)
 
 
 def _view(
