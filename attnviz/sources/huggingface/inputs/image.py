@@ -96,7 +96,7 @@ def _as_a_whole(pretrained: Pretrained, given: Feed, side: Side) -> Feed:
     """
     try:
         attending = turns(given.model, given.arguments)
-    except Exception as error:  # what a model raises that was made for other inputs has no common class
+    except Exception as error:  # as above, of what stands behind the first attention
         raise UnsupportedModel(f"{pretrained.name} does not run on this picture: {brief(error)}") from error
     blocks: dict[Block, tuple[Side, Side]] = {"self": (side, side)}
     if any(turn.queries == 1 < turn.keys for turn in attending):

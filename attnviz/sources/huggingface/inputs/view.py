@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
+from attnviz.errors import UnsupportedModel
 from attnviz.grid import grid_of
+from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.inputs.patches import Patches, named, placed
 from attnviz.sources.huggingface.inputs.picture import Picture, evenly, flat, processed, ramp, shown
 from attnviz.sources.huggingface.inputs.probe import (
@@ -71,10 +73,18 @@ class View:
         return flat(self.arguments, self.original, self.processor) if made is None else made
 
     def enter(self, wanted: Wanted = first_call) -> Enter:
-        """Give what tells what enters the first attention of some part when the picture is changed."""
+        """Give what tells what enters the first attention of some part when the picture is changed.
+
+        It raises UnsupportedModel where the model does not run on this picture.
+        """
 
         def enter(pixels: Tensor) -> Tensor | None:
-            return entering(self.model, {**self.arguments, PIXELS: pixels}, wanted, self.views)
+            try:
+                return entering(self.model, {**self.arguments, PIXELS: pixels}, wanted, self.views)
+            except (
+                Exception
+            ) as error:  # what a model raises that was made for other inputs has no common class
+                raise UnsupportedModel(f"{self.name} does not run on this picture: {brief(error)}") from error
 
         return enter
 
