@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import BigBirdConfig, NystromformerConfig
 
-from attnviz.errors import BudgetError, CaptureFailed, NoAttention
+from attnviz.errors import BudgetError, CaptureFailed, NoAttention, RequestError, UnsupportedModel
 from attnviz.selection import Selection
 from attnviz.sources import keep, load
 from attnviz.sources.huggingface.checks import EXPLAINED, UNCHANGED
@@ -22,9 +22,11 @@ from tests.sources.tiny_layouts import (
     D_V,
     FEEDS,
     HEADS,
+    LED,
     LONGFORMER,
     LONGT5,
     NO_ATTENTION,
+    REFORMER,
     TOKENS,
     WIDE,
     WORDS,
@@ -35,6 +37,7 @@ from tests.sources.tiny_layouts import (
     made,
     read,
     text_feed,
+    translation_feed,
     written,
 )
 from tests.sources.tiny_pretrained import FOX
@@ -123,6 +126,60 @@ def test_probing_changes_nothing_and_every_check_holds(kind):
         plain = reading.feed.model(**reading.feed.arguments)[0]
     torch.testing.assert_close(reading.watched.output[0], plain, atol=1e-4, rtol=0)
     assert {EXPLAINED, UNCHANGED} <= {check.name for check in reading.checks()}
+
+
+def shorter(feed, count, *, alike) -> Feed:
+    """Leave only so many tokens on each side, all of them the same if wanted."""
+    cut = {
+        name: given[:, :count].clone() if isinstance(given, torch.Tensor) else given
+        for name, given in feed.arguments.items()
+    }
+    if alike:
+        for name in cut.keys() & {"input_ids", "decoder_input_ids"}:
+            cut[name][:] = 7
+    return replace(feed, arguments=cut, sides={block: (written(count),) * 2 for block in feed.sides})
+
+
+@pytest.mark.parametrize("alike", [False, True], ids=["", "all alike"])
+@pytest.mark.parametrize("kind", FEEDS)
+def test_short_texts_are_read_in_every_layer(kind, alike):
+    count = 3
+    reading = read(shorter(FEEDS[kind][0](), count, alike=alike))
+    layers = 4 if "reformer" in kind else 2
+    assert list(reading.outlines) == list(reading.feed.sides)
+    for block, outline in reading.outlines.items():
+        assert reading.record(block=block).weights.shape == (layers, HEADS, count, count)
+        assert outline.numbers == tuple(range(layers))
+
+
+@pytest.mark.parametrize("config", [LONGFORMER, REFORMER, LONGT5], ids=lambda config: config.model_type)
+def test_models_that_look_almost_evenly_are_read_all_the_same(config):
+    spreads = ("initializer_range", "initializer_factor")
+    plain = type(config)(**{name: value for name, value in config.to_dict().items() if name not in spreads})
+    model = made(plain)
+    reading = read(text_feed(model.encoder if plain.is_encoder_decoder else model))
+    weights = reading.record().weights
+    assert len(weights) == (4 if config is REFORMER else 2)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-2)
+
+
+def test_what_other_ways_show_is_not_tried_out():
+    reading = read(translation_feed(made(LED)))
+    paths = {block: {layer.path for layer in outline.layers} for block, outline in reading.outlines.items()}
+    assert paths == {"encoder": {"values"}, "decoder": {"softmax"}, "cross": {"softmax"}}
+
+
+def test_one_token_alone_is_refused():
+    feed = shorter(text_feed(made(LONGFORMER)), 1, alike=False)
+    with pytest.raises(RequestError, match="one token alone does not show how a model attends"):
+        read(feed)
+
+
+def test_a_stack_of_which_only_some_layers_are_read_is_refused():
+    # Of two tokens each sees one other at most; where none may see itself, nothing is left to decide.
+    feed = shorter(text_feed(made(REFORMER)), 2, alike=False)
+    with pytest.raises(UnsupportedModel, match=r"only some layers of encoder\.layers\.\*\."):
+        read(feed)
 
 
 def test_longformer_gives_its_own_band():

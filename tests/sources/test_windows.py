@@ -8,6 +8,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 from transformers import (
     DonutSwinConfig,
     SamVisionConfig,
@@ -19,6 +21,7 @@ from transformers import (
 from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVisionConfig
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
 
+from attnviz.errors import UnsupportedModel
 from attnviz.selection import Selection
 from attnviz.sources.huggingface.checks import EXPLAINED, UNCHANGED
 from attnviz.sources.huggingface.feed import Feed, Positions
@@ -184,6 +187,57 @@ def test_one_window_that_is_mostly_padding():
     record = read(picture_feed(model, torch.randn(1, 3, 12, 12))).record(Selection("0"))
     assert record.weights.shape == (1, 4, 9, 9)
     assert record.weights.sum(axis=-1).mean() < 0.99
+
+
+class Squares(nn.Module):
+    """Attends to each of some squares by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.vectors = nn.Linear(8, 24)
+
+    def forward(self, states):
+        query, key, value = (part[:, None] for part in self.vectors(states).chunk(3, dim=-1))
+        return F.scaled_dot_product_attention(query, key, value)[:, 0]
+
+
+class Layer(nn.Module):
+    """Cuts sixteen patches into four squares, in an order of its own."""
+
+    def __init__(self, order, *, blends=False):
+        super().__init__()
+        self.squares, self.order, self.blends = Squares(), order, blends
+
+    def forward(self, states):
+        states = states + states.mean(1, keepdim=True) if self.blends else states
+        squares = self.squares(states[0, self.order].view(4, 4, 8))
+        return squares.view(1, 16, 8)[:, self.order.argsort()]
+
+
+def layer_feed(layer) -> Feed:
+    torch.manual_seed(0)
+    return Feed(nn.Sequential(layer).eval(), {"input": torch.randn(1, 16, 8)}, {"self": (written(16),) * 2})
+
+
+@given(st.permutations(range(16)))
+def test_any_order_of_patches_is_found(order):
+    record = read(layer_feed(Layer(torch.tensor(order)))).record()
+    square_of = np.argsort(order) // 4
+    np.testing.assert_array_equal(record.weights[0, 0] > 0, np.equal.outer(square_of, square_of))
+    np.testing.assert_allclose(record.weights.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_squares_that_are_no_cut_of_the_patches_are_refused():
+    with pytest.raises(UnsupportedModel, match="does not line up with its input"):
+        read(layer_feed(Layer(torch.arange(16), blends=True)))
+
+
+def test_squares_that_were_never_one_layer_stand_side_by_side():
+    torch.manual_seed(0)
+    feed = Feed(Squares().eval(), {"states": torch.randn(4, 4, 8)}, {"self": (written(16),) * 2})
+    record = read(feed).record()
+    blocks = torch.block_diag(*[torch.ones(4, 4)] * 4).bool()
+    np.testing.assert_array_equal(record.weights[0, 0] > 0, blocks)
 
 
 @given(st.data())
