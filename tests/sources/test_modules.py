@@ -14,6 +14,7 @@ import attnviz
 from attnviz.errors import CaptureFailed, NoAttention, RequestError, UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.selection import Selection
+from tests.sources.architectures import ARCHITECTURES
 
 D, HEADS, LENGTH, TARGET = 16, 4, 6, 5
 WORDS = ["the", "quick", "brown", "fox", "jumps", "."]
@@ -467,6 +468,18 @@ def test_what_is_no_model_is_refused():
         attnviz.load(nn.Identity()).read(Prompt("a"))
     with pytest.raises(NoAttention):
         attnviz.load(nn.Linear(D, D)).attend(numbers(1, LENGTH, D))
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "t5", "vit", "falcon"])
+def test_a_model_of_transformers_is_a_module_too(name):
+    architecture = ARCHITECTURES[name]
+    model = architecture.build()
+    source = attnviz.load(model)
+    for block in architecture.counts:
+        record = source.attend(**architecture.inputs(), block=block)
+        assert record.weights.shape[2:] == architecture.counts[block]
+    if name == "bert":
+        assert [token.id for token in record.keys] == architecture.inputs()["input_ids"][0].tolist()
 
 
 def test_some_heads_of_some_layers():

@@ -10,10 +10,14 @@ from attnviz.selection import Selection
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
 from attnviz.sources.huggingface.sites import run, watch
-from tests.sources.architectures import ARCHITECTURES, Architecture
+from tests.sources.architecture import Architecture
+from tests.sources.architectures import ARCHITECTURES, DECODERS, HYBRIDS
 
 # Where the blocks' weights are in a model's output.
 GIVEN = {"encoder": "encoder_attentions", "decoder": "decoder_attentions", "cross": "cross_attentions"}
+
+# Decoders and halves that read like one, beside those of their kind.
+LOOKING_BACK = dict.fromkeys(("clip", "clip_text", "llava", "qwen2_vl"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,6 +37,11 @@ def test_what_is_captured_is_what_the_model_says(name):
     own = own_weights(architecture)
     paths = {layer.path for outline in reading.outlines.values() for layer in outline.layers}
     assert paths == set(architecture.path.split(" and "))
+    for block, outline in reading.outlines.items():
+        looks_back = block == "decoder" or (
+            block == "self" and name in {**DECODERS, **HYBRIDS, **LOOKING_BACK}
+        )
+        assert all(layer.causal == looks_back for layer in outline.layers)
     for block, outline in reading.outlines.items():
         weights = captured(reading, block)
         check_weights(weights, outline)

@@ -134,31 +134,15 @@ def _watched(
         placed: modules that other ways have placed, and those alone; what is tried out is any other.
     """
     parts = set(feed.model.modules())
-    seen: list[Seen] = []
-    before: Call | None = None
-    branch: Branch | None = None
     finder = WindowFinder(feed.model)
     with (
         _given_encoder_states(feed) as reached,
         Running(feed.model).watched() as running,
         finder.watching(),
     ):
-
-        def note(call: Call) -> Tensor:
-            nonlocal before, branch
-            run_on = bool(seen) and running.run_of(call.module) == seen[-1].run
-            again = run_on and before is not None and _weigh_alike(before, call)
-            here = running.branch_of(call.module)
-            beside = here is not None and here.is_beside(branch)
-            before, branch = call, here
-            windows = finder.windows(call.batch, call.queries)
-            seen.append(
-                _seen(call, running, windows, crosses=call.module in reached, again=again, beside=beside)
-            )
-            return call.as_usual()
-
+        notes = _Notes(running, finder, reached)
         try:
-            with intercepted(feed.model, note, paths):
+            with intercepted(feed.model, notes.take, paths):
                 output = run(feed)
         except AttnvizError:
             raise
@@ -168,11 +152,54 @@ def _watched(
             raise UnsupportedModel(f"{name} does not run on this input: {brief(error)}") from error
     if set(feed.model.modules()) != parts:  # BigBird exchanges its attention when it first sees a short text
         return _watched(feed, name, paths, placed)
-    told = [call for call in seen if PROBED not in paths or (call.module in placed) == (call.path != PROBED)]
+    told = [
+        call for call in notes.seen if PROBED not in paths or (call.module in placed) == (call.path != PROBED)
+    ]
     if not told:
         raise NoAttention(f"{name} has no attention weights: nothing in it attends")
     found = places(told, feed, name)
-    return Watched(tuple(_sites(found, seen, feed)), _outlines(found, feed), output)
+    return Watched(tuple(_sites(found, notes.seen, feed)), _outlines(found, feed), output)
+
+
+class _Notes:
+    """Takes down every call of a pass, and how it stands to the one before.
+
+    Attributes:
+        seen: the calls, in order.
+    """
+
+    def __init__(self, running: Running, finder: WindowFinder, reached: Collection[nn.Module]) -> None:
+        self.seen: list[Seen] = []
+        self._running = running
+        self._finder = finder
+        self._reached = reached
+        self._before: tuple[Call, int, Branch | None] | None = None
+
+    def take(self, call: Call) -> Tensor:
+        """Note a call and let it be."""
+        run, branch = self._running.run_of(call.module), self._running.branch_of(call.module)
+        before, self._before = self._before, (call, run, branch)
+        queries, keys, values = call.vectors or (None, None, None)
+        windows = self._finder.windows(call.batch, call.queries)
+        self.seen.append(
+            Seen(
+                module=call.module,
+                name=self._running.name_of(call.module),
+                run=run,
+                path=call.path,
+                shape=shape_of(call, windows),
+                key_heads=None if keys is None else keys.shape[1],
+                d_k=None if queries is None else queries.shape[-1],
+                d_v=None if values is None else values.shape[-1],
+                causal=is_causal(call.visible()),
+                window=call.window,
+                crosses=call.module in self._reached,
+                again=before is not None and 0 < run == before[1] and _weigh_alike(before[0], call),
+                beside=before is not None and branch is not None and branch.is_beside(before[2]),
+                windows=windows,
+            )
+        )
+        return call.as_usual()
 
 
 def shape_of(call: Call, windows: Windows | None) -> tuple[int, int, int, int]:
@@ -189,28 +216,6 @@ def _weigh_alike(before: Call, call: Call) -> bool:
         return all(same(*pair) for pair in zip(before.vectors[:2], call.vectors[:2], strict=True))
     weights, others = (one.rows(0, one.queries)[1] for one in (before, call))
     return weights.shape == others.shape and torch.allclose(weights, others, atol=1e-6)
-
-
-def _seen(
-    call: Call, running: Running, windows: Windows | None, *, crosses: bool, again: bool, beside: bool
-) -> Seen:
-    queries, keys, values = call.vectors or (None, None, None)
-    return Seen(
-        module=call.module,
-        name=running.name_of(call.module),
-        run=running.run_of(call.module),
-        path=call.path,
-        shape=shape_of(call, windows),
-        key_heads=None if keys is None else keys.shape[1],
-        d_k=None if queries is None else queries.shape[-1],
-        d_v=None if values is None else values.shape[-1],
-        causal=is_causal(call.visible()),
-        window=call.window,
-        crosses=crosses,
-        again=again,
-        beside=beside,
-        windows=windows,
-    )
 
 
 @contextmanager

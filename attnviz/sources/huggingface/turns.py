@@ -1,7 +1,7 @@
 """Which calls of a pass are one layer's attention to the input, in which block, and what number it has."""
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -24,8 +24,7 @@ class Seen:
     Attributes:
         module: the module that called.
         name: its name in the model, by the way that led to it.
-        run: a number that calls share which the module made while it ran once.
-        branch: what modules share that run side by side, each on the same; None if that is not known.
+        run: a number that calls share which the module made while it ran once; 0 if it ran no more.
         path: the way it was noticed.
         shape: its numbers of batch, heads, queries and keys.
         key_heads: how many heads its keys have; None where they were not seen.
@@ -35,13 +34,13 @@ class Seen:
         window: the sliding window, where the model named one.
         crosses: whether the module was given what the encoder made.
         again: whether it gives other values the very weights of the call before.
+        beside: whether the module runs side by side with that of the call before, on the same.
         windows: where its rows stand in their layer, if its batch is a picture cut into windows.
     """
 
     module: nn.Module
     name: str
     run: int
-    branch: Hashable | None
     path: str
     shape: tuple[int, int, int, int]
     key_heads: int | None
@@ -51,6 +50,7 @@ class Seen:
     window: int | None
     crosses: bool
     again: bool = False
+    beside: bool = False
     windows: Windows | None = None
 
 
@@ -80,10 +80,10 @@ class Turn:
         return self.calls[0].shape[1]
 
     def is_beside(self, other: "Turn") -> bool:
-        """Say whether its module and another one are alike, and run side by side on the same."""
+        """Say whether its module and that of the turn before are alike, and run side by side on the same."""
         own, others = self.calls[0], other.calls[0]
         alike = self.kind == other.kind and "*" in self.kind and own.shape == others.shape
-        return alike and own.module is not others.module and own.branch == others.branch is not None
+        return alike and own.beside and own.module is not others.module
 
     @property
     def causal(self) -> bool:
@@ -286,7 +286,7 @@ def _without_repeats(turns: Sequence[Turn], blocks: Sequence[Block | None], name
     runs: set[tuple[Block, nn.Module, int]] = set()
     for turn, block in zip(turns, blocks, strict=True):
         first = turn.calls[0]
-        repeats = block is not None and (block, first.module, first.run) in runs
+        repeats = block is not None and first.run > 0 and (block, first.module, first.run) in runs
         if repeats and not first.again:
             raise UnsupportedModel(
                 f"a layer of {name} attends more than once: got {turn} again, allowed once"

@@ -1,6 +1,6 @@
 """Which modules of a model are running: a stack, kept by hooks."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -23,6 +23,32 @@ class _Run:
     given: Tensor | None
 
 
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """What a module was called by, and with. It keeps what was given, so that its memory is not used again.
+
+    Attributes:
+        caller: the number of the run that called.
+        given: the first tensor that was given.
+        version: how often that had been changed in its place.
+    """
+
+    caller: int
+    given: Tensor
+    version: int
+
+    def is_beside(self, other: "Branch | None") -> bool:
+        """Say whether two modules run side by side: called by the same run, given the same."""
+        if other is None or (self.caller, self.version) != (other.caller, other.version):
+            return False
+        return same(self.given, other.given)
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Say whether two tensors that both are kept are the same numbers in memory."""
+    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.stride() == other.stride()
+
+
 class Running:
     """The modules that run at a moment, the outermost first."""
 
@@ -38,20 +64,14 @@ class Running:
         return self._stack[-1].module if self._stack else self._model
 
     def run_of(self, module: nn.Module) -> int:
-        """Number the run of a module that is going on; each time a module runs, the number is another."""
+        """Number the run of a module that is going on, from 1; each run has another number. 0 if none is."""
         return next((run.number for run in reversed(self._stack) if run.module is module), 0)
 
-    def branch_of(self, module: nn.Module) -> Hashable | None:
-        """Tell from what a module runs: alike for those that run side by side, given the same by the same.
-
-        None where the module was given no tensor, or by nobody.
-        """
+    def branch_of(self, module: nn.Module) -> "Branch | None":
+        """Tell what a running module was called by and given; None if by nobody, or no tensor."""
         place = next((place for place, run in enumerate(self._stack) if run.module is module), 0)
         given = self._stack[place].given if place else None
-        if given is None:
-            return None
-        # What is changed in its place is not the same any more.
-        return self._stack[place - 1].number, given.data_ptr(), given.shape, given._version
+        return None if given is None else Branch(self._stack[place - 1].number, given, given._version)
 
     def name_of(self, module: nn.Module) -> str:
         """Name a running module by the way that led to it.
