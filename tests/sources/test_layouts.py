@@ -128,6 +128,10 @@ def test_probing_changes_nothing_and_every_check_holds(kind):
     assert {EXPLAINED, UNCHANGED} <= {check.name for check in reading.checks()}
 
 
+def test_rounding_is_no_mass_dropped():
+    assert read(text_feed(made(LONGFORMER))).record().dropped == 0
+
+
 def shorter(feed, count, *, alike) -> Feed:
     """Leave only so many tokens on each side, all of them the same if wanted."""
     cut = {

@@ -22,6 +22,9 @@ from attnviz.sources.huggingface.sight import Sight
 from attnviz.sources.huggingface.sites import Site, Watched, run
 from attnviz.sources.huggingface.vectors import KeepVectors
 
+# What a row of float32 weights may lack to 1 without having lost anything.
+_ROUNDING = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class PretrainedReading:
@@ -152,7 +155,9 @@ class PretrainedReading:
         aside = np.zeros_like(mass)
         for place, layer in enumerate(layers):
             if layer in beside:
-                aside[place] = np.where(seen.looking(layer), np.clip(1 - mass[place], 0, 1), 0)
+                aside[place] = np.where(
+                    seen.looking(layer) & (mass[place] < 1 - _ROUNDING), 1 - mass[place], 0
+                )
         return aside
 
 
