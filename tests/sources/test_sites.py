@@ -206,5 +206,8 @@ def test_a_model_that_does_not_run_says_why():
         def forward(self, x):
             return x @ x
 
-    with pytest.raises(UnsupportedModel, match="Broken does not run on this input: "):
-        attnviz.load(Broken()).attend(numbers(1, LENGTH, D))
+    module = nn.Sequential(Layer(), Broken())
+    with pytest.raises(UnsupportedModel, match="Sequential does not run on this input: "):
+        attnviz.load(module).attend(numbers(1, LENGTH, D))
+    assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+    assert torch.overrides._len_torch_function_stack() == 0
