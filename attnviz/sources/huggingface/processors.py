@@ -99,7 +99,7 @@ def load_joining_processor(
     """
     with named_faults(checkpoint.name, "the processor"):
         kind = _joining_class(checkpoint, config)
-    parts = kind.get_attributes()
+        parts = kind.get_attributes()
     own = {"image_processor", "tokenizer", "video_processor"}
     if not own.issuperset(parts):
         with named_faults(checkpoint.name, "the processor"):

@@ -151,6 +151,8 @@ def _patches(seen: View, wanted: Wanted, reached: NDArray[np.bool_]) -> tuple[To
     part tells no places, and neither does what is no grid at all: such positions are numbered.
     """
     count, views = int(reached.sum()), seen.views
+    if not count:
+        return ()
     each = count // views if count % views == 0 else 0
     runs = [len(list(run)) for here, run in groupby(reached) if here]
     if views == 1 or (each and all(run % each == 0 for run in runs)):

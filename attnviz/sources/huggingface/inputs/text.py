@@ -109,8 +109,10 @@ def _positions(model: PreTrainedModel) -> int:
 
     RoBERTa and its kin count positions from behind the padding index, so they have that many fewer.
     """
-    said = getattr(model.config, "max_position_embeddings", None) or 0
-    positions: int = said if said > 0 else _NO_LIMIT  # XLNet says -1
+    # A model that reads a picture too says it of its text only; XLNet says -1.
+    told = (model.config, getattr(model.config, "text_config", None))
+    said = [limit for config in told if (limit := getattr(config, "max_position_embeddings", None) or 0) > 0]
+    positions: int = said[0] if said else _NO_LIMIT
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             unused = 0 if module.padding_idx is None else module.padding_idx + 1
