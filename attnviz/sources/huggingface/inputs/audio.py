@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from attnviz.errors import RequestError, TextTooLong, UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.sources.base import refuse_beside
+from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Positions, Side
 from attnviz.sources.huggingface.inputs.clock import (
     count_positions,
@@ -37,7 +38,7 @@ from attnviz.sources.huggingface.quiet import quiet
 HEARD = ("input_values", "input_features")
 
 # Between sounds of about so many positions it is tried how much longer one must be for one position more.
-_FROM, _TO = 4, 12
+_FROM, _TO = 4, 20
 
 # The same for the places of a spectrogram, in seconds: less than any model fills its sounds up to.
 _PLACES_FROM, _PLACES_TO = 0.05, 0.25
@@ -92,8 +93,16 @@ class _Heard:
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
-        """All the model is called with."""
-        return self._made(self.sound.samples)
+        """All the model is called with.
+
+        Raises:
+            UnsupportedModel: what prepares its sounds does not take this one.
+        """
+        try:
+            return self._made(self.sound.samples)
+        except Exception as error:  # what an extractor raises has no common class
+            what = f"{self.pretrained.name} cannot prepare this sound"
+            raise UnsupportedModel(f"{what}: {brief(error)}") from error
 
     @property
     def name(self) -> str:
@@ -114,14 +123,21 @@ class _Heard:
             RequestError: the sound is too short.
             TextTooLong: it is longer than the model hears.
         """
-        total = count_positions(self.encoder, _accepted(self.encoder, self.arguments))
-        if not total and not self._count(self._samples(_LONG_ENOUGH)):
-            return Positions()  # what attends does not show itself in a call: only its number is known
+        total = self._total()
         if not total:
             self._refuse_too_short()
+            _ = self.arguments  # where they cannot be made, this says why
+            return Positions()  # what attends does not show itself in a call: only its number is known
         frames = self._frames(total)
         self._refuse_too_long(total * frames.length if frames.bands is None else self._window)
         return frames.side(self.sound.seconds)
+
+    def _total(self) -> int:
+        """Count the positions the model has for the sound, filling included; 0 where it cannot be heard."""
+        try:
+            return count_positions(self.encoder, _accepted(self.encoder, self.arguments))
+        except UnsupportedModel:
+            return 0
 
     def _frames(self, total: int) -> Frames:
         """Find where every position is in time."""
@@ -200,7 +216,10 @@ class _Heard:
         return round(seconds * self.sound.rate)
 
     def _refuse_too_short(self) -> None:
+        """Refuse a sound if a longer one would have been heard."""
         low, high = len(self.sound.samples), self._samples(_LONG_ENOUGH)
+        if low >= high or not self._count(high):
+            return
         least = least_samples(self._count, low, high) / self.sound.rate
         raise RequestError(
             f"the sound is too short for {self.pretrained.name}: got {self.sound.seconds:.3g} s, "

@@ -24,6 +24,9 @@ _TRIALS = 4
 # How far, as a share of an axis, a position may seem to be from where it is.
 _ROUGHLY = 0.1
 
+# Lines reach over this much of an axis at least.
+_ACROSS = 0.6
+
 Count = Callable[[int], int]
 
 
@@ -48,10 +51,10 @@ def count_positions(model: nn.Module, arguments: Mapping[str, Any]) -> int:
 
 
 def step_of(count: Count, low: int, high: int) -> float | None:
-    """Measure how many more samples it takes for one more position.
+    """Measure how many more samples it takes for one more position: a whole number of them.
 
-    Each position counts from a certain number of samples on; the first and the last such number between two
-    lengths are found by halving, and the positions between them are evenly apart.
+    Each position counts from a certain number of samples on. The first and the last such number between two
+    lengths are found by halving, no closer than tells the whole number: positions between are evenly apart.
 
     Args:
         count: gives the number of positions for a number of samples.
@@ -62,19 +65,29 @@ def step_of(count: Count, low: int, high: int) -> float | None:
         Samples for each position; None where there are not at least two more positions for `high` than for
         `low`, as of a model that fills up what it reads.
 
-    >>> step_of(lambda samples: (samples - 400) // 320 + 1, 6400, 19200)
+    >>> step_of(lambda samples: (samples - 400) // 320 + 1, 1300, 6500)
     320.0
     """
     fewest, most = count(low), count(high)
     if not fewest or most < fewest + 2:
         return None
-    first, last = (_least(count, number, low, high) for number in (fewest + 1, most))
-    return (last - first) / (most - fewest - 1)
+    apart = most - fewest - 1
+    near = 3 * (high - low) // (2 * (most - fewest))
+    enough = max(1, apart // 3)
+    beyond = low + near if count(low + near) > fewest else high
+    before = high - near if count(high - near) < most else low
+    first = _least(count, fewest + 1, low, beyond, enough)
+    last = _least(count, most, before, high, enough)
+    return float(round((last - first) / apart))
 
 
-def _least(count: Count, wanted: int, low: int, high: int) -> int:
-    """Find the least number of samples, above `low` and up to `high`, that has so many positions."""
-    while high - low > 1:
+def _least(count: Count, wanted: int, low: int, high: int, enough: int = 1) -> int:
+    """Find the least number of samples, above `low` and up to `high`, that has so many positions.
+
+    Returns:
+        That number, or up to one less than `enough` above it.
+    """
+    while high - low > enough:
         middle = (low + high) // 2
         low, high = (low, middle) if count(middle) >= wanted else (middle, high)
     return high
@@ -200,7 +213,8 @@ def lines(along: NDArray[np.float64], places: int) -> Lines:
         groups = along[order].reshape(number, -1)
         gaps = np.diff(groups.mean(axis=1))
         even = gaps.min() > 0.5 * gaps.mean() and gaps.max() < 1.5 * gaps.mean()
-        if even and np.ptp(groups, axis=1).max() < gaps.min():
+        across = number * gaps.mean() > _ACROSS
+        if even and across and np.ptp(groups, axis=1).max() < gaps.min():
             numbers = np.empty(count, dtype=np.intp)
             numbers[order] = np.repeat(np.arange(number), count // number)
             apart = float(np.rint(gaps.mean() * places))
