@@ -32,6 +32,15 @@ def patch(row: int, column: int) -> Token:
     return Token(f"r{row}c{column}", kind="patch", place=(row, column))
 
 
+def piece(number: int) -> Token:
+    """Name what was made of a picture, but of which place of it nobody can tell.
+
+    >>> piece(3)
+    Token(text='picture 3', id=None, span=None, kind='patch', word=None, place=None, part=None)
+    """
+    return Token(f"picture {number}", kind="patch")
+
+
 @dataclass(frozen=True, eq=False)
 class Patches:
     """A side made of the patches of one picture, and of what a model adds to them.
@@ -85,6 +94,24 @@ class Patches:
             if sides is not None:
                 return (*before, *grid(*sides))
         return None
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A side made of pieces of a picture that come in an order nobody knows."""
+
+    @property
+    def first(self) -> tuple[Token, ...]:
+        """The tokens known beforehand: none."""
+        return ()
+
+    def fits(self, count: int) -> bool:  # noqa: ARG002
+        """Say whether there may be so many."""
+        return True
+
+    def tokens(self, count: int) -> tuple[Token, ...]:
+        """Number them from 0."""
+        return tuple(piece(number) for number in range(count))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 No list of models says where a class token stands or in which order patches come. What enters the first
 attention does: a position that does not change with the picture was added by the model, and the parameter it
-was made from gives it its name; a position that changes in proportion to the light of some place is the patch
-of that place.
+was made from gives it its name; a position that changes with some place of the picture is the patch of that
+place.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,12 +130,12 @@ def entering(model: nn.Module, arguments: Mapping[str, Any], wanted: Wanted, vie
 def slope(enter: Enter, pixels: Tensor, light: Tensor) -> Tensor | None:
     """Measure how what enters an attention answers to a little more light.
 
-    The first layers of a model are linear in the light of a patch but for a norm, so that a little more light
-    has thrice the answer of a third of it: answers tell how strong the light was where a patch is.
+    The first layers of a model are nearly linear in a little of what it is given, so that thrice the light
+    has thrice the answer: answers tell how strong the light was where a position looks.
 
     Args:
         enter: gives what enters the attention, (position, d), for numbers like `pixels`.
-        pixels: the picture as the model is given it.
+        pixels: the picture, or the sound, as the model is given it.
         light: what is added to it.
 
     Returns:
@@ -161,14 +161,22 @@ def strengths(answer: Tensor, even: Tensor) -> NDArray[np.float64]:
     return shares
 
 
-def moved(enter: Enter, pixels: Tensor, light: Tensor) -> NDArray[np.bool_] | None:
-    """Find which positions a picture reaches, however far they are from it: (position,), or None."""
-    with torch.no_grad():
-        before, after = enter(pixels), enter(pixels + light)
-    if before is None or after is None or before.shape != after.shape:
+def moved(before: Tensor, after: Tensor | None) -> NDArray[np.bool_] | None:
+    """Say which positions are others than before.
+
+    Shape:
+        before: (position, d).
+        after: the same.
+        result: (position,).
+
+    Returns:
+        None where what was seen is not the same number of positions.
+    """
+    if after is None or before.shape != after.shape:
         return None
-    change = (after - before).abs().amax(dim=-1)
-    return (change > _STILL * change.max()).cpu().numpy() if bool(change.max() > 0) else None
+    change = (after.float() - before.float()).abs().amax(dim=-1)
+    others: NDArray[np.bool_] = (change > _STILL * change.max()).cpu().numpy()
+    return others
 
 
 def added_names(

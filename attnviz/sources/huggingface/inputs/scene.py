@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from attnviz.errors import CaptureFailed, RequestError, UnsupportedModel
 from attnviz.grid import grid_of
@@ -18,7 +18,7 @@ from attnviz.record import Token
 from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Side, Written
-from attnviz.sources.huggingface.inputs.patches import Patches, patch
+from attnviz.sources.huggingface.inputs.patches import Patches, Pieces, patch, piece
 from attnviz.sources.huggingface.inputs.picture import open_picture
 from attnviz.sources.huggingface.inputs.probe import (
     Turn,
@@ -30,15 +30,12 @@ from attnviz.sources.huggingface.inputs.probe import (
     turns,
 )
 from attnviz.sources.huggingface.inputs.text import refuse_too_long
-from attnviz.sources.huggingface.inputs.view import View, accepted
+from attnviz.sources.huggingface.inputs.view import BRIGHTER, View, accepted
 from attnviz.sources.huggingface.inputs.wording import Wording, worded, written
 from attnviz.sources.huggingface.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from attnviz.record import Block
-
-# How much light is added to see what a picture reaches through a whole tower.
-_BRIGHTER = 0.5
 
 
 def scene_feed(pretrained: Pretrained, prompt: Prompt) -> Feed:
@@ -115,7 +112,7 @@ def _blocks(
 
 
 def _with_patches(
-    seen: View, wanted: Wanted, tokens: tuple[Token, ...], picture: Patches, marks: Collection[int]
+    seen: View, wanted: Wanted, tokens: tuple[Token, ...], picture: Patches | Pieces, marks: Collection[int]
 ) -> tuple[Token, ...]:
     """Put patches where the picture reaches what a decoder reads.
 
@@ -126,8 +123,8 @@ def _with_patches(
         picture: the tokens of the tower that sees.
         marks: the ids that stand for a picture, where it reaches nothing.
     """
-    reached = moved(seen.enter(wanted), seen.pixels, torch.full_like(seen.pixels, _BRIGHTER))
-    if reached is None:
+    reached = _moved_by(seen, wanted, torch.full_like(seen.pixels, BRIGHTER))
+    if reached is None or not reached.any():
         reached = np.array([token.id in marks for token in tokens])
         # One mark alone stands beside the text for what is only looked at across.
         reached &= reached.sum() > 1
@@ -160,7 +157,7 @@ def _patches(seen: View, wanted: Wanted, reached: NDArray[np.bool_]) -> tuple[To
     else:
         of_views = _by_view(seen, wanted)[reached]
     height, width = seen.seen.shape[:2]
-    named = [Token(f"picture {number}", kind="patch") for number in range(count)]
+    named = [piece(number) for number in range(count)]
     for view in range(views):
         own = np.flatnonzero(of_views == view).tolist()
         sides = grid_of(len(own), height / views / width)
@@ -172,14 +169,21 @@ def _patches(seen: View, wanted: Wanted, reached: NDArray[np.bool_]) -> tuple[To
 
 def _by_view(seen: View, wanted: Wanted) -> NDArray[np.int_]:
     """Say which view alone reaches each position, -1 where none or several do: (position,)."""
-    enter = seen.enter(wanted)
     masks = []
     for view in range(seen.views):
         light = torch.zeros_like(seen.pixels)
-        light.reshape(seen.views, -1)[view] = _BRIGHTER
-        masks.append(moved(enter, seen.pixels, light))
+        light.reshape(seen.views, -1)[view] = BRIGHTER
+        masks.append(_moved_by(seen, wanted, light))
     found = np.array([mask for mask in masks if mask is not None])
     return np.where(found.sum(axis=0) == 1, found.argmax(axis=0), -1)
+
+
+def _moved_by(seen: View, wanted: Wanted, light: Tensor) -> NDArray[np.bool_] | None:
+    """Say which of the positions that enter some part are others in another light: (position,), or None."""
+    enter = seen.enter(wanted)
+    with torch.no_grad():
+        before = enter(seen.pixels)
+        return None if before is None else moved(before, enter(seen.pixels + light))
 
 
 def _side_by_side(seen: View, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
@@ -205,11 +209,11 @@ def _answering_to_text(seen: View) -> NDArray[np.bool_]:
     """Say which positions are others when every id is another: (position,)."""
     ids = seen.arguments["input_ids"]
     with torch.no_grad():
-        one, other = (
+        before, after = (
             entering(seen.model, {**seen.arguments, "input_ids": given}, first_call)
             for given in (ids, (ids + 1) % (int(ids.max()) + 1))
         )
-    if one is None or other is None or one.shape != other.shape:
+    changed = None if before is None else moved(before, after)
+    if changed is None:
         raise CaptureFailed("what enters the first attention cannot be seen")
-    changed: NDArray[np.bool_] = (one != other).any(dim=-1).cpu().numpy()
     return changed

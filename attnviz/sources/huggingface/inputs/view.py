@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from attnviz.errors import UnsupportedModel
 from attnviz.grid import grid_of
 from attnviz.sources.huggingface.faults import brief
-from attnviz.sources.huggingface.inputs.patches import Patches, named, placed
+from attnviz.sources.huggingface.inputs.patches import Patches, Pieces, named, placed
 from attnviz.sources.huggingface.inputs.picture import Picture, evenly, flat, processed, ramp, shown
 from attnviz.sources.huggingface.inputs.probe import (
     Enter,
@@ -23,9 +23,7 @@ from attnviz.sources.huggingface.inputs.probe import (
     added_names,
     entering,
     first_call,
-    reaches,
-    slope,
-    strengths,
+    moved,
 )
 from attnviz.sources.huggingface.pretrained import Pretrained
 
@@ -33,8 +31,8 @@ PIXELS = "pixel_values"
 
 Places = Sequence[tuple[int, int]]
 
-# How near to a whole number of rows and columns a patch's answer must be to tell its place.
-_CERTAIN = 0.1
+# How much light is added to a picture to see what it changes, in the numbers a model is given.
+BRIGHTER = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,12 +86,12 @@ class View:
 
         return enter
 
-    def side(self) -> Patches:
+    def side(self) -> Patches | Pieces:
         """Name the positions of the first attention, and those of the layers behind it."""
         height, width = self.seen.shape[:2]
         places = self.places()
         if places is None:
-            return Patches((), height, width)
+            return Patches((), height, width) if self.pixels.ndim > 3 else Pieces()
         names = self.added(np.array([place is not None for place in places]))
         return Patches(named(names, places), height, width, stages=self.pixels.ndim > 3)
 
@@ -107,11 +105,12 @@ class View:
             None where that cannot be told, as where the first attention comes in windows.
         """
         enter = self.enter()
-        even = slope(enter, self.pixels, torch.ones_like(self.pixels))
-        if even is None:
-            return None
-        reached = reaches(even)
-        found = self._places(enter, even, reached)
+        with torch.no_grad():
+            before = enter(self.pixels)
+            reached = None if before is None else moved(before, enter(self.pixels + BRIGHTER))
+            if before is None or reached is None:
+                return None
+            found = self._places(enter, before, reached)
         if found is None:
             return None
         patches = iter(found)
@@ -122,31 +121,49 @@ class View:
         enter = self.enter()
         return added_names(self.model, lambda: enter(self.pixels), others)
 
-    def _places(self, enter: Enter, even: Tensor, reached: NDArray[np.bool_]) -> Places | None:
-        """Find the row and column of each position that the picture reaches."""
+    def _places(self, enter: Enter, before: Tensor, reached: NDArray[np.bool_]) -> Places | None:
+        """Find the row and column of each position that the picture reaches.
+
+        Every row is a number, and every column: one run for each binary digit, in which only patches with
+        that digit are lighter, gives each position its numbers.
+        """
         count = int(reached.sum())
-        for lines in self._grids(count):
-            light = self._light(*lines)
-            if light is None:
+        for grid in self._grids(count):
+            lines = self._lines(*grid)
+            if lines is None:
                 continue
-            # No light is stronger than the even one: what a norm bends, it then bends alike.
-            most = [max(1.0, float(change.max())) for change in light]
-            answers = [
-                slope(enter, self.pixels, change / top) for change, top in zip(light, most, strict=True)
-            ]
-            told = [
-                strengths(answer, even)[reached] * top
-                for answer, top in zip(answers, most, strict=True)
-                if answer is not None
-            ]
-            places = [(round(row), round(column)) for row, column in zip(*told, strict=True)]
-            off = max(np.abs(strength - np.rint(strength)).max() for strength in told)
-            if off < _CERTAIN and len(set(places)) == count:
+            told = [self._told(enter, before, line)[reached] for line in lines]
+            places = list(zip(*(numbers.tolist() for numbers in told), strict=True))
+            if len(set(places)) == count and not self._answers_elsewhere(enter, before, lines, places):
                 return places
         if self.pixels.ndim < 4:
             return None
         raster = grid_of(count, self.seen.shape[0] / self.seen.shape[1])
         return raster and [divmod(place, raster[1]) for place in range(count)]
+
+    def _told(self, enter: Enter, before: Tensor, line: Tensor) -> NDArray[np.int_]:
+        """Find each position's number on one axis: (position,)."""
+        numbers = np.zeros(len(before), dtype=int)
+        for digit in range(int(line.max()).bit_length()):
+            lighter = moved(before, enter(self.pixels + BRIGHTER * (line >> digit & 1).to(self.pixels)))
+            if lighter is not None:
+                numbers |= lighter.astype(int) << digit
+        return numbers
+
+    def _answers_elsewhere(
+        self, enter: Enter, before: Tensor, lines: tuple[Tensor, Tensor], places: Places
+    ) -> bool:
+        """Say whether light at no position's place changes any: then patches are larger than was guessed."""
+        rows, columns = lines
+        free = torch.ones(int(rows.max()) + 1, int(columns.max()) + 1, device=rows.device)
+        for row, column in places:
+            if row >= len(free) or column >= free.shape[1]:
+                return True
+            free[row, column] = 0
+        if not free.any():
+            return False
+        lighter = moved(before, enter(self.pixels + BRIGHTER * free[rows, columns].to(self.pixels)))
+        return lighter is None or bool(lighter.any())
 
     def _grids(self, count: int) -> Iterator[tuple[int, int]]:
         """Guess the rows and columns of patches: by the strides that cut them, then by their number."""
@@ -157,36 +174,36 @@ class View:
         if guess := grid_of(count, height / width):
             yield guess
 
-    def _light(self, rows: int, columns: int) -> tuple[Tensor, Tensor] | None:
-        """Light as strong as each patch's row is far down, and as its column is far to the right."""
+    def _lines(self, rows: int, columns: int) -> tuple[Tensor, Tensor] | None:
+        """Give the row and the column that each of the picture's numbers stands in."""
         pixels = self.pixels
         if pixels.ndim < 4:
-            return self._listed_light()
+            return self._listed_lines()
         views, (height, width) = self.views, pixels.shape[-2:]
         down = torch.arange(views * height).reshape(views, 1, height, 1) * rows // (views * height)
         right = torch.arange(width).reshape(1, 1, 1, width) * columns // width
         like = pixels.reshape(-1, *pixels.shape[-3:])
-        light = [line.to(pixels).expand_as(like).reshape(pixels.shape) for line in (down, right)]
-        return light[0], light[1]
+        lines = [line.to(pixels.device).expand_as(like).reshape(pixels.shape) for line in (down, right)]
+        return lines[0], lines[1]
 
-    def _listed_light(self) -> tuple[Tensor, Tensor] | None:
-        """The same where a processor has cut the picture into a list: pictures of such light tell whence."""
+    def _listed_lines(self) -> tuple[Tensor, Tensor] | None:
+        """The same where a processor has cut the picture into a list: pictures of growing light tell it."""
         size = self.original.size
-        black, white = (self._numbers(evenly(size, level)) for level in (0, 255))
+        black, white = (self._numbers(evenly(size, level)).double() for level in (0, 255))
         span = (white - black).mean(dim=-1)
-        ramps = [(self._numbers(ramp(size, axis)) - black).mean(dim=-1) / span for axis in (0, 1)]
-        places = placed(torch.stack([part.reshape(-1) for part in ramps], dim=-1).double().cpu().numpy())
+        ramps = [(self._numbers(ramp(size, axis)).double() - black).mean(dim=-1) / span for axis in (0, 1)]
+        places = placed(torch.stack([part.reshape(-1) for part in ramps], dim=-1).cpu().numpy())
         if places is None:
             return None
         shape = (*self.pixels.shape[:-1], 1)
         rows, columns = (
-            torch.tensor(line).to(self.pixels).reshape(shape).expand_as(self.pixels)
+            torch.tensor(line, device=self.pixels.device).reshape(shape).expand(self.pixels.shape)
             for line in zip(*places, strict=True)
         )
         return rows, columns
 
     def _numbers(self, picture: Image.Image) -> Tensor:
-        made: Tensor = processed(self.processor, picture, self.name)[PIXELS].to(self.pixels)
+        made: Tensor = processed(self.processor, picture, self.name)[PIXELS].to(self.pixels.device)
         return made[:, : self.pixels.shape[1]] if made.ndim == 3 else made
 
 
