@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from attnviz.analysis.alignment import align as align
     from attnviz.analysis.comparison import compare as compare
     from attnviz.analysis.focus import focus as focus
     from attnviz.analysis.hidden import drop_special as drop_special
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.record import Token as Token
     from attnviz.record import from_arrays as from_arrays
     from attnviz.render.figure import heatmap as heatmap
+    from attnviz.render.figure.overlay import overlay as overlay
     from attnviz.selection import HeadId as HeadId
     from attnviz.selection import Selection as Selection
     from attnviz.sources import load as load
@@ -32,6 +34,7 @@ _HOMES = {
     "HeadId": "attnviz.selection",
     "Selection": "attnviz.selection",
     "Token": "attnviz.record",
+    "align": "attnviz.analysis.alignment",
     "between_parts": "attnviz.analysis.parts",
     "compare": "attnviz.analysis.comparison",
     "drop_special": "attnviz.analysis.hidden",
@@ -40,6 +43,7 @@ _HOMES = {
     "heatmap": "attnviz.render.figure",
     "load": "attnviz.sources",
     "merge_words": "attnviz.analysis.words",
+    "overlay": "attnviz.render.figure.overlay",
     "read": "attnviz.store",
     "save": "attnviz.store",
 }

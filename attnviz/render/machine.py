@@ -23,7 +23,7 @@ from attnviz.store import masks
 
 INFO = "attnviz/info/1"
 FOCUS, COMPARISON, HEATMAP = "attnviz/focus/1", "attnviz/compare/1", "attnviz/heatmap/1"
-PARTS, ALIGNMENT = "attnviz/parts/1", "attnviz/alignment/1"
+PARTS, ALIGNMENT = "attnviz/parts/1", "attnviz/align/1"
 
 Fields = dict[str, Any]
 

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from transformers import GPT2Config, T5Config
+import torch
+from transformers import GPT2Config, T5Config, ViTConfig, ViTImageProcessor, ViTModel
 
 from attnviz.store import read
 from tests.cli.run import FOX, attnviz
+from tests.sources import tiny_hearing
+from tests.sources.drawn import disc, save_seeing, saved
 from tests.sources.tiny_pretrained import BYTE_PIECES
 
 SPEAKER = GPT2Config(
@@ -132,3 +135,65 @@ def test_a_picture_and_its_numbers_at_once(tmp_path: Path) -> None:
     done = attnviz("heatmap", FOX, "--layer", "1", "-o", tmp_path / "fox.png", "--json")
     assert json.loads(done.out)["schema"] == "attnviz/heatmap/1"
     assert (tmp_path / "fox.png").is_file()
+
+
+@pytest.fixture
+def seeing(tmp_path: Path) -> tuple[str, Path]:
+    """A tiny model that sees 4 x 4 patches, and a picture."""
+    torch.manual_seed(0)
+    config = ViTConfig(
+        image_size=32,
+        patch_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    processor = ViTImageProcessor(size={"height": 32, "width": 32})
+    folder = save_seeing(tmp_path / "vit", ViTModel(config), processor)
+    return folder, saved(disc(), tmp_path)
+
+
+def test_what_a_model_sees_is_drawn_over_the_picture(seeing: tuple[str, Path], tmp_path: Path) -> None:
+    model, picture = seeing
+    given = ("--image", picture, "-m", model)
+    over, square, elsewhere = (tmp_path / name for name in ("over.png", "square.png", "elsewhere.png"))
+    assert attnviz("heatmap", *given, "-o", over).code == 0
+    assert attnviz("heatmap", *given, "--matrix", "-o", square).code == 0
+    assert attnviz("heatmap", *given, "--query", "2,1", "-o", elsewhere).code == 0
+    assert len({path.read_bytes() for path in (over, square, elsewhere)}) == 3
+    shown = attnviz("heatmap", *given, "--head", "0")
+    assert "from [CLS]" in shown.out
+    focus = attnviz("focus", *given)
+    assert "row " in focus.out
+    kept = tmp_path / "seen.safetensors"
+    assert attnviz("export", *given, "-o", kept).code == 0
+    again = attnviz("heatmap", "--record", kept, "--head", "0", "--layer", "-1")
+    assert again.out.splitlines()[2:] == shown.out.splitlines()[2:]
+
+
+def test_queries_are_only_chosen_over_a_picture(seeing: tuple[str, Path]) -> None:
+    model, picture = seeing
+    assert "every query is drawn" in attnviz("heatmap", FOX, "--query", "0").err
+    for query in ("9,9", "99", "nothing"):
+        done = attnviz("heatmap", "--image", picture, "-m", model, "--query", query)
+        assert (done.code, done.out) == (2, "")
+        assert "no such query" in done.err
+
+
+def test_words_are_lined_up_with_a_sound(byte_pieces, tmp_path: Path) -> None:
+    folder = tiny_hearing.save("whisper", tmp_path / "whisper", byte_pieces)
+    sound = tiny_hearing.write(tmp_path / "rise.wav", tiny_hearing.chirp(1.0))
+    given = ("--audio", sound, "-m", folder, "--target", "quick brown fox")
+    told = attnviz("align", *given, "--json")
+    found = json.loads(told.out)
+    assert found["schema"] == "attnviz/align/1"
+    assert told.err == ""
+    assert [word["word"] for word in found["words"]] == ["quick", "brown", "fox"]
+    times = [moment for word in found["words"] for moment in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert 0 <= times[0] <= times[-1] <= found["seconds"] + 1e-6
+    assert "quick" in attnviz("align", *given).out
+    assert attnviz("align", *given, "-o", tmp_path / "times.png").code == 0
+    assert (tmp_path / "times.png").read_bytes().startswith(b"\x89PNG")
+    assert attnviz("align", FOX).code == 2

@@ -11,7 +11,7 @@ from tests.spoken import SAID, spoken
 def test_words_are_told_with_their_times_and_the_way():
     found = align(spoken(aligning=(HeadId(2, 0),)))
     told = json.loads(alignment_json(found))
-    assert told["schema"] == "attnviz/alignment/1"
+    assert told["schema"] == "attnviz/align/1"
     assert (told["model"], told["text"], told["seconds"]) == ("spoken", SAID, 3.4)
     assert (told["heads"], told["named"]) == (["L2H0"], True)
     word = told["words"][4]
