@@ -38,7 +38,12 @@ def dropped(record: Attention) -> Iterator[str]:
     """Say so if tokens were taken out with the mass they had."""
     if record.dropped:
         again = "; rows brought back to 1" if record.renormalized else ""
-        yield f"{percent(record.dropped)} of the mass is on tokens not shown{again}"
+        such = (
+            ", such as silence added behind the sound"
+            if any(key.kind == "frame" for key in record.keys)
+            else ""
+        )
+        yield f"{percent(record.dropped)} of the mass is on tokens not shown{such}{again}"
 
 
 def beside_patches(shares: Sequence[float]) -> Iterator[str]:

@@ -97,8 +97,20 @@ class TokenLabels:
             labels = _at_round_seconds(starts, step)
             apart = min((after.at - before.at for before, after in pairwise(labels)), default=len(starts))
             return Side.of(labels, len(starts), apart, self.lettering)
-        labels = [self._label(at, step) for at in self._labelled(step)]
+        bands = _first_of_bands(self.tokens) if step > 1 else []
+        labels = self._in_bands(bands, step) if len(bands) > 1 else None
+        labels = labels or [self._label(at, step) for at in self._labelled(step)]
         return Side.of(labels, len(self.tokens), step, self.lettering)
+
+    def _in_bands(self, firsts: Sequence[int], step: int) -> list[Label]:
+        """Label every so-manieth frame of each band, or where that leaves each but one, the bands alone."""
+        length = min(after - before for before, after in pairwise(firsts))
+        if 2 * step > length:
+            named = firsts[:: -(-step // length)]
+            return [Label(at, self.lettering.spell(self.tokens[at].part or "")) for at in named]
+        ends = [*firsts[1:], len(self.tokens)]
+        inside = zip(firsts, ends, strict=True)
+        return [self._label(at, step) for first, end in inside for at in range(first, end - step + 1, step)]
 
     def _labelled(self, step: int) -> Sequence[int]:
         firsts = _first_of_rows(self.tokens) if step > 1 else []
@@ -138,6 +150,13 @@ def _first_of_rows(tokens: Sequence[Token]) -> list[int]:
     if any(token.kind != "patch" and not token.is_special for token in tokens):
         return []
     return [at for at, token in enumerate(tokens) if token.place and token.place[1] == 0]
+
+
+def _first_of_bands(tokens: Sequence[Token]) -> list[int]:
+    """Give the positions of the frames that begin a band of frequencies."""
+    frames = [at for at, token in enumerate(tokens) if token.kind == "frame" and token.part]
+    parts = [tokens[at].part for at in frames]
+    return [at for place, at in enumerate(frames) if not place or parts[place - 1] != parts[place]]
 
 
 def _starts(tokens: Sequence[Token]) -> list[float] | None:

@@ -7,6 +7,8 @@ import pytest
 
 from attnviz.record import Attention, Token
 from attnviz.render.figure import heatmap
+from attnviz.render.figure.fonts import letter
+from attnviz.render.figure.sides import TokenLabels
 from tests.render.figure.pictures import cut_off, extents, overlaps, panels, texts
 from tests.spoken import frames, spoken
 
@@ -61,3 +63,15 @@ def test_labels_do_not_touch(size):
     for figure in (heatmap(spoken(), "L2H0", size=size), heatmap(heard(300), "L0H0", size=size)):
         assert overlaps(extents(texts(figure))) == []
         assert cut_off(figure) == []
+
+
+def test_frames_in_bands_are_labelled_alike_in_each():
+    bands = tuple(replace(token, part=f"band {at // 20}") for at, token in enumerate(frames(20) * 3))
+    labels = TokenLabels(bands, letter(["band"]), 100)
+    inside = labels.every(8).labels
+    assert [label.at for label in inside] == [0, 8, 20, 28, 40, 48]
+    assert [label.text for label in inside] == ["0.00-0.02s", "0.16-0.18s"] * 3
+    named = labels.every(11).labels
+    assert [(label.at, label.text) for label in named] == [(0, "band 0"), (20, "band 1"), (40, "band 2")]
+    assert [label.at for label in labels.every(25).labels] == [0, 40]
+    assert len(labels.every(1).labels) == 60
