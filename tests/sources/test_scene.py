@@ -42,6 +42,8 @@ from transformers import (
     PaliGemmaForConditionalGeneration,
     PaliGemmaProcessor,
     PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
@@ -277,9 +279,18 @@ def picture(tmp_path):
     return saved(shaded((96, 64)), tmp_path)
 
 
-@pytest.fixture
-def qwen(tmp_path):
-    """Qwen2-VL, whose processor cannot be made without torchvision: its files are written one by one."""
+_TOWER = {
+    "depth": 2,
+    "hidden_size": 32,
+    "num_heads": 4,
+    "patch_size": 4,
+    "spatial_merge_size": 2,
+    "temporal_patch_size": 2,
+}
+
+
+def save_qwen(folder, kind, config, **tower):
+    """Save a model whose processor cannot be made without torchvision: its files are written one by one."""
     marks = [
         "<|vision_start|>",
         "<|vision_end|>",
@@ -291,24 +302,30 @@ def qwen(tmp_path):
     tokenizer = bytes_with(*marks)
     tokenizer.chat_template = QWEN_TEMPLATE
     ids = dict(zip(marks, tokenizer.convert_tokens_to_ids(marks), strict=True))
-    seeing = {"depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 4, "mlp_ratio": 2, "patch_size": 4}
     turns = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
-    config = Qwen2VLConfig(
-        vision_config={**seeing, "spatial_merge_size": 2, "temporal_patch_size": 2},
-        text_config={**_TEXT, "rope_parameters": turns},
-        image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"],
-    )
     pictures = Qwen2VLImageProcessorPil(
         patch_size=4, merge_size=2, size={"shortest_edge": 16 * 16, "longest_edge": 48 * 48}
     )
     with quiet(), torch.random.fork_rng():
         torch.manual_seed(0)
-        model = Qwen2VLForConditionalGeneration(config)
-        tokenizer.save_pretrained(tmp_path / "model")
-    return load(save_seeing(tmp_path / "model", model, pictures))
+        model = kind(
+            config(
+                vision_config={**_TOWER, **tower},
+                text_config={**_TEXT, "rope_parameters": turns},
+                image_token_id=ids["<|image_pad|>"],
+                video_token_id=ids["<|video_pad|>"],
+                vision_start_token_id=ids["<|vision_start|>"],
+                vision_end_token_id=ids["<|vision_end|>"],
+            )
+        )
+        tokenizer.save_pretrained(folder)
+    return load(save_seeing(folder, model, pictures))
+
+
+@pytest.fixture
+def qwen(tmp_path):
+    more = {"embed_dim": 32, "mlp_ratio": 2}
+    return save_qwen(tmp_path / "model", Qwen2VLForConditionalGeneration, Qwen2VLConfig, **more)
 
 
 def texts(tokens):
@@ -403,6 +420,20 @@ def test_patches_merged_in_fours_keep_their_places(qwen, picture):
     assert read(decoder.queries)[:4] == ["<<|vision_start|>>", "r0c0", "r0c1", "r0c2"]
     assert [token.place for token in decoder.queries if token.kind == "patch"][-1] == (3, 6)
     assert decoder.picture.shape == (32, 56, 3)
+
+
+def test_patches_sorted_into_windows_keep_their_places(tmp_path, picture):
+    """Windows of four by four patches: one layer looks within them, the next one everywhere."""
+    more = {"intermediate_size": 40, "out_hidden_size": 32, "window_size": 16, "fullatt_block_indexes": [1]}
+    folder = tmp_path / "model"
+    source = save_qwen(folder, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLConfig, **more)
+    record = source.attend(QUESTION, image=picture, block="encoder")
+    places = np.array([token.place for token in record.queries], dtype=int)
+    assert len(set(map(tuple, places))) == 8 * 14
+    windows = places // 4
+    together = (windows[:, None] == windows[None]).all(axis=-1)
+    assert np.array_equal(record.weights[0].max(axis=0) > 0, together)
+    assert (record.weights[1] > 0).all()
 
 
 def test_tiles_stand_below_each_other(opened, picture):

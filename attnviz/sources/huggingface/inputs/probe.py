@@ -235,11 +235,16 @@ def _numbered(name: str, count: int) -> tuple[str, ...]:
 
 
 def _rows(given: Tensor | None, queries: int, views: int) -> Tensor | None:
-    """What enters a module as rows (position, d), if it is one whole sequence, or one of each view."""
+    """What enters a module as rows (position, d), if it is one whole sequence, or one of each view.
+
+    A sequence may then be cut up for several calls.
+    """
     if given is None or not given.is_floating_point():
         return None
+    if given.ndim == 3 and len(given) == 1:
+        given = given[0]
     if given.ndim == 2:
-        return given if len(given) == queries else None
+        return given if len(given) >= queries else None
     if given.ndim != 3 or queries not in given.shape[:2]:
         return None
     sequences = given if given.shape[1] == queries else given.transpose(0, 1)
