@@ -12,6 +12,9 @@ _JOINERS = "\u200c\u200d\ufe0e\ufe0f"
 # A joiner that joins nothing would act on what is printed next to it.
 _IDLE_JOINER = re.compile(r"(?<![^\x00-\x7f\u200d])\u200d|\u200d(?![^\x00-\x7f\u200d])")
 
+# A frame of a sound by its seconds, and by its band where it is of a spectrogram.
+_FRAME = re.compile(r"(\d+\.\d+)-(\d+\.\d+)s(·b\d+|)")
+
 _EMOJI, _SKIN_TONES, _FLAG_LETTERS = ("\U0001f000", "\U0001faff"), ("🏻", "🏿"), ("🇦", "🇿")
 _HANGUL_VOWELS_AND_FINALS = ("\u1160", "\u11ff")
 
@@ -29,6 +32,18 @@ def printable(text: str) -> str:
     shown = "".join(_SIGNS.get(char) or _safe(char) for char in text)
     shown = _IDLE_JOINER.sub(r"\\u200d", shown)
     return "◌" + shown if shown and _extends(shown[0]) else shown
+
+
+def from_to(first: str, last: str) -> str:
+    """Label a run of places by those of its ends.
+
+    >>> from_to("r0c1", "r0c4"), from_to("0.32-0.34s", "0.38-0.40s")
+    ('r0c1…r0c4', '0.32-0.40s')
+    """
+    frames = [_FRAME.fullmatch(label) for label in (first, last)]
+    if frames[0] and frames[1] and frames[0][3] == frames[1][3]:
+        return f"{frames[0][1]}-{frames[1][2]}s{frames[0][3]}"
+    return f"{first}…{last}"
 
 
 def printable_sentence(text: str) -> str:

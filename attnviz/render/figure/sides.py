@@ -98,8 +98,9 @@ class TokenLabels:
             apart = min((after.at - before.at for before, after in pairwise(labels)), default=len(starts))
             return Side.of(labels, len(starts), apart, self.lettering)
         bands = _first_of_bands(self.tokens) if step > 1 else []
-        labels = self._in_bands(bands, step) if len(bands) > 1 else None
-        labels = labels or [self._label(at, step) for at in self._labelled(step)]
+        if len(bands) > 1:
+            return Side.of(self._in_bands(bands, step), len(self.tokens), step, self.lettering)
+        labels = [self._label(at, step) for at in self._labelled(step)]
         return Side.of(labels, len(self.tokens), step, self.lettering)
 
     def _in_bands(self, firsts: Sequence[int], step: int) -> list[Label]:

@@ -40,9 +40,24 @@ _IN_A_PICTURE = (
     "reads n patches: 2 to the power of the entropy in bits.",
     "aside, in no patch or link: what goes to a patch itself (self) or to added tokens (special).",
 )
+_IN_A_SOUND = (
+    "0.32-0.34s (1.2): that frame of the sound, in seconds, receives 1.2 frames' worth of attention from "
+    "others beyond an even spread.",
+    "0.32-0.34s → 0.40-0.42s .98: the first looks at the second with .98 of its attention.",
+    "reads n frames: 2 to the power of the entropy in bits.",
+    "aside, in no frame or link: what goes to a frame itself (self) or to added tokens (special).",
+)
+_AT_A_SOUND = (
+    "0.32-0.34s (1.2): that frame of the sound, in seconds, receives 1.2 words' worth of attention beyond an "
+    "even spread.",
+    "dog → 0.32-0.34s .83: the word dog looks at that frame with .83 of its attention.",
+    "reads n frames: 2 to the power of the entropy in bits.",
+)
+_A_BAND = "b3: the band of frequencies, counted from 0 at the lowest."
 _A_PATCH = "row 3 column 5: a patch of the picture, counted from 0 at the top left."
 _MEANS = "Means are over the text's own tokens; nothing is renormalised."
 _MEANS_OF_PATCHES = "Means are over the patches; nothing is renormalised."
+_MEANS_OF_FRAMES = "Means are over the frames; nothing is renormalised."
 _SAID = "jumps .84: the model gave jumps a probability of .84 at this place."
 _TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."
 
@@ -62,7 +77,7 @@ class FocusTable:
         if sentence := sentences.in_a_sentence(self.focus):
             yield sentence
         yield ""
-        things = "patches" if sentences.shows_a_picture(self.focus) else "words"
+        things = sentences.things(self.focus)
         heads = [_head_entry(head, things) for head in self.focus.heads]
         yield _as_columns(heads) if options.max_width >= _WIDE else _as_blocks(heads)
         if len(heads) > 1:
@@ -84,6 +99,8 @@ class FocusTable:
     def _footnotes(self) -> Iterator[str]:
         if sentences.shows_a_picture(self.focus) and self.focus.block != "cross":
             yield from (*_IN_A_PICTURE, _MEANS_OF_PATCHES)
+        elif sentences.shows_a_sound(self.focus):
+            yield from self._about_a_sound()
         else:
             yield from _ACROSS if self.focus.block == "cross" else _WITHIN
             if any(token.kind == "patch" for token in self.focus.tokens):
@@ -93,6 +110,12 @@ class FocusTable:
             yield _SAID
         if any(head.taught for head in self.focus.heads):
             yield _TAUGHT
+
+    def _about_a_sound(self) -> Iterator[str]:
+        across = self.focus.block == "cross"
+        yield from (*_AT_A_SOUND, _MEANS) if across else (*_IN_A_SOUND, _MEANS_OF_FRAMES)
+        if any(token.kind == "frame" and token.part for token in self.focus.tokens):
+            yield _A_BAND
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,18 @@ def shows_a_picture(focus: Focus) -> bool:
     )
 
 
+def shows_a_sound(focus: Focus) -> bool:
+    """Say whether what is looked at are the frames of a sound, beside what the model added."""
+    return all(token.kind == "frame" or token.is_special for token in focus.tokens) and any(
+        token.kind == "frame" for token in focus.tokens
+    )
+
+
+def things(focus: Focus) -> str:
+    """Name what is looked at: "words", "patches" or "frames"."""
+    return "patches" if shows_a_picture(focus) else "frames" if shows_a_sound(focus) else "words"
+
+
 def breadth(head: HeadFocus, things: str = "words") -> list[Text]:
     """Say how many words, or other things, a head reads, and which shares of the mass are set aside."""
     shares = (("self", head.self_mass), ("special", head.special_mass))
@@ -97,11 +109,11 @@ def coverage(focus: Focus) -> str:
     """Say how many of the words the heads' links reach between them.
 
     Written "all 9 words" or "8 of 9 words"; where a decoder looks across, they are the source's words, and
-    of a picture the patches.
+    of a picture the patches and of a sound the frames.
     """
     covered, coverable = len(focus.together.covered), focus.together.coverable
-    words = "source words" if focus.block == "cross" else "words"
-    words = "patches" if shows_a_picture(focus) else words
+    words = things(focus)
+    words = "source words" if focus.block == "cross" and words == "words" else words
     return f"all {coverable} {words}" if covered == coverable else f"{covered} of {coverable} {words}"
 
 

@@ -10,6 +10,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 
+from attnviz.render.labels import from_to
 from attnviz.render.pooling import pool, starts
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
@@ -89,7 +90,7 @@ class Axis:
 
     def _joined(self, run: range) -> str:
         if self.places and len(run) > 1:
-            return f"{self.labels[run[0]]}…{self.labels[run[-1]]}"
+            return from_to(self.labels[run[0]], self.labels[run[-1]])
         return " ".join(self.labels[run[0] : run[-1] + 1])
 
 

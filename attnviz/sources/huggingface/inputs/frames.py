@@ -60,8 +60,11 @@ class Frames:
                 continue
             start = max(start, 0.0)
             place = (start, min(start + self.length, seconds))
-            band = None if self.bands is None else f"band {self.bands[position]}"
-            yield Token(written(*place), kind="frame", place=place, part=band)
+            if self.bands is None:
+                yield Token(written(*place), kind="frame", place=place)
+            else:
+                band = int(self.bands[position])
+                yield Token(f"{written(*place)}·b{band}", kind="frame", place=place, part=f"band {band}")
 
 
 def spoken(length: float) -> Callable[[float, float], str]:
