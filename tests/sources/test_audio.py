@@ -12,7 +12,8 @@ from attnviz.errors import IncompleteModel, NotFound, RequestError, TextTooLong
 from attnviz.prompt import Prompt
 from attnviz.selection import HeadId
 from attnviz.sources import load
-from attnviz.sources.huggingface.inputs import feed
+from attnviz.sources.huggingface.inputs import audio, feed
+from attnviz.sources.huggingface.inputs.clock import Spread
 from attnviz.sources.huggingface.inputs.probe import entering, first_call
 from attnviz.sources.huggingface.inputs.sound import open_sound
 from attnviz.sources.huggingface.quiet import quiet
@@ -188,6 +189,27 @@ def test_a_spectrogram_s_patches_have_a_time_and_a_band(sources, sound):
     assert {token.part for token in record.queries[2:]} == {"band 0", "band 1", "band 2"}
     first = record.queries[2]
     assert (first.text, first.place) == ("0.03-0.13s·b0", pytest.approx((0.03, 0.13)))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("name", ["wav2vec2", "whisper", "ast"])
+def test_times_do_not_depend_on_the_precision(sources, folders, sound, name, dtype):
+    coarse = load(folders(name), dtype=dtype)
+    block = "encoder" if name == "whisper" else None
+    read, exact = reading(coarse, sound), reading(sources(name), sound)
+    assert read.record(block=block).keys == exact.record(block=block).keys
+    assert {str(part.dtype) for part in coarse.pretrained.model.parameters()} == {f"torch.{dtype}"}
+
+
+def test_times_that_cannot_be_told_are_not_made_up(sources, sound, monkeypatch):
+    """As of a model whose positions answer to no one place."""
+    nowhere = Spread(np.ones(27, dtype=bool), np.full((27, 2), 0.5))
+    monkeypatch.setattr(audio, "spread", lambda *_: nowhere)
+    keys = reading(sources("ast"), sound).record().keys
+    assert [(token.text, token.kind, token.place) for token in keys[:2]] == [
+        ("frame0", "frame", None),
+        ("frame1", "frame", None),
+    ]
 
 
 @pytest.mark.parametrize("name", WRITING)

@@ -19,7 +19,9 @@ from attnviz.sources.base import refuse_beside
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Positions, Side
 from attnviz.sources.huggingface.inputs.clock import (
+    Spread,
     count_positions,
+    exactly,
     is_even,
     least_samples,
     lines,
@@ -27,7 +29,7 @@ from attnviz.sources.huggingface.inputs.clock import (
     spread,
     step_of,
 )
-from attnviz.sources.huggingface.inputs.frames import Frames
+from attnviz.sources.huggingface.inputs.frames import Frames, numbered
 from attnviz.sources.huggingface.inputs.probe import added_names, entering, first_call
 from attnviz.sources.huggingface.inputs.sound import Samples, Sound, open_sound
 from attnviz.sources.huggingface.inputs.transcript import transcribed
@@ -129,6 +131,8 @@ class _Heard:
             _ = self.arguments  # where they cannot be made, this says why
             return Positions()  # what attends does not show itself in a call: only its number is known
         frames = self._frames(total)
+        if frames is None:
+            return numbered(total)
         self._refuse_too_long(total * frames.length if frames.bands is None else self._window)
         return frames.side(self.sound.seconds)
 
@@ -139,26 +143,38 @@ class _Heard:
         except UnsupportedModel:
             return 0
 
-    def _frames(self, total: int) -> Frames:
-        """Find where every position is in time."""
+    def _frames(self, total: int) -> Frames | None:
+        """Find where every position is in time; None where that cannot be told."""
         about = len(self.sound.samples) / total
         step = step_of(self._count, round(_FROM * about), round(_TO * about))
         if step is not None:
             return Frames.evenly(total, step / self.sound.rate)
-        return self._filled_frames(total)
-
-    def _filled_frames(self, total: int) -> Frames:
-        """Find where the positions of a model are that fills every sound up to one length."""
-        features, (axis, step) = self.arguments[self.name], self._places
-        second = step / self.sound.rate
-        found = spread(self._enter, features, (axis, -3 - axis))
+        features, (axis, places) = self.arguments[self.name].float(), self._places
+        second = places / self.sound.rate
         evenly = Frames.evenly(total, features.shape[axis] * second / total)
-        if found is None or len(found.reached) != total or is_even(found.along[:, 0]):
-            return evenly
-        times, bands = (
-            lines(found.along[:, at], features.shape[along]) for at, along in enumerate((axis, -3 - axis))
-        )
-        starts, every = np.full(total, np.nan), np.zeros(total, dtype=np.intp)
+        with exactly(self.encoder):
+            found = spread(self._enter, features, (axis, -3 - axis))
+            if found is None:
+                return evenly if total <= features.shape[axis] else None
+            if len(found.reached) == total and is_even(found.along[:, 0]):
+                return evenly
+            return self._in_bands(found, features, axis, second)
+
+    def _in_bands(self, found: Spread, features: Tensor, axis: int, second: float) -> Frames | None:
+        """Find the times and bands of positions that stand in a grid of both.
+
+        Args:
+            found: where positions look.
+            features: what the model is given.
+            axis: which axis of it is time.
+            second: how many seconds a place on that axis stands for.
+        """
+        sides = (axis, -3 - axis)
+        times, bands = (lines(found.along[:, at], features.shape[side]) for at, side in enumerate(sides))
+        if times.count == 1 or times.count * bands.count != found.reached.sum():
+            return None
+        starts = np.full(len(found.reached), np.nan)
+        every = np.zeros(len(found.reached), dtype=np.intp)
         starts[found.reached] = (times.centres - times.apart / 2) * second
         every[found.reached] = bands.numbers
         names = added_names(self.encoder, lambda: self._enter(features), found.reached)

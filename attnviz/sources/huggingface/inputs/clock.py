@@ -5,7 +5,8 @@ every sound up to one length has its positions spread over that length, in time 
 frequency; a small change of what it is given, stronger towards one end, tells where each position looks.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,30 @@ def spread(enter: Enter, like: Tensor, axes: Sequence[int]) -> Spread | None:
         reached = reaches(even)
         found.append([strengths(answer, even)[reached] for answer in ramps if answer is not None])
     return Spread(reached, np.mean(found, axis=0).T) if reached.any() else None
+
+
+@contextmanager
+def exactly(model: nn.Module) -> Iterator[None]:
+    """Let the modules of a model that run compute in float32: a small change is lost in half precision.
+
+    Only what runs is converted, so that looking at what enters the first attention takes little memory.
+    """
+    held: list[tuple[Tensor, Tensor]] = []
+
+    def convert(module: nn.Module, _given: object) -> None:
+        for part in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+            if part.dtype in (torch.float16, torch.bfloat16):
+                held.append((part, part.data))
+                part.data = part.data.float()
+
+    hooks = [module.register_forward_pre_hook(convert) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for part, data in held:
+            part.data = data
 
 
 def is_even(along: NDArray[np.float64]) -> bool:

@@ -67,6 +67,11 @@ class Frames:
                 yield Token(f"{written(*place)}·b{band}", kind="frame", place=place, part=f"band {band}")
 
 
+def numbered(count: int) -> Side:
+    """Name positions of a sound of which it cannot be told when they are: by their number, from 0."""
+    return Written(tuple(Token(f"frame{place}", kind="frame") for place in range(count)))
+
+
 def spoken(length: float) -> Callable[[float, float], str]:
     """Say how times are written so that frames of a length can be told apart.
 
