@@ -37,8 +37,8 @@ class Token:
             "generated" for what the model said, "patch" for a piece of a picture, "frame" for one of a sound.
         word: the number of the word the token is a piece of, counted from 0; None for special tokens.
         place: where it is from: a patch's (row, column), a frame's (start, end) in seconds.
-        part: which part of the input it belongs to: "A" or "B" of a pair, "system", "user" or "assistant" of a
-            chat.
+        part: which part of the input it belongs to: "A" or "B" of a pair; "system", "user" or "assistant" of
+            a chat.
     """
 
     text: str

@@ -11,11 +11,11 @@ from transformers import AutoModel, GPT2Config, PreTrainedModel
 
 from attnviz.record import Token
 from attnviz.selection import Selection
-from attnviz.sources.huggingface.capture import capture
+from attnviz.sources.huggingface.capturing.capture import capture
 from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 from attnviz.sources.keep import KeepRows
 from benchmarks.ratio import Ratio, report, side_by_side
 

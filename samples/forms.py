@@ -87,8 +87,7 @@ def picture() -> Attention:
     rows, columns = np.divmod(np.arange(_GRID**2), _GRID)
     places = np.stack([rows, columns], axis=1)
     patches = tuple(
-        Token(f"row {row} column {column}", kind="patch", place=(float(row), float(column)))
-        for row, column in places
+        Token(f"r{row}c{column}", kind="patch", place=(float(row), float(column))) for row, column in places
     )
     tokens = (Token("[CLS]", kind="special"), *patches)
 

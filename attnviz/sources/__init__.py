@@ -76,10 +76,10 @@ def load(
         _refuse_other_place(name, device=device, dtype=dtype)
         return BuiltinSource() if name == NAME else BuiltinSource(Path(name))
     # Imported only now: torch and transformers take seconds, a model that is not there needs neither.
-    from attnviz.sources.huggingface.find import find
+    from attnviz.sources.huggingface.loading.find import find
 
     checkpoint = find(name, revision=revision, offline=offline, code=trust_remote_code)
-    from attnviz.sources.huggingface.place import Choices
+    from attnviz.sources.huggingface.loading.place import Choices
     from attnviz.sources.huggingface.source import open_pretrained
 
     return open_pretrained(checkpoint, Choices(device, dtype, trust_remote_code))

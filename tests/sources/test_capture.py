@@ -12,8 +12,8 @@ from attnviz.errors import CaptureFailed
 from attnviz.prompt import Prompt
 from attnviz.selection import HeadId, Selection
 from attnviz.sources import load
-from attnviz.sources.huggingface import capture as capturing
-from attnviz.sources.huggingface.capture import capture
+from attnviz.sources.huggingface.capturing import capture as capturing
+from attnviz.sources.huggingface.capturing.capture import capture
 from attnviz.sources.keep import KeepRows
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID, eager_weights, plain_states
 

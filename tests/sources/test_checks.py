@@ -11,10 +11,10 @@ from transformers.models.llama import modeling_llama
 from attnviz.errors import CaptureFailed
 from attnviz.prompt import Prompt
 from attnviz.sources import load
-from attnviz.sources.huggingface import checks as checking
+from attnviz.sources.huggingface.capturing import checks as checking
 from attnviz.sources.huggingface.feed import Written
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 from tests.sources.tiny_pretrained import DECODERS, FOX
 
 

@@ -16,7 +16,7 @@ from huggingface_hub import constants
 
 from attnviz.errors import HubUnreachable, IncompleteModel, NotFound, SourceError, UnsafeModel
 from attnviz.sources import load
-from attnviz.sources.huggingface.find import find
+from attnviz.sources.huggingface.loading.find import find
 from tests.sources.tiny_pretrained import FOX
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

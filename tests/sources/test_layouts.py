@@ -13,7 +13,7 @@ from transformers import BigBirdConfig, NystromformerConfig
 from attnviz.errors import BudgetError, CaptureFailed, NoAttention, RequestError, UnsupportedModel
 from attnviz.selection import Selection
 from attnviz.sources import keep, load
-from attnviz.sources.huggingface.checks import EXPLAINED, UNCHANGED
+from attnviz.sources.huggingface.capturing.checks import EXPLAINED, UNCHANGED
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.quiet import quiet
 from tests.sources.tiny_layouts import (

@@ -9,7 +9,7 @@ import torch
 from attnviz.selection import Selection
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import run, watch
+from attnviz.sources.huggingface.watching.sites import run, watch
 from tests.sources.architecture import Architecture
 from tests.sources.architectures import ARCHITECTURES, DECODERS, HYBRIDS
 

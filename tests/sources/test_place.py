@@ -13,9 +13,16 @@ from transformers import AutoModel
 
 from attnviz.errors import BudgetError, RequestError
 from attnviz.sources import load
-from attnviz.sources.huggingface.find import find
-from attnviz.sources.huggingface.place import Choices, Place, devices, fitting, free_memory, stored_numbers
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.find import find
+from attnviz.sources.huggingface.loading.place import (
+    Choices,
+    Place,
+    devices,
+    fitting,
+    free_memory,
+    stored_numbers,
+)
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.source import HuggingFaceSource
 from tests.sources.tiny_pretrained import FOX

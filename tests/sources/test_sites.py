@@ -9,7 +9,7 @@ import attnviz
 from attnviz.errors import AttnvizError, NoAttention, UnsupportedModel
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 from tests.sources.architecture import LENGTH, SELF, VOCABULARY, Architecture, numbers, text
 from tests.sources.architectures import ARCHITECTURES, decoder, encoder
 

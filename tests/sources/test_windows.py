@@ -23,10 +23,10 @@ from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTra
 
 from attnviz.errors import UnsupportedModel
 from attnviz.selection import Selection
-from attnviz.sources.huggingface.checks import EXPLAINED, UNCHANGED
+from attnviz.sources.huggingface.capturing.checks import EXPLAINED, UNCHANGED
 from attnviz.sources.huggingface.feed import Feed, Positions
 from attnviz.sources.huggingface.quiet import quiet
-from attnviz.sources.huggingface.windows import Windows
+from attnviz.sources.huggingface.watching.windows import Windows
 from tests.sources.tiny_layouts import made, read, written
 
 SIDE = 44  # eleven patches of four pixels: no multiple of a window's four, and five and a half when merged

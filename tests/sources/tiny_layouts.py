@@ -22,7 +22,7 @@ from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 from tests.sources.tiny_pretrained import WORD_PIECES
 
 TOKENS, TARGET = 21, 9

@@ -18,11 +18,11 @@ from attnviz.prompt import Prompt
 from attnviz.record import Block
 from attnviz.selection import Selection
 from attnviz.sources.huggingface.inputs import feed
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.projections import find_projections, not_attending
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 
 if TYPE_CHECKING:
     from torch import nn

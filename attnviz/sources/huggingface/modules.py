@@ -17,7 +17,7 @@ from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.feed import Feed, Positions, Side, Written
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 
 _ENCODERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer)
 _DECODERS = (nn.TransformerDecoder, nn.TransformerDecoderLayer)

@@ -19,7 +19,7 @@ from attnviz.record import Block
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import intercepted
 from attnviz.sources.huggingface.paths.call import Call
-from attnviz.sources.huggingface.sites import Site
+from attnviz.sources.huggingface.watching.sites import Site
 
 Found = dict[Block, dict[int, tuple[Projection, ...]]]
 

@@ -11,16 +11,16 @@ from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import Selection
 from attnviz.sources.base import EVERYTHING, Check
-from attnviz.sources.huggingface.capture import capture
-from attnviz.sources.huggingface.checks import TOKENS, Checks, check_unchanged, steady
+from attnviz.sources.huggingface.capturing.capture import capture
+from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
+from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
+from attnviz.sources.huggingface.capturing.sight import Sight
+from attnviz.sources.huggingface.capturing.vectors import KeepVectors
 from attnviz.sources.huggingface.feed import Feed
-from attnviz.sources.huggingface.filled import Cut, KeepOwn
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
-from attnviz.sources.huggingface.sight import Sight
-from attnviz.sources.huggingface.sites import Site, Watched, run
-from attnviz.sources.huggingface.vectors import KeepVectors
+from attnviz.sources.huggingface.watching.sites import Site, Watched, run
 
 # What a row of float32 weights may lack to 1 without having lost anything.
 _ROUNDING = 1e-5

@@ -6,14 +6,14 @@ from attnviz.anatomy import Anatomy
 from attnviz.prompt import Prompt
 from attnviz.sources.base import Source
 from attnviz.sources.huggingface.anatomy import describe
-from attnviz.sources.huggingface.find import Checkpoint
 from attnviz.sources.huggingface.inputs import feed
-from attnviz.sources.huggingface.load import load_model
-from attnviz.sources.huggingface.place import AS_USUAL, Choices
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.find import Checkpoint
+from attnviz.sources.huggingface.loading.load import load_model
+from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.watching.sites import watch
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from attnviz.sources.huggingface.inputs.continuation import continued
 from attnviz.sources.huggingface.inputs.pictures import picture_feed, sees
 from attnviz.sources.huggingface.inputs.text import text_feed
 from attnviz.sources.huggingface.inputs.translation import translated
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 
 def feed(pretrained: Pretrained, prompt: Prompt) -> Feed:

@@ -33,7 +33,7 @@ from attnviz.sources.huggingface.inputs.frames import Frames, numbered
 from attnviz.sources.huggingface.inputs.probe import added_names, entering, first_call
 from attnviz.sources.huggingface.inputs.sound import Samples, Sound, open_sound
 from attnviz.sources.huggingface.inputs.transcript import transcribed
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 
 # What models call the sound they are given: its samples, or a spectrogram of them.

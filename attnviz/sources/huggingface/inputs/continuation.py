@@ -14,8 +14,8 @@ from attnviz.sources.huggingface.feed import Feed, Side, Written
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.inputs.speaking import Speech, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.text import refuse_too_long
-from attnviz.sources.huggingface.pretrained import Pretrained
-from attnviz.sources.huggingface.sites import watch
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
+from attnviz.sources.huggingface.watching.sites import watch
 
 
 def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:

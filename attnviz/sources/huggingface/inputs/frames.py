@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.record import Token
+from attnviz.sources.huggingface.capturing.filled import Filled
 from attnviz.sources.huggingface.feed import Side, Written
-from attnviz.sources.huggingface.filled import Filled
 
 # A frame that begins this many seconds before the end of a sound has no part of it: it is rounding.
 _ROUNDING = 1e-6

@@ -15,7 +15,7 @@ from attnviz.sources.huggingface.inputs.picture import open_picture
 from attnviz.sources.huggingface.inputs.probe import stacks, turns
 from attnviz.sources.huggingface.inputs.text import text_feed
 from attnviz.sources.huggingface.inputs.view import view
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from attnviz.record import Block

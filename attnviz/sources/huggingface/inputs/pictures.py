@@ -11,7 +11,7 @@ from attnviz.sources.huggingface.inputs.image import image_feed, is_two_towers, 
 from attnviz.sources.huggingface.inputs.scene import scene_feed
 from attnviz.sources.huggingface.inputs.translation import translated
 from attnviz.sources.huggingface.inputs.view import PIXELS
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 
 def sees(pretrained: Pretrained) -> bool:

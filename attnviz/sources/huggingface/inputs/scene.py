@@ -32,7 +32,7 @@ from attnviz.sources.huggingface.inputs.probe import (
 from attnviz.sources.huggingface.inputs.text import refuse_too_long
 from attnviz.sources.huggingface.inputs.view import BRIGHTER, View, accepted
 from attnviz.sources.huggingface.inputs.wording import Wording, worded, written
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from attnviz.record import Block

@@ -14,7 +14,7 @@ from attnviz.prompt import Prompt
 from attnviz.record import Prediction, Token
 from attnviz.sources.huggingface.faults import brief
 from attnviz.sources.huggingface.inputs.said import Writer
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.keep import refuse_beyond_memory
 
 # How far the logits of one pass may be from those the steps saw, by the precision they were computed in.

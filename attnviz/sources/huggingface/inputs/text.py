@@ -13,7 +13,7 @@ from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.inputs.chat import read_chat
 from attnviz.sources.huggingface.inputs.tokens import Passage, read_pair, read_tokens
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 # Tokenizers that know no limit say 1e30.
 _NO_LIMIT = 10**9

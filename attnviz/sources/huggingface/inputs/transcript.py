@@ -11,11 +11,11 @@ from torch import nn
 from attnviz.errors import RequestError
 from attnviz.prompt import Prompt
 from attnviz.selection import HeadId
-from attnviz.sources.huggingface.contents import said_in
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.inputs.speaking import expected
 from attnviz.sources.huggingface.inputs.translation import AT_MOST, translated
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.contents import said_in
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 _SETTINGS = "generation_config.json"
 

@@ -14,7 +14,7 @@ from attnviz.sources.huggingface.feed import Feed, Side, Written
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.inputs.speaking import Speech, expected, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.tokens import read_tokens
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 # Left to itself a model says at most this many tokens, or twice as many as it read where that is more.
 AT_MOST = 64

@@ -25,7 +25,7 @@ from attnviz.sources.huggingface.inputs.probe import (
     first_call,
     moved,
 )
-from attnviz.sources.huggingface.pretrained import Pretrained
+from attnviz.sources.huggingface.loading.pretrained import Pretrained
 
 PIXELS = "pixel_values"
 

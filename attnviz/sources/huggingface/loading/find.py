@@ -23,8 +23,8 @@ from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from attnviz.errors import HubUnreachable, NotFound, SourceError
-from attnviz.sources.huggingface.contents import is_in_parts, model_folder, refuse_without_weights
 from attnviz.sources.huggingface.faults import brief
+from attnviz.sources.huggingface.loading.contents import is_in_parts, model_folder, refuse_without_weights
 
 # A connection that fails gives no error of the hub's own, and which one depends on the HTTP library the hub
 # was built on: its bases are that library's error and OSError.
@@ -157,7 +157,7 @@ def _from_hub(name: str, revision: str | None, *, code: bool) -> Checkpoint:
     wanted = _wanted(in_parts=in_parts, code=code)
     # A download takes minutes: whoever watches a terminal is shown how far it is, a log is not.
     if sys.stderr.isatty() and (size := _size(name, answer.sha, wanted)):
-        from attnviz.sources.huggingface.progress import one_bar
+        from attnviz.sources.huggingface.loading.progress import one_bar
 
         folder = snapshot_download(name, revision=revision, tqdm_class=one_bar(name, size), **wanted)
     else:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from attnviz.observe import Observer, RowBlock
-from attnviz.sources.huggingface.sites import Site
+from attnviz.sources.huggingface.watching.sites import Site
 
 
 class JoinHeads:

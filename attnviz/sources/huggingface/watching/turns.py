@@ -11,7 +11,7 @@ from attnviz.errors import UnsupportedModel
 from attnviz.record import Block
 from attnviz.sources.huggingface.feed import Feed, Side
 from attnviz.sources.huggingface.paths import PROBED
-from attnviz.sources.huggingface.windows import Windows
+from attnviz.sources.huggingface.watching.windows import Windows
 
 _LAST_NUMBER = re.compile(r"^(.*\.\d+|\d+)(\..*)?$")
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")

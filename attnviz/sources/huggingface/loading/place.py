@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from attnviz.errors import ModelTooLarge, RequestError
-from attnviz.sources.huggingface.find import Checkpoint
+from attnviz.sources.huggingface.loading.find import Checkpoint
 
 AUTO, CPU = "auto", "cpu"
 

@@ -9,13 +9,13 @@ from torch import Tensor
 from attnviz.errors import CaptureFailed
 from attnviz.observe import Observer
 from attnviz.record import Block
-from attnviz.sources.huggingface.checks import CALLS, Checks, Rows, checked
+from attnviz.sources.huggingface.capturing.checks import CALLS, Checks, Rows, checked
 from attnviz.sources.huggingface.feed import Feed
-from attnviz.sources.huggingface.joining import JoinHeads
 from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.values import ValuesCall
-from attnviz.sources.huggingface.sites import Site, run, shape_of
+from attnviz.sources.huggingface.watching.joining import JoinHeads
+from attnviz.sources.huggingface.watching.sites import Site, run, shape_of
 
 # One block of float32 weights of all heads of a layer; below about 512 tokens a layer is one block.
 BLOCK_BYTES = 64 * 2**20

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from attnviz.errors import MissingInternals
 from attnviz.record import Internals
-from attnviz.sources.huggingface.filled import Cut
+from attnviz.sources.huggingface.capturing.filled import Cut
 from attnviz.sources.huggingface.paths.call import Call
-from attnviz.sources.huggingface.sites import Site
+from attnviz.sources.huggingface.watching.sites import Site
 
 
 class KeepVectors:

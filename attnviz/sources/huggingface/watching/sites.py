@@ -17,8 +17,8 @@ from attnviz.sources.huggingface.paths import PATHS, PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
 from attnviz.sources.huggingface.paths.running import Branch, Running, same
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
-from attnviz.sources.huggingface.turns import Place, Seen, places
-from attnviz.sources.huggingface.windows import WindowFinder, Windows
+from attnviz.sources.huggingface.watching.turns import Place, Seen, places
+from attnviz.sources.huggingface.watching.windows import WindowFinder, Windows
 
 
 @dataclass(frozen=True, eq=False)

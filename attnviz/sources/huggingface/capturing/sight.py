@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attnviz.record import Mask
-from attnviz.sources.huggingface.filled import Cut
+from attnviz.sources.huggingface.capturing.filled import Cut
 from attnviz.sources.huggingface.paths.call import Call
-from attnviz.sources.huggingface.sites import Site
+from attnviz.sources.huggingface.watching.sites import Site
 
 
 class Sight:
