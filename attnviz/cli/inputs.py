@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from attnviz.sources.base import Reading, Source
 
 
+# Less of the mass than this is not worth a note.
+_TOLD = 0.005
+
+
 def attend(
     given: Input, by: Model, which: Heads, tokens: Tokens, *, default: str
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
@@ -57,7 +61,10 @@ def record_of(
         numbers = [layer.number for layer in outline.alike[-1]]
         meant = Selection(numbers_as_ranges(numbers), asked.heads)
     heads = outline.resolve(meant)
-    record = _shown(reading.record(meant, block=outline.block), tokens)
+    whole = reading.record(meant, block=outline.block)
+    if whole.dropped >= _TOLD:
+        note(f"{whole.dropped:.0%} of the mass is on what is not shown, such as silence added behind a sound")
+    record = _shown(whole, tokens)
     if asked.layers == default != which.layer and len(outline.layers) > 1:
         _say_which(outline.numbers, meant.layers or default)
     return record, heads
@@ -116,9 +123,10 @@ def _shown(record: "Attention", tokens: Tokens) -> "Attention":
     if tokens.special is SpecialTokens.drop:
         from attnviz.analysis.hidden import drop_special
 
-        record = drop_special(record, renormalize=tokens.renormalize)
+        left = drop_special(record, renormalize=tokens.renormalize)
         what = "; rows brought back to 1" if tokens.renormalize else ""
-        note(f"special tokens dropped: they hold {record.dropped:.0%} of the mass{what}")
+        note(f"special tokens dropped: they hold {left.dropped - record.dropped:.0%} of the mass{what}")
+        return left
     return record
 
 

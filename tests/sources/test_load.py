@@ -18,8 +18,6 @@ from transformers import (
     GptOssConfig,
     GptOssForCausalLM,
     LlamaForCausalLM,
-    ViTConfig,
-    ViTModel,
 )
 
 from attnviz.errors import (
@@ -392,18 +390,3 @@ def test_a_tokenizer_of_bytes_needs_no_vocabulary(save_model):
     folder = save_model(config, ByT5Tokenizer())
     assert not list(folder.glob("vocab*"))
     assert [token.text for token in load(folder).attend("été").queries][-1] == "</s>"
-
-
-def test_a_model_of_pictures_without_its_settings_is_whole(tmp_path):
-    config = ViTConfig(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        image_size=16,
-        patch_size=8,
-    )
-    with quiet():
-        ViTModel(config).save_pretrained(tmp_path)
-    with pytest.raises(IncompleteModel, match=r"nothing to prepare its input with"):
-        _ = load(tmp_path).pretrained.processor

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import Damaged, NotFound, RequestError, SourceError, UnsupportedModel
+from attnviz.errors import Damaged, MissingPackage, NotFound, RequestError, SourceError
 from attnviz.sources.huggingface.faults import brief
 
 Samples = NDArray[np.float32]
@@ -49,7 +49,7 @@ def open_sound(path: Path, rate: int) -> Sound:
         Damaged: it is no sound, or does not say what its numbers mean.
         RequestError: there is nothing in it.
         SourceError: it cannot be read.
-        UnsupportedModel: the packages that read sounds are not installed.
+        MissingPackage: the packages that read sounds are not installed.
     """
     soundfile, soxr = _packages()
     with _named(path, soundfile):
@@ -73,7 +73,7 @@ def _packages() -> tuple[ModuleType, ModuleType]:
         import soxr
     except (ImportError, OSError) as error:  # OSError: the library behind a package is missing
         what = "sounds need the packages of the extra attnviz[audio]"
-        raise UnsupportedModel(f"{what}: {brief(error)}") from error
+        raise MissingPackage(f"{what}: {brief(error)}") from error
     return soundfile, soxr
 
 

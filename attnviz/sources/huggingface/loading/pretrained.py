@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import torch
-from transformers import AutoFeatureExtractor, AutoProcessor, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoFeatureExtractor, PreTrainedModel, PreTrainedTokenizerBase
 
 from attnviz.errors import IncompleteModel
 from attnviz.sources.huggingface.faults import named_faults
@@ -55,24 +55,6 @@ class Pretrained:
             Damaged: it cannot be read.
         """
         return load_tokenizer(self.checkpoint, self.choices)
-
-    @cached_property
-    def processor(self) -> Any:  # noqa: ANN401 - processors have no common class
-        """What turns pictures and sounds into tensors, and joins them with a text where a model reads both.
-
-        Raises:
-            IncompleteModel: the model has none.
-            UnsupportedModel: a package is missing for it.
-            Damaged: it cannot be read.
-        """
-        if not any((self.checkpoint.folder / file).is_file() for file in _PROCESSOR_FILES):
-            raise IncompleteModel(
-                f"{self.name} has nothing to prepare its input with: it has no preprocessor_config.json"
-            )
-        with quiet(), named_faults(self.name, "the processor"):
-            return AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
-                self.checkpoint.folder, **self.choices.safely
-            )
 
     @cached_property
     def image_processor(self) -> Any:  # noqa: ANN401 - processors have no common class
