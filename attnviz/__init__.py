@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attnviz.analysis.alignment import align as align
-    from attnviz.analysis.comparison import compare as compare
+    from attnviz.analysis.comparing.heads import compare as compare
     from attnviz.analysis.focus import focus as focus
     from attnviz.analysis.hidden import drop_special as drop_special
     from attnviz.analysis.parts import between_parts as between_parts
@@ -36,7 +36,7 @@ _HOMES = {
     "Token": "attnviz.record",
     "align": "attnviz.analysis.alignment",
     "between_parts": "attnviz.analysis.parts",
-    "compare": "attnviz.analysis.comparison",
+    "compare": "attnviz.analysis.comparing.heads",
     "drop_special": "attnviz.analysis.hidden",
     "focus": "attnviz.analysis.focus",
     "from_arrays": "attnviz.record",

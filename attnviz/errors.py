@@ -83,6 +83,10 @@ class NoAttention(SourceError):
     """A model in which nothing attends: it has no attention weights."""
 
 
+class NoAnswer(SourceError):
+    """A model without a head that answers: it gives states only, which have no probability."""
+
+
 class CaptureFailed(SourceError):
     """What was captured is no attention: a check of the weights failed, so nothing is shown."""
 

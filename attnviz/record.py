@@ -1,22 +1,24 @@
 """The record: one text's attention weights with everything needed to read, measure and draw them again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attnviz.errors import OutOfRange, RequestError
-from attnviz.selection import HeadId, numbers_as_ranges
+from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
 Weights = NDArray[np.float32]
 Block = Literal["self", "encoder", "decoder", "cross"]
 Kind = Literal["text", "special", "generated", "patch", "frame"]
+View = Literal["weights", "norms", "gradients", "rollout", "flow", "relevance"]
 Mask = NDArray[np.bool_]
 
 BLOCKS: tuple[Block, ...] = get_args(Block)
 KINDS: tuple[Kind, ...] = get_args(Kind)
+VIEWS: tuple[View, ...] = get_args(View)
 
 # Softmax rows of up to 16,384 float32 (or half-precision) weights sum to 1 only up to rounding.
 MASS_TOLERANCE = 1e-3
@@ -80,21 +82,33 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Internals:
-    """The vectors the weights were made from.
+    """The vectors the weights were made from, and what becomes of the values.
+
+    What a layer gives for a query is the sum over heads and keys of weight x value x that head's output
+    matrix, plus the layer's output bias.
 
     Attributes:
-        queries: float32 (layer, head, query, d_k).
+        queries: float32 (layer, head, query, d_k), positions already rotated in.
         keys: float32 (layer, head, key, d_k); heads that share keys repeat them.
         values: float32 (layer, head, key, d_v).
+        output_weights: float32 (layer, head, d_v, d_model), each head's slice of the output projection; None
+            where it could not be told.
+        output_bias: float32 (layer, d_model), zero where a layer has none; None along with `output_weights`.
+        scales: float (layer), what q k^T is multiplied by before the softmax, such as 1 / sqrt(d_k); NaN
+            where it could not be told.
     """
 
     queries: NDArray[np.float32]
     keys: NDArray[np.float32]
     values: NDArray[np.float32]
+    output_weights: NDArray[np.float32] | None = None
+    output_bias: NDArray[np.float32] | None = None
+    scales: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("queries", "keys", "values"):
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        for field_ in fields(self):
+            if (array := getattr(self, field_.name)) is not None:
+                object.__setattr__(self, field_.name, read_only(array))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,7 +120,8 @@ class Attention:
         keys: the tokens looked at ("to"), one per column; the same as `queries` but in cross-attention.
         weights: float32 (layer, head, query, key), read-only; each row's mass is at most 1.
         layers: the model's own numbers of the layers kept, ascending.
-        heads: the model's own numbers of the heads kept in each layer, ascending.
+        heads: the model's own numbers of the heads kept in each layer, ascending; `TOGETHER` alone where each
+            layer has one map for all its heads.
         model: the model's name: "builtin", a folder or a hub id.
         text: the source text, into which the tokens' spans point: of a pair both, and of an encoder-decoder
             what both sides read, with a line end between them; behind a prompt what was said.
@@ -124,6 +139,8 @@ class Attention:
         dropped: the mean share of each query's mass on keys that were taken out of the record.
         renormalized: whether what was left was then brought back to a mass of 1.
         internals: the query, key and value vectors, when the capture kept them.
+        view: what the numbers are: "weights", or what was made of them; see `attnviz.view`.
+        answer: for a view that asks what an answer depends on, which one, in words.
 
     Raises:
         RequestError: shapes, tokens and weights do not fit each other, or the weights are no attention.
@@ -149,6 +166,8 @@ class Attention:
     dropped: float = 0.0
     renormalized: bool = False
     internals: Internals | None = None
+    view: View = "weights"
+    answer: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", read_only(self.weights))
@@ -185,7 +204,7 @@ class Attention:
         """All that two equal records share beside the weights."""
         tokens = (self.queries, self.keys, self.layers, self.heads, self.predictions)
         model = (self.model, self.revision, self.block, self.causal, self.sinks, self.heads_per_key)
-        made = (dict(self.taught), self.aligning, self.dropped, self.renormalized)
+        made = (dict(self.taught), self.aligning, self.dropped, self.renormalized, self.view, self.answer)
         return (self.text, *tokens, *model, *made)
 
     @property
@@ -227,6 +246,8 @@ class Attention:
 
         All of them in the model, whether this record keeps their weights or not.
         """
+        if head.index == TOGETHER:
+            return (head,)
         first = head.index - head.index % self.heads_per_key
         return tuple(HeadId(head.layer, first + place) for place in range(self.heads_per_key))
 
@@ -330,6 +351,8 @@ def _check_shape(record: Attention) -> None:
         raise RequestError("an empty record: it needs a layer, a head, a query and a key")
     if record.block not in BLOCKS:
         raise RequestError(f"no such block: got {record.block!r}, allowed {', '.join(BLOCKS)}")
+    if record.view not in VIEWS:
+        raise RequestError(f"no such view: got {record.view!r}, allowed {', '.join(VIEWS)}")
     if not all(token.kind in KINDS for token in record.queries + record.keys):
         raise RequestError(f"no such kind of token: allowed {', '.join(KINDS)}")
     if any(mask.shape != tokens for mask in record.sight.values()):

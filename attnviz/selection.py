@@ -8,18 +8,25 @@ from typing import Self
 from attnviz.errors import OutOfRange, RequestError
 
 _HEAD_NAME = re.compile(r"L(-?\d+)H(-?\d+)", re.IGNORECASE)
+_LAYER_NAME = re.compile(r"L(\d+)", re.IGNORECASE)
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?")
+
+# Stands for a head where the numbers are those of all heads of a layer at once.
+TOGETHER = -1
 
 
 @dataclass(frozen=True, order=True)
 class HeadId:
-    """One attention head, by the model's own numbers, counted from 0; written `L3H7`."""
+    """One attention head, by the model's own numbers, counted from 0; written `L3H7`.
+
+    What a layer does with all its heads together has the index `TOGETHER`, and is written `L3`.
+    """
 
     layer: int
     index: int
 
     def __str__(self) -> str:
-        return f"L{self.layer}H{self.index}"
+        return f"L{self.layer}" if self.index == TOGETHER else f"L{self.layer}H{self.index}"
 
     @classmethod
     def parse(cls, name: str) -> Self:
@@ -27,7 +34,11 @@ class HeadId:
 
         >>> HeadId.parse("L3H7")
         HeadId(layer=3, index=7)
+        >>> str(HeadId.parse("L3"))
+        'L3'
         """
+        if whole := _LAYER_NAME.fullmatch(name.strip()):
+            return cls(int(whole[1]), TOGETHER)
         match = _HEAD_NAME.fullmatch(name.strip())
         if not match:
             raise RequestError(f"not a head: got {name!r}, allowed a name such as L3H7")

@@ -107,6 +107,8 @@ def facts(record: Attention) -> dict[str, Any]:
         "aligning": [str(head) for head in record.aligning],
         "dropped": float(record.dropped),
         "renormalized": record.renormalized,
+        "view": record.view if record.view != "weights" else None,
+        "answer": record.answer,
     }
     return {
         "schema": SCHEMA,
@@ -184,6 +186,8 @@ def _from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Atten
         taught={HeadId.parse(head): pattern for head, pattern in facts["taught"].items()},
         dropped=facts.get("dropped", 0.0),
         renormalized=facts.get("renormalized", False),
+        view=facts.get("view", "weights"),
+        answer=facts.get("answer"),
     )
 
 

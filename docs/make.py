@@ -15,15 +15,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from attnviz.analysis.comparison import compare
-from attnviz.analysis.distance import distance
-from attnviz.analysis.divergence import divergence
-from attnviz.analysis.entropy import breadth, entropy
+from attnviz.analysis.comparing.grouping import group
+from attnviz.analysis.comparing.heads import compare
 from attnviz.analysis.focus import focus
-from attnviz.analysis.grouping import group
 from attnviz.analysis.hidden import drop_special
+from attnviz.analysis.measures.distance import distance
+from attnviz.analysis.measures.divergence import divergence
+from attnviz.analysis.measures.entropy import breadth, entropy
 from attnviz.analysis.parts import between_parts
-from attnviz.analysis.patterns import PATTERNS, find_pattern
+from attnviz.analysis.patterns.cells import PATTERNS
+from attnviz.analysis.patterns.find import find_pattern
 from attnviz.analysis.words import merge_words
 
 ROOT = Path(__file__).parent.parent

@@ -15,7 +15,7 @@ RANKS = {
     "errors": 0, "arrays": 0,
     "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1,
     "record": 2,
-    "outline": 3, "store": 3, "corpus": 3, "model": 3,
+    "outline": 3, "outcome": 3, "store": 3, "corpus": 3, "model": 3,
     "anatomy": 4,
     "sources": 5, "analysis": 5,
     "studies": 6, "render": 6,
@@ -24,7 +24,7 @@ RANKS = {
 
 # The border of a heavy third-party package is a folder, or a file named here.
 BORDERS = {
-    "torch": ("sources/huggingface/", "model/training/"),
+    "torch": ("sources/huggingface/", "model/training/", "model/gradients.py"),
     "transformers": ("sources/huggingface/",),
     "huggingface_hub": ("sources/huggingface/",),
     "tokenizers": ("sources/huggingface/",),

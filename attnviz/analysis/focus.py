@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.distance import distance
-from attnviz.analysis.entropy import breadth, entropy
+from attnviz.analysis.measures.distance import distance
+from attnviz.analysis.measures.entropy import breadth, entropy
 from attnviz.analysis.patches import is_picture, patch_distance, patch_distances, place_of
-from attnviz.analysis.patterns import Pattern, find_pattern
+from attnviz.analysis.patterns.find import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Block, Prediction, Token, Weights
 from attnviz.selection import HeadId

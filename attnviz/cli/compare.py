@@ -8,7 +8,7 @@ def compare(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output)
 
     Without --layer the last layer is meant. -o writes .txt or .json.
     """
-    from attnviz.analysis.comparison import compare as hold_against
+    from attnviz.analysis.comparing.heads import compare as hold_against
     from attnviz.cli.inputs import attend
     from attnviz.cli.outputs import check_output, show, terminal_theme
     from attnviz.render.machine import comparison_json

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from attnviz.analysis.alignment import AlignedWord, Alignment
-from attnviz.analysis.comparison import Comparison, Pair, Row
+from attnviz.analysis.comparing.heads import Comparison, Pair, Row
 from attnviz.analysis.cost import attention_cost, sizes
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.parts import HeadParts, Part, Parts
-from attnviz.analysis.patterns import Pattern
+from attnviz.analysis.patterns.find import Pattern
 from attnviz.anatomy import Anatomy, Projection
 from attnviz.outline import Layer
 from attnviz.record import Attention, Prediction, Token

@@ -7,12 +7,14 @@ from typing import Any, Protocol
 
 from attnviz.anatomy import Anatomy
 from attnviz.errors import RequestError
+from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
-from attnviz.selection import Selection
+from attnviz.selection import HeadId, Selection
 
 EVERYTHING = Selection()
+LIKELIEST = Question()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,47 @@ class Reading(Protocol):
             MissingInternals: the vectors are asked for and the source has none.
             BudgetError: the weights would not fit this machine's memory.
             CaptureFailed: a check of the weights failed.
+        """
+        ...
+
+    def outcome(self, gates: Gates = OPEN) -> Outcome:
+        """Run the model and give what it makes of the input in the end.
+
+        Args:
+            gates: what to multiply each head's part of its layer's output by, before the output projection;
+                0 removes a head.
+
+        Raises:
+            RequestError: there is no model behind this source, or no such block.
+            OutOfRange: a gate names a head that is not there.
+            UnsupportedModel: the heads of a layer cannot be told apart in its output.
+        """
+        ...
+
+    def gate_gradients(self) -> dict[Block, dict[HeadId, float]]:
+        """Say how the loss changes with each head's gate, all gates standing at 1.
+
+        The loss is the mean over the outcome's rows (special tokens aside, unless there are no others) of
+        -log2 of the probability of `Outcome.reference`, in bits.
+
+        Raises:
+            RequestError: there is no model behind this source.
+            NoAnswer: the model has no head that answers.
+            UnsupportedModel: the heads of a layer cannot be told apart in its output.
+        """
+        ...
+
+    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> Gradients:
+        """Say how an answer depends on every weight of a record of this reading.
+
+        Args:
+            record: made by `record` of this reading: its block, layers and heads are meant.
+            question: which answer.
+
+        Raises:
+            RequestError: there is no model behind this source, or the question has no answer here.
+            NoAnswer: the model has no head that answers.
+            UnsupportedModel: the model cannot be run backwards.
         """
         ...
 

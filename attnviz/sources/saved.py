@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from attnviz.errors import MissingInternals, RequestError
+from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
 from attnviz.selection import Selection
-from attnviz.sources.base import EVERYTHING, Source, refuse_beside
+from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
 from attnviz.store import read
 
 
@@ -66,6 +68,33 @@ class SavedReading:
         if internals:
             raise MissingInternals("a saved record has no query, key and value vectors")
         return _part(self.saved, selection)
+
+    def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike
+        """A record has no model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def gate_gradients(self) -> NoReturn:
+        """A record has no model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> NoReturn:  # noqa: ARG002
+        """A record has no model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def _no_model(self) -> RequestError:
+        return RequestError(f"a saved record cannot be run again: allowed its model, {self.saved.model}")
 
 
 def _part(record: Attention, selection: Selection) -> Attention:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
-from attnviz.analysis.comparison import ALIKE, compare
-from attnviz.analysis.divergence import divergence
-from attnviz.analysis.grouping import group
+from attnviz.analysis.comparing.grouping import group
+from attnviz.analysis.comparing.heads import ALIKE, compare
+from attnviz.analysis.measures.divergence import divergence
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token, from_arrays
 from tests.analysis.weights import random_weights, seeds

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 
-from attnviz.analysis.distance import distance
-from attnviz.analysis.divergence import divergence
-from attnviz.analysis.entropy import breadth, entropy
+from attnviz.analysis.measures.distance import distance
+from attnviz.analysis.measures.divergence import divergence
+from attnviz.analysis.measures.entropy import breadth, entropy
 from tests.analysis.weights import random_weights, seeds, sizes
 
 UNIFORM_CAUSAL = np.tri(8) / np.arange(1, 9)[:, None]

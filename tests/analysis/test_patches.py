@@ -17,7 +17,7 @@ from attnviz.analysis.patches import (
     patch_distance,
     patch_distances,
 )
-from attnviz.analysis.patterns import NO_PATTERN, find_pattern
+from attnviz.analysis.patterns.find import NO_PATTERN, find_pattern
 from attnviz.analysis.readers import self_links
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from attnviz.analysis.patterns import CLEAR, NO_PATTERN, PATTERNS, find_pattern
+from attnviz.analysis.patterns.cells import PATTERNS
+from attnviz.analysis.patterns.find import CLEAR, NO_PATTERN, find_pattern
 from attnviz.record import Attention, Token, from_arrays
 from attnviz.selection import HeadId
 from tests.analysis.weights import random_weights, seeds

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from attnviz.analysis.comparison import ALIKE, Choice, Comparison, Pair
+from attnviz.analysis.comparing.heads import ALIKE, Choice, Comparison, Pair
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.cells import weight_text

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
-from attnviz.analysis.patterns import NO_PATTERN, Pattern
+from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.record import Prediction
 from attnviz.render.labels import printable
 from attnviz.render.terminal.cells import elide, smallest_written, weight_text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.analysis.patterns import NO_PATTERN, Pattern
+from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.record import Prediction, from_arrays
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.focus import FocusTable

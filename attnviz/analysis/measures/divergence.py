@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from attnviz.analysis.entropy import entropy
+from attnviz.analysis.measures.entropy import entropy
 from attnviz.arrays import Array, namespace
 
 

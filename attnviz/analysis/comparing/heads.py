@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.divergence import divergence
-from attnviz.analysis.grouping import group
+from attnviz.analysis.comparing.grouping import group
+from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import RequestError
 from attnviz.record import Attention, Block, Token

@@ -1,0 +1,1 @@
+"""Named shapes a head may have, each held against chance."""

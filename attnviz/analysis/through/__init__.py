@@ -1,0 +1,1 @@
+"""Through the layers: what weights say once values, layers or an answer are taken into account."""

@@ -1,0 +1,1 @@
+"""Many runs of a model, and what they say together."""
