@@ -20,7 +20,7 @@ def align(source: Input, by: Model, which: Heads, out: Output) -> None:
     from attnviz.analysis.alignment import align as line_up
     from attnviz.cli.inputs import attend
     from attnviz.cli.outputs import check_output, show, write
-    from attnviz.render.machine import alignment_json
+    from attnviz.render.machine.alignment import alignment_json
     from attnviz.render.terminal.timeline import Timeline
 
     check_output(out, ".txt", ".json", *PICTURES)

@@ -11,7 +11,7 @@ def compare(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output)
     from attnviz.analysis.comparing.heads import compare as hold_against
     from attnviz.cli.inputs import attend
     from attnviz.cli.outputs import check_output, show, terminal_theme
-    from attnviz.render.machine import comparison_json
+    from attnviz.render.machine.comparison import comparison_json
     from attnviz.render.terminal.comparison import ComparisonView
 
     check_output(out, ".txt", ".json")

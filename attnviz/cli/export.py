@@ -87,7 +87,7 @@ def _write_block(
     from attnviz.analysis.focus import focus
     from attnviz.cli.outputs import plain
     from attnviz.render.figure import encode, heatmap
-    from attnviz.render.machine import focus_json
+    from attnviz.render.machine.focus import focus_json
     from attnviz.render.terminal.focus import FocusTable
     from attnviz.store import save
 

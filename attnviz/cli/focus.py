@@ -30,7 +30,7 @@ def focus(
     from attnviz.analysis.parts import between_parts, has_parts
     from attnviz.cli.inputs import attend
     from attnviz.cli.outputs import check_output, show
-    from attnviz.render.machine import focus_json
+    from attnviz.render.machine.focus import focus_json
     from attnviz.render.terminal.focus import FocusTable
     from attnviz.render.terminal.parts import PartsTable
 

@@ -82,7 +82,7 @@ def heatmap(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output,
         picture = _picture(record, heads, out, drawing, paper, over=over)
         write(out.output, picture, force=out.force)
     if out.json:
-        from attnviz.render.machine import heatmap_json
+        from attnviz.render.machine.heatmap import heatmap_json
 
         print(heatmap_json(record, heads))
     elif out.output is not None:

@@ -22,7 +22,7 @@ def info(
     """
     from attnviz.cli.inputs import open_model
     from attnviz.cli.outputs import check_output, show
-    from attnviz.render.machine import anatomy_json
+    from attnviz.render.machine.anatomy import anatomy_json
     from attnviz.render.terminal.anatomy import AnatomyTable
 
     check_output(out, ".txt", ".json")

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from attnviz.analysis.alignment import align
-from attnviz.render.machine import alignment_json
+from attnviz.render.machine.alignment import alignment_json
 from attnviz.selection import HeadId
 from tests.spoken import SAID, spoken
 

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 import attnviz
 from attnviz.errors import OutOfRange
 from attnviz.record import from_arrays
-from attnviz.render.machine import comparison_json, focus_json, heatmap_json
+from attnviz.render.machine.comparison import comparison_json
+from attnviz.render.machine.focus import focus_json
+from attnviz.render.machine.heatmap import heatmap_json
 from attnviz.selection import HeadId
 from tests.render.sample_translation import translation
 from tests.render.samples import FOX, continued, fox, odd, records, sinking, windowed

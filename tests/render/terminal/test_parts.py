@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from attnviz.analysis.parts import between_parts
 from attnviz.record import Attention, Token, from_arrays
-from attnviz.render.machine import parts_json
+from attnviz.render.machine.parts import parts_json
 from attnviz.render.terminal.parts import PartsTable
 from tests.render.samples import records
 from tests.render.terminal.console import shown

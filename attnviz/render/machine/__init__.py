@@ -1,0 +1,1 @@
+"""Results as JSON for other programs: every number plain, every position counted from 0."""
