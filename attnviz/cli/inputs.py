@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input, Model, SpecialTokens, Tokens
+from attnviz.cli.options import Heads, Input, Model, SpecialTokens, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
 from attnviz.outline import Outline, choose
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Less of the mass than this is not worth a note.
 _TOLD = 0.005
+
+AS_WEIGHTS = Viewed()
 
 
 def attend(
@@ -43,16 +45,33 @@ def attend(
         RequestError: no text, or more than one; or no such heads.
         SourceError: the model or a file cannot be used.
     """
+    reading, outline = opened(given, by, which)
+    return record_of(reading, outline, which, tokens, default=default)
+
+
+def opened(given: Input, by: Model, which: Heads) -> "tuple[Reading, Outline]":
+    """Let the model read the input, and pick the block asked for; a note names the others.
+
+    Raises:
+        RequestError: no input, or more than one of a kind; or no such block.
+        SourceError: the model or a file cannot be used.
+    """
     reading = open_reading(given, by)
     outline = choose(reading.outlines, which.name_of_block)
     if which.block is None and len(reading.outlines) > 1:
         others = ", ".join(block for block in reading.outlines if block != outline.block)
         note(f"{outline.block} attention; --block for the others: {others}")
-    return record_of(reading, outline, which, tokens, default=default)
+    return reading, outline
 
 
 def record_of(
-    reading: "Reading", outline: Outline, which: Heads, tokens: Tokens, *, default: str
+    reading: "Reading",
+    outline: Outline,
+    which: Heads,
+    tokens: Tokens,
+    *,
+    default: str,
+    viewed: Viewed = AS_WEIGHTS,
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Record the heads meant of one block, with its tokens as they are to be shown; see `attend`."""
     asked = which.selection(default)
@@ -61,7 +80,12 @@ def record_of(
         numbers = [layer.number for layer in outline.alike[-1]]
         meant = Selection(numbers_as_ranges(numbers), asked.heads)
     heads = outline.resolve(meant)
-    whole = reading.record(meant, block=outline.block)
+    if viewed == AS_WEIGHTS:
+        whole = reading.record(meant, block=outline.block)
+    else:
+        from attnviz.cli.views import view_of
+
+        whole, heads = view_of(reading, outline, meant, viewed)
     if whole.dropped >= _TOLD:
         note(f"{whole.dropped:.0%} of the mass is on what is not shown, such as silence added behind a sound")
     record = _shown(whole, tokens)

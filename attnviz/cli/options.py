@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from attnviz.record import Block
 
 _INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
+_VIEW = "View"
 
 
 class Color(StrEnum):
@@ -37,6 +38,17 @@ class ThemeName(StrEnum):
 
     light = "light"
     dark = "dark"
+
+
+class ViewName(StrEnum):
+    """The views of `attnviz.record`, named here so that `--help` need not load numpy."""
+
+    weights = "weights"
+    norms = "norms"
+    gradients = "gradients"
+    rollout = "rollout"
+    flow = "flow"
+    relevance = "relevance"
 
 
 class SpecialTokens(StrEnum):
@@ -121,7 +133,12 @@ class Heads:
     ] = None
     head: Annotated[
         str | None,
-        typer.Option("--head", "-H", help="Heads: 0,2-4, all, or names: L0H2,L3H7.", rich_help_panel=_HEADS),
+        typer.Option(
+            "--head",
+            "-H",
+            help="Heads: 0,2-4, all, names: L0H2,L3H7, or best:previous for the head that does it most.",
+            rich_help_panel=_HEADS,
+        ),
     ] = None
     block: Annotated[
         BlockName | None,
@@ -139,6 +156,66 @@ class Heads:
         if self.layer is None and not asked.names_heads:
             return Selection(default, self.head)
         return asked
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Which of them come first, and how many are shown."""
+
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CRITERION",
+            help="Rank heads by a measure (entropy, confidence, sink ...), a pattern or effect.",
+            rich_help_panel=_HEADS,
+        ),
+    ] = None
+    lowest: Annotated[
+        bool, typer.Option("--lowest", help="Rank the smallest first.", rich_help_panel=_HEADS)
+    ] = False
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="Only the first K heads.", rich_help_panel=_HEADS),
+    ] = None
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="Only heads with this pattern: previous, next, ...", rich_help_panel=_HEADS),
+    ] = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether heads are to be chosen by what they do."""
+        return self != Ranked()
+
+
+@dataclass(frozen=True)
+class Viewed:
+    """What is shown of them."""
+
+    view: Annotated[
+        ViewName,
+        typer.Option(
+            help="The weights; or weighed by what values give (norms) or an answer needs (gradients); or "
+            "through all layers below (rollout, flow, relevance).",
+            rich_help_panel=_VIEW,
+        ),
+    ] = ViewName.weights
+    answer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="For gradients and relevance: whose probability; the likeliest if not given.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="For both: where it is given, a token or its position; the last if not given.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from attnviz.analysis.alignment import Alignment
-from attnviz.record import Attention
+from attnviz.record import Attention, View
 from attnviz.selection import HeadId, numbers_as_ranges
 
 # Of more heads that are named one by one than this the others are left out.
@@ -15,11 +15,33 @@ _MOST_GROUPS = 4
 # Less weight than this beside a picture's patches is not worth a note.
 _TOLD = 0.005
 
+# What the colours of a view stand for, in a word or two.
+_SCALES: dict[View, str] = {
+    "norms": "norm share",
+    "gradients": "weight × gradient",
+    "rollout": "rollout",
+    "flow": "flow share",
+    "relevance": "relevance share",
+}
+
 LATER = "later keys, which the query cannot see"
 OUTSIDE = "keys outside the query's window"
 BORDER = "where what the model said itself begins"
 NO_ROOM = "next tokens left out: no room beside the rows"
 PREDICTION = "the next token, and the probability the model gives it"
+
+
+def view(record: Attention) -> Iterator[str]:
+    """Say what the numbers are, where they are not the weights themselves."""
+    if record.view != "weights":
+        from attnviz.analysis.through.view import describe
+
+        yield describe(record)
+
+
+def scale(record: Attention) -> str:
+    """Name what the colours stand for."""
+    return "weight" if record.view == "weights" else _SCALES[record.view]
 
 
 def has_sink(record: Attention, head: HeadId) -> bool:
@@ -29,7 +51,7 @@ def has_sink(record: Attention, head: HeadId) -> bool:
 
 def unexplained(record: Attention, heads: Sequence[HeadId]) -> tuple[HeadId, ...]:
     """Name the heads whose rows may lack mass for a reason that nothing else in the picture tells."""
-    if record.dropped:
+    if record.dropped or record.view != "weights":
         return ()
     return tuple(head for head in heads if not has_sink(record, head))
 
