@@ -1,6 +1,5 @@
 """From the shared options to the heads that are shown: which, in which order, and what of them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +9,9 @@ from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from attnviz.analysis.effect import Effect
-    from attnviz.analysis.patterns.find import Pattern
     from attnviz.analysis.ranking import Ranking
     from attnviz.record import Attention
     from attnviz.selection import HeadId
@@ -110,9 +108,7 @@ def _first(record: "Attention", heads: "Sequence[HeadId]", criterion: str) -> "H
     return first.head
 
 
-def _with_pattern(
-    record: "Attention", heads: "tuple[HeadId, ...]", name: str
-) -> "tuple[HeadId, ...]":
+def _with_pattern(record: "Attention", heads: "tuple[HeadId, ...]", name: str) -> "tuple[HeadId, ...]":
     """Keep the heads with a pattern.
 
     Raises:
@@ -152,9 +148,7 @@ def _ranked(
     return replace(ranking, entries=ranking.entries[: ranked.top])
 
 
-def _effects(
-    reading: "Reading", record: "Attention", heads: "Sequence[HeadId]"
-) -> "Mapping[HeadId, Effect]":
+def _effects(reading: "Reading", record: "Attention", heads: "Sequence[HeadId]") -> "Mapping[HeadId, Effect]":
     from attnviz.studies.ablation import effects_of
 
     return effects_of(reading, heads, record.block)

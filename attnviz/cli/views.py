@@ -40,7 +40,9 @@ def view_of(
     heads = outline.resolve(meant)
     if needs.layers_below:
         if meant.heads is not None:
-            raise RequestError(f"{kind} has one map for each layer: got --head {meant.heads}, allowed --layer")
+            raise RequestError(
+                f"{kind} has one map for each layer: got --head {meant.heads}, allowed --layer"
+            )
         layers = tuple(dict.fromkeys(head.layer for head in heads))
         below = [layer.number for layer in outline.layers if layer.number <= max(layers)]
         source = reading.record(Selection(numbers_as_ranges(below)), block=outline.block)

@@ -17,7 +17,9 @@ _SHADES = 256
 Opacity = Callable[[NDArray[np.floating], float], NDArray[np.floating]]
 
 
-def draw_bar(canvas: Canvas, opacity: Opacity | None = None, *, on: str = "none") -> None:
+def draw_bar(
+    canvas: Canvas, opacity: Opacity | None = None, *, on: str = "none", name: str = "weight"
+) -> None:
     """Draw the scale at the right of the panels, with its top printed.
 
     One image instead of matplotlib's own colour bar: that takes as long as all of the grid, and is cut into
@@ -28,6 +30,7 @@ def draw_bar(canvas: Canvas, opacity: Opacity | None = None, *, on: str = "none"
         opacity: how dense the colours of some weights are for a given top of the scale, where those of the
             panels let something shine through.
         on: the colour that shines through.
+        name: what the colours stand for.
     """
     layout, unit, colors = canvas.layout, canvas.layout.letter, canvas.colors
     width, height = layout.block
@@ -50,7 +53,7 @@ def draw_bar(canvas: Canvas, opacity: Opacity | None = None, *, on: str = "none"
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
     ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
     axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
-    canvas.write("weight", (left, layout.top - 1.5 * unit), 0.85 * unit)
+    canvas.write(name, (left, layout.top - 1.5 * unit), 0.85 * unit)
 
 
 def bar_ticks(top: float, at_most: int = 5) -> list[float]:

@@ -17,7 +17,7 @@ from attnviz.render.figure.marks import HATCH, HATCH_LINE, border_sample
 from attnviz.render.hidden import reasons
 from attnviz.render.labels import printable_sentence
 from attnviz.render.theme import Theme
-from attnviz.selection import HeadId, numbers_as_ranges
+from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
 _MOST_CHARACTERS = 300
 
@@ -126,6 +126,8 @@ def name_heads(heads: Sequence[HeadId]) -> str:
     layers = sorted({head.layer for head in heads})
     indices = sorted({head.index for head in heads})
     name = f"layer{'s' * (len(layers) > 1)} {numbers_as_ranges(layers)}"
+    if indices == [TOGETHER]:
+        return name.capitalize()
     if len(heads) < len(layers) * len(indices):
         return f"{len(heads)} heads of {name}"
     return f"{name.capitalize()}, heads {numbers_as_ranges(indices)}"

@@ -52,6 +52,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
     told = (
+        *notes.view(record),
         *_notes(record, heads),
         *mass_notes(record, heads),
         *notes.sinks(record, heads),
@@ -81,7 +82,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     axes = canvas.panel(0, "grid", mosaic(tiles, places, (len(layers), len(indices)), gap))
     number_tiles(canvas, axes)
     _join(canvas, axes, record, indices)
-    draw_bar(canvas)
+    draw_bar(canvas, name=notes.scale(record))
     draw_words(canvas, words)
     return canvas.figure
 

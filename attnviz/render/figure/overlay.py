@@ -137,7 +137,13 @@ class _Shown:
         """Say what the figure shows."""
         who = printable_sentence(self.gazes[0].name)
         kind = "" if self.record.block == "self" else f" · {self.record.block} attention"
-        told = (f"colour: the weight of each patch, from {who}", *more, *self._aside())
+        what = notes.scale(self.record)
+        told = (
+            f"colour: the {what} of each patch, from {who}",
+            *notes.view(self.record),
+            *more,
+            *self._aside(),
+        )
         return Words(f"{title} · from {who}{kind}", source_line(self.record), told)
 
     def _aside(self) -> Iterator[str]:
@@ -178,7 +184,7 @@ def _draw_panels(shown: _Shown, theme: Theme, sheet: Sheet) -> Figure:
         left, top = layout.corner(number)
         unit = layout.letter
         canvas.write(name, (left, top - 1.5 * unit), unit, weight="bold", room=layout.panel[0])
-    draw_bar(canvas, _opacity, on=_middle(theme))
+    draw_bar(canvas, _opacity, on=_middle(theme), name=notes.scale(shown.record))
     draw_words(canvas, words)
     return canvas.figure
 
@@ -214,7 +220,7 @@ def _draw_grid(shown: _Shown, theme: Theme, sheet: Sheet) -> Figure:
         for spot in spots:
             _frame(axes, _within(shown, spot), min(layout.cell) / max(shown.shape))
     number_tiles(canvas, axes)
-    draw_bar(canvas, _opacity, on=_middle(theme))
+    draw_bar(canvas, _opacity, on=_middle(theme), name=notes.scale(shown.record))
     draw_words(canvas, words)
     return canvas.figure
 

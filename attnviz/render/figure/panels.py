@@ -79,7 +79,7 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
             _write_title(canvas, number, heads[number], lessons[number])
         if following:
             write_predictions(canvas, axes, following)
-    draw_bar(canvas)
+    draw_bar(canvas, name=notes.scale(record))
     draw_words(canvas, words)
     return canvas.figure
 
@@ -151,7 +151,7 @@ def _words(record: Attention, heads: Sequence[HeadId]) -> Words:
     """Say what the figure shows."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
-    told = [*_lesson_note(record, heads), *mass_notes(record, heads)]
+    told = [*notes.view(record), *_lesson_note(record, heads), *mass_notes(record, heads)]
     if any(has_sink(record, head) for head in heads):
         told.append(notes.sink(record))
     if len(heads) > 1:

@@ -53,7 +53,7 @@ class Heatmap:
         shown = [panel.values for panel in panels]
         if squares:
             shown += [panel.sink for panel in panels if panel.sink is not None]
-        ink = ink_for(console, self.theme, legend.scale_top(shown), "weight")
+        ink = ink_for(console, self.theme, legend.scale_top(shown), notes.scale(self.record))
         yield self._heading()
         if squares:
             yield from self._squares(panels, layout, ink, options.max_width)
@@ -107,7 +107,7 @@ class Heatmap:
 
     def _grid(self, panels: Sequence[Panel], width: int, ink: Ink) -> RenderResult:
         thumbnails = [
-            Thumbnail(head, panel.title.removeprefix(f"L{head.layer}"), panel.values)
+            Thumbnail.of(head, panel.title, panel.values)
             for head, panel in zip(self.heads, panels, strict=True)
         ]
         grid = lay_out_grid(width, thumbnails)
@@ -121,6 +121,7 @@ class Heatmap:
         yield from legend.hidden(self.record, self.heads, ink)
 
     def _notes(self) -> Iterator[Text]:
+        yield from map(Text, notes.view(self.record))
         yield from legend.lost_mass(self.record, self.heads)
         yield from legend.sharing(self.record, self.heads)
 

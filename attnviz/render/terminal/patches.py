@@ -47,7 +47,7 @@ class PatchMap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         gazes = [gaze(self.record, head, self.query) for head in self.heads]
-        weights, what = _readable([found.weights for found in gazes])
+        weights, what = _readable([found.weights for found in gazes], notes.scale(self.record))
         panels = [Panel(str(head), values) for head, values in zip(self.heads, weights, strict=True)]
         ink = ink_for(console, self.theme, legend.scale_top(weights), what)
         layout = lay_out(options.max_width, panels, *_axes(*gazes[0].weights.shape))
@@ -72,7 +72,7 @@ class PatchMap:
 
     def _grid(self, panels: list[Panel], width: int, ink: Ink) -> RenderResult:
         thumbnails = [
-            Thumbnail(head, panel.title.removeprefix(f"L{head.layer}"), panel.values)
+            Thumbnail.of(head, panel.title, panel.values)
             for head, panel in zip(self.heads, panels, strict=True)
         ]
         grid = lay_out_grid(width, thumbnails)
@@ -82,19 +82,20 @@ class PatchMap:
 
     def _notes(self, gazes: list[Gaze]) -> Iterator[Text]:
         yield Text("each cell is a patch of the picture")
+        yield from map(Text, notes.view(self.record))
         yield from map(Text, notes.dropped(self.record))
         yield from map(Text, notes.beside_patches([found.aside for found in gazes]))
 
 
-def _readable(weights: list[Weights]) -> tuple[list[Weights], str]:
-    """Give numbers that two decimals can tell apart, and what they are.
+def _readable(weights: list[Weights], name: str) -> tuple[list[Weights], str]:
+    """Give numbers that two decimals can tell apart, and what they are, by the name of the scale.
 
     A picture has so many patches that the weight of each may be tiny: then each is a share of the largest.
     """
     largest = max(float(np.nanmax(cells, initial=0.0)) for cells in weights)
     if largest == 0 or largest >= _TINY:
-        return weights, "weight"
-    return [cells / largest for cells in weights], f"weight as a share of the largest ({largest:.2g})"
+        return weights, name
+    return [cells / largest for cells in weights], f"{name} as a share of the largest ({largest:.2g})"
 
 
 def _blank(panels: list[Panel], ink: Ink) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from attnviz.render.pooling import pool
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
 from attnviz.render.terminal.square import Line, evenly
-from attnviz.selection import HeadId
+from attnviz.selection import TOGETHER, HeadId
 
 # A thumbnail is at least wide enough for its name, and a weight at most two cells.
 _GAP, _SMALLEST, _LARGEST_WEIGHT = 1, 4, 2
@@ -34,6 +35,12 @@ class Thumbnail:
     head: HeadId
     name: str
     weights: NDArray[np.floating]
+
+    @classmethod
+    def of(cls, head: HeadId, title: str, weights: NDArray[np.floating]) -> Self:
+        """Make one; its layer's name stands at the left already, where layers have rows of their own."""
+        band = _band_of(head)
+        return cls(head, title.removeprefix(band), weights)
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ def lay_out_grid(width: int, thumbnails: Sequence[Thumbnail]) -> Grid:
     Where these would be too small for every token, and all heads at full size fit on one screen, a layer
     takes several bands instead.
     """
-    margin = max(len(f"L{thumbnail.head.layer} ") for thumbnail in thumbnails)
+    margin = max(len(_margin(thumbnail.head)) for thumbnail in thumbnails)
     rows, columns = thumbnails[0].weights.shape
     high = rows if rows <= columns else min(rows, max(columns, _TALL))
     layers = _layers(thumbnails)
@@ -98,7 +105,16 @@ def draw_grid(thumbnails: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator
 
 
 def _layers(thumbnails: Sequence[Thumbnail]) -> list[list[Thumbnail]]:
-    return [list(heads) for _, heads in groupby(thumbnails, key=lambda thumbnail: thumbnail.head.layer)]
+    return [list(heads) for _, heads in groupby(thumbnails, key=lambda thumbnail: _band_of(thumbnail.head))]
+
+
+def _band_of(head: HeadId) -> str:
+    """Name the row a head stands in: its layer; maps of whole layers follow each other in one row."""
+    return "" if head.index == TOGETHER else f"L{head.layer}"
+
+
+def _margin(head: HeadId) -> str:
+    return f"{_band_of(head)} ".lstrip()
 
 
 def _name(name: str, grid: Grid) -> Segment:
@@ -109,7 +125,7 @@ def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
     images = [scaled(thumbnail.weights, grid.side, grid.rows) for thumbnail in band]
     height = len(images[0])
     for row in range(0, height, 2):
-        name = f"L{band[0].head.layer} " if row == 0 else ""
+        name = _margin(band[0].head) if row == 0 else ""
         line = [Segment(name.ljust(grid.margin), _BOLD)]
         for image in images:
             lower = image[row + 1] if row + 1 < height else [None] * image.shape[1]
