@@ -29,5 +29,5 @@ def distance(weights: Array, start: int = 0) -> Array:
     query = xp.arange(start, start + rows, **on)
     key = xp.arange(columns, **on)
     mass = xp.sum(weights, axis=-1)
-    travelled = xp.sum(weights * xp.abs(query[:, None] - key[None, :]), axis=-1)
+    travelled = xp.vecdot(weights, xp.abs(query[:, None] - key[None, :]))
     return travelled / xp.where(mass > 0, mass, xp.ones_like(mass))

@@ -1,4 +1,4 @@
-"""How widely a row spreads its mass."""
+"""How widely a row spreads its mass, as an amount and as a number of keys."""
 
 from attnviz.arrays import Array, namespace
 
@@ -21,11 +21,39 @@ def entropy(weights: Array) -> Array:
     """
     xp = namespace(weights)
     positive = xp.where(weights > 0, weights, xp.ones_like(weights))  # lim w log w = 0
-    return -xp.sum(weights * xp.log2(positive), axis=-1) + 0.0
+    return -xp.vecdot(weights, xp.log2(positive)) + 0.0
+
+
+def relative_entropy(weights: Array, seen: Array) -> Array:
+    r"""Measure how undecided each query is, of what it could be: $H_i / \log_2 n_i$.
+
+    The evenness of Pielou 1966. It makes queries of a causal model comparable, of which early ones see few
+    keys.
+
+    Shape:
+        weights: (..., query, key).
+        seen: (..., query).
+
+    Args:
+        weights: rows of weights.
+        seen: the number of keys each query can see, n.
+
+    Returns:
+        Shares of 1, (..., query): 0 for a row that reads one key, 1 for one that reads all it sees alike; NaN
+        where a query sees a single key, and so has no choice.
+
+    >>> import numpy as np
+    >>> causal = np.tri(4) / np.arange(1, 5)[:, None]
+    >>> relative_entropy(causal, np.arange(1, 5)).round(6).tolist()
+    [nan, 1.0, 1.0, 1.0]
+    """
+    return of_most(entropy(weights), seen)
 
 
 def breadth(weights: Array) -> Array:
     r"""Say how many keys each query reads: $2^H$, the perplexity of the row.
+
+    The diversity of order 1 of Hill 1973. Rows whose mass is below 1 are taken as they are.
 
     Shape:
         weights: (..., query, key).
@@ -37,4 +65,56 @@ def breadth(weights: Array) -> Array:
     >>> round(float(breadth(np.array([[0.1, 0.2, 0.3, 0.4]]))[0]), 3)
     3.596
     """
-    return 2.0 ** entropy(weights)
+    return perplexity(entropy(weights))
+
+
+def participation(weights: Array) -> Array:
+    r"""Say how many keys take part in each row: $(\sum_j w_{ij})^2 / \sum_j w_{ij}^2$.
+
+    The diversity of order 2 of Hill 1973, $1 / \sum_j w_{ij}^2$ for a row whose mass is 1. Small weights
+    count for less than in `breadth`, which it never exceeds then.
+
+    Shape:
+        weights: (..., query, key).
+
+    Returns:
+        Keys per row, (..., query), 1 to the number of keys; 0 for a row without mass.
+
+    >>> import numpy as np
+    >>> round(float(participation(np.array([[0.1, 0.2, 0.3, 0.4]]))[0]), 3)
+    3.333
+    """
+    xp = namespace(weights)
+    mass, squares = xp.sum(weights, axis=-1), xp.vecdot(weights, weights)
+    return mass**2 / xp.where(squares > 0, squares, xp.ones_like(squares))
+
+
+def of_most(bits: Array, seen: Array) -> Array:
+    """Divide entropies by the most they could be.
+
+    Shape:
+        bits, seen: (..., query), the entropy of each row and the number of keys its query sees.
+
+    Returns:
+        Shares of 1, (..., query); NaN where a query sees a single key.
+
+    >>> import numpy as np
+    >>> of_most(np.array([0.0, 1.0, 1.0]), np.array([1, 2, 4])).tolist()
+    [nan, 1.0, 0.5]
+    """
+    xp = namespace(bits, seen)
+    most = xp.log2(xp.astype(seen, bits.dtype))
+    choice = seen > 1
+    return xp.where(choice, bits / xp.where(choice, most, xp.ones_like(most)), xp.nan)
+
+
+def perplexity(bits: Array) -> Array:
+    """Turn an entropy into the number of keys that, read alike, would have it.
+
+    Shape:
+        bits: any.
+
+    >>> perplexity(3.0)
+    8.0
+    """
+    return 2.0**bits
