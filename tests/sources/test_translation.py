@@ -18,6 +18,7 @@ from transformers import (
     MBartConfig,
     MT5Config,
     PegasusConfig,
+    PegasusXConfig,
     T5Config,
     T5Gemma2Config,
     T5Gemma2DecoderConfig,
@@ -378,3 +379,10 @@ def any_t5(request, tmp_path_factory):
         AutoModelForSeq2SeqLM.from_config(BOTH_SIDES["t5"]).save_pretrained(folder)
         request.getfixturevalue(request.param).save_pretrained(folder)
     return load(folder)
+
+
+def test_an_encoder_that_shows_no_weights_is_left_out_with_a_word(save_pair, byte_pieces):
+    folder = save_pair(PegasusXConfig(**_BART, block_size=4, num_global_tokens=2), byte_pieces)
+    with pytest.warns(UserWarning, match="the encoder of .* shows no weights: its attention is left out"):
+        reading = load(folder).read(Prompt("the fox jumps", target="der fuchs"))
+    assert "encoder" not in reading.outlines

@@ -1,5 +1,6 @@
 """A pretrained model as a source of records."""
 
+import warnings
 from dataclasses import dataclass
 
 from attnviz.anatomy import Anatomy
@@ -44,6 +45,10 @@ class HuggingFaceSource(Source):
         with quiet():
             given = feed(self.pretrained, prompt)
             watched = watch(given, self.name)
+        if given.encoder is not None and "encoder" not in watched.outlines:
+            warnings.warn(
+                f"the encoder of {self.name} shows no weights: its attention is left out", stacklevel=2
+            )
         return PretrainedReading(self.name, self.pretrained.checkpoint.revision, given, watched)
 
     def anatomy(self) -> Anatomy:
