@@ -1,6 +1,6 @@
 """What goes into a model, and what the positions of its attention are called."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -72,6 +72,21 @@ class Positions:
 
 
 @dataclass(frozen=True, eq=False)
+class Answering:
+    """A model with the head that answers.
+
+    Attributes:
+        model: the network, of which what reads the input is a part.
+        word: writes an entry of its vocabulary, by its number.
+        made_up: weights of its head that its files lack, and that are random.
+    """
+
+    model: nn.Module
+    word: Callable[[int], str] = str
+    made_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class Feed:
     """Everything one pass needs, and how to read what comes out.
 
@@ -86,6 +101,7 @@ class Feed:
             the same queries, if it was asked.
         picture: what the model sees, uint8 (height, width, 3), where it sees a picture.
         aligning: heads whose authors say that they line queries up with keys in time.
+        answering: what answers in the end, where `model` is a part of it or is it.
     """
 
     model: nn.Module
@@ -97,3 +113,4 @@ class Feed:
     predictions: tuple[Prediction, ...] = ()
     picture: NDArray[np.uint8] | None = None
     aligning: tuple[HeadId, ...] = field(default=())
+    answering: Answering | None = None

@@ -4,9 +4,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
 from attnviz.observe import Observer, RowBlock
+from attnviz.outcome import OPEN, Gates, Outcome
 from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import Selection
@@ -17,6 +19,8 @@ from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
 from attnviz.sources.huggingface.capturing.sight import Sight
 from attnviz.sources.huggingface.capturing.vectors import KeepVectors
 from attnviz.sources.huggingface.feed import Feed
+from attnviz.sources.huggingface.intervening.gates import concerned, gating, layer_gates
+from attnviz.sources.huggingface.intervening.outcomes import run_outcome
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
@@ -71,6 +75,16 @@ class PretrainedReading:
             return self._record(outline, own, seen, vectors)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
             raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
+
+    def outcome(self, gates: Gates = OPEN) -> Outcome:
+        """Run the model, with its head where it has one, and give what comes out; see `Reading`.
+
+        A torch module that is no model of transformers gives its first numbers as states.
+        """
+        closed = layer_gates(gates, self.outlines)
+        sites = self.watched.sites
+        with torch.no_grad():
+            return run_outcome(self.feed, self.watched, gating(closed, sites), concerned(closed, sites))
 
     def checks(self) -> tuple[Check, ...]:
         """Capture every layer of every block, keep nothing, and say which checks held.

@@ -1,13 +1,18 @@
 """A pretrained model as a source of records."""
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 
 from attnviz.anatomy import Anatomy
+from attnviz.errors import SourceError
 from attnviz.prompt import Prompt
 from attnviz.sources.base import Source
 from attnviz.sources.huggingface.anatomy import describe
+from attnviz.sources.huggingface.feed import Answering, Feed
 from attnviz.sources.huggingface.inputs import feed
+from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.loading.find import Checkpoint
 from attnviz.sources.huggingface.loading.load import load_model
 from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
@@ -43,7 +48,7 @@ class HuggingFaceSource(Source):
             SourceError: the input or the model cannot be read; the subclass says why.
         """
         with quiet():
-            given = feed(self.pretrained, prompt)
+            given = _answered(self.pretrained, feed(self.pretrained, prompt))
             watched = watch(given, self.name)
         if given.encoder is not None and "encoder" not in watched.outlines:
             warnings.warn(
@@ -54,6 +59,26 @@ class HuggingFaceSource(Source):
     def anatomy(self) -> Anatomy:
         """Let the model read a sample, and say what it is made of; see `Source`."""
         return describe(self.pretrained)
+
+
+def _answered(pretrained: Pretrained, given: Feed) -> Feed:
+    """Say which model answers, where it or its backbone reads the input: a tower alone answers nothing."""
+    if given.model not in (pretrained.backbone, pretrained.model):
+        return given
+    return replace(given, answering=Answering(pretrained.model, _writer(pretrained), pretrained.made_up))
+
+
+def _writer(pretrained: Pretrained) -> Callable[[int], str]:
+    """Give what writes an entry of a model's vocabulary; a number stays one where it has no tokenizer."""
+
+    @cache
+    def word(number: int) -> str:
+        try:
+            return Writer(pretrained.tokenizer).token(number).text
+        except SourceError:
+            return str(number)
+
+    return word
 
 
 def open_pretrained(checkpoint: Checkpoint, choices: Choices = AS_USUAL) -> HuggingFaceSource:

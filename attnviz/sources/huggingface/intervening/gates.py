@@ -1,29 +1,90 @@
 """Heads closed, wholly or in part, whatever kind of model they are in."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from torch import Tensor
 
+from attnviz.errors import OutOfRange
 from attnviz.outcome import Gates
-from attnviz.outline import Outline
+from attnviz.outline import Outline, choose
 from attnviz.record import Block
+from attnviz.selection import numbers_as_ranges
 from attnviz.sources.huggingface.intervening.outcomes import Change
+from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.watching.sites import Site
 
 # For layers, by block and number, what each head's part of its output is multiplied by: (head,).
 LayerGates = Mapping[tuple[Block, int], Tensor]
 
 
-def layer_gates(gates: Gates, outlines: Mapping[Block, Outline]) -> LayerGates:
+def layer_gates(gates: Gates, outlines: Mapping[Block, Outline]) -> dict[tuple[Block, int], Tensor]:
     """Give the gates of every layer in which one is named; heads not named have 1.
 
     Raises:
         RequestError: there is no such block.
         OutOfRange: there is no such layer or head.
     """
-    raise NotImplementedError
+    found: dict[tuple[Block, int], Tensor] = {}
+    for block, of_heads in gates.items():
+        outline = choose(outlines, block)
+        for head, gate in of_heads.items():
+            if head.layer not in outline.numbers:
+                there = numbers_as_ranges(outline.numbers)
+                raise OutOfRange(f"no layer {head.layer}: this model has layers {there}")
+            heads = outline.layer(head.layer).heads
+            if head.index not in heads:
+                raise OutOfRange(f"no head {head}: this layer has heads {numbers_as_ranges(heads)}")
+            of_layer = found.setdefault((block, head.layer), torch.ones(len(heads)))
+            of_layer[heads.index(head.index)] = gate
+    return found
 
 
-def gating(gates: LayerGates, sites: list[Site]) -> Change:
-    """Give what answers attention calls with each head's part multiplied by its gate; gates may want gradients."""
-    raise NotImplementedError
+def gating(gates: LayerGates, sites: Iterable[Site]) -> Change:
+    """Give what answers attention calls with each head's part multiplied by its gate.
+
+    Args:
+        gates: of the layers that are not as usual; they may want gradients.
+        sites: every attention call of such a pass, in order.
+    """
+    weighing = weighing_sites(sites)
+
+    def change(site: Site, call: Call) -> Tensor:
+        own = weighing.get(site)
+        gate = None if own is None or own.block is None else gates.get((own.block, own.layer))
+        return call.as_usual() if own is None or gate is None else call.gated(_of_call(gate, own, call))
+
+    return change
+
+
+def concerned(gates: LayerGates, sites: Sequence[Site]) -> list[Site]:
+    """Give the calls of the modules that have a gate: the others need not be watched."""
+    modules = {site.seen.module for site in sites if site.block and (site.block, site.layer) in gates}
+    return [site for site in sites if site.seen.module in modules]
+
+
+def weighing_sites(sites: Iterable[Site]) -> dict[Site, Site]:
+    """Say for each call that is a layer's whose weights it uses: its own, or those of the call before.
+
+    Some layers give the same weights values twice, such as those of positions beside those of the keys: both
+    products are parts of what a head gives.
+    """
+    found: dict[Site, Site] = {}
+    before: Site | None = None
+    for site in sites:
+        if site.block is not None:
+            before = site
+        elif before is None or not site.seen.again or site.seen.run != before.seen.run:
+            before = None
+        if before is not None:
+            found[site] = before
+    return found
+
+
+def _of_call(gates: Tensor, site: Site, call: Call) -> Tensor:
+    """Cut a call's gates out of its layer's: (head,), or (batch, head) where a head is in several squares."""
+    heads = site.seen.shape[1]
+    own = gates[site.first_head : site.first_head + heads]
+    if call.heads == heads:
+        return own
+    return own.repeat(call.batch * call.heads // heads).reshape(call.batch, call.heads)

@@ -1,8 +1,11 @@
 """What every way of getting at the weights hands on: one attention call, as the model made it."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
+
+from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itself
 
 
 class Call(Protocol):
@@ -57,6 +60,16 @@ class Call(Protocol):
         """Do what the model would have done."""
         ...
 
+    def gated(self, gates: Tensor) -> Tensor:
+        """Do what the model would have done, each head's part of it multiplied by its gate.
+
+        Gates may want gradients: all of what is given depends on them, and on what came before.
+
+        Shape:
+            gates: (head,), or (batch, head) where heads and windows come as one axis.
+        """
+        ...
+
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Do some rows in a way that shows the weights; softmax rows do not depend on each other.
 
@@ -72,6 +85,60 @@ class Call(Protocol):
     def by_head(self, output: Tensor) -> Tensor:
         """Turn any rows of output into (batch, head, query, d_v); one head where they are already mixed."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """What is common to calls that hold queries, keys and values.
+
+    Attributes:
+        module: the module that calls.
+        query: (batch, head, query, d_k), positions already rotated in.
+        key: (batch, key head, key, d_k); grouped heads have fewer key heads than heads.
+        value: (batch, key head, key, d_v).
+        mask: spreads to (batch, head, query, key): bool, True where a query may look, or numbers added to the
+            logits, or None.
+        hides_later: whether, there being no mask, each query sees only as many keys as its position counts.
+    """
+
+    module: nn.Module
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    hides_later: bool
+
+    @property
+    def batch(self) -> int:
+        """How many squares come at once."""
+        return self.query.shape[0]
+
+    @property
+    def heads(self) -> int:
+        """The number of heads."""
+        return self.query.shape[1]
+
+    @property
+    def queries(self) -> int:
+        """The number of rows."""
+        return self.query.shape[2]
+
+    @property
+    def keys(self) -> int:
+        """The number of columns."""
+        return self.key.shape[2]
+
+    @property
+    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries, keys and values."""
+        return self.query, self.key, self.value
+
+    def visible(self) -> Tensor | None:
+        """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
+        if self.mask is not None:
+            return seen_by_any_head(self.mask, self.queries, self.keys)
+        everyone = range(self.queries)
+        return up_to_itself(everyone, self.keys, self.query.device) if self.hides_later else None
 
 
 def is_causal(visible: Tensor | None) -> bool:

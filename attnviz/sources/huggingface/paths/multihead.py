@@ -93,6 +93,12 @@ class MultiheadCall:
         output, self.asked = self._run()
         return output
 
+    def gated(self, gates: Tensor) -> Tensor:
+        """Do it with each head's part multiplied by its gate: gates (head,) or (batch, head)."""
+        output = self.as_usual()
+        apart = output.reshape(len(output), self.batch, self.heads, -1)
+        return (apart * gates.to(output)[..., None]).reshape(output.shape)
+
     def finished(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mix the heads, and give what the caller asked for."""
         weight, bias = self.arguments["out_proj_weight"], self.arguments["out_proj_bias"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import torch
@@ -68,16 +69,41 @@ class Run:
             made.append(instead)
             return instead
 
-        set_chance(self.chance)
         with ExitStack() as hooks:
             for projection in projections(self.module):
                 hooks.enter_context(hooked(projection.register_forward_hook(look)))
             try:
-                # Called directly, so that the hooks upon the module itself do not see it.
-                output = self.module.forward(*copied(self.given), **copied(self.named))
+                output = self._output()
             except Exception as error:  # what a module raises that meets strange numbers has no common class
                 raise RefusedError from error
         return Seen(given, made, as_rows(_first(output)))
+
+    def with_arrived(self, place: int | None, rows: Tensor) -> Any:  # noqa: ANN401 - as the module gives it
+        """Run again with other numbers entering one run of a projection, or being the result.
+
+        Args:
+            place: the number of the run of a projection; None means the result.
+            rows: the numbers, (row, channel).
+
+        Returns:
+            All the module gives.
+        """
+        if place is None:
+            return _with_first(self._output(), rows)
+        entered = count()
+
+        def enter(_module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+            return (rows.reshape(given[0].shape), *given[1:]) if next(entered) == place else given
+
+        with ExitStack() as hooks:
+            for projection in projections(self.module):
+                hooks.enter_context(hooked(projection.register_forward_pre_hook(enter)))
+            return self._output()
+
+    def _output(self) -> Any:  # noqa: ANN401
+        set_chance(self.chance)
+        # Called directly, so that the hooks upon the module itself do not see it.
+        return self.module.forward(*copied(self.given), **copied(self.named))
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,6 +183,19 @@ def _first(output: Any) -> Any:  # noqa: ANN401 - modules give whatever they lik
     while isinstance(output, tuple | list | dict) and output:
         output = next(iter(output.values())) if isinstance(output, dict) else output[0]
     return output
+
+
+def _with_first(output: Any, rows: Tensor) -> Any:  # noqa: ANN401
+    """Exchange the first thing a module gave."""
+    if isinstance(output, Tensor):
+        return rows.reshape(output.shape)
+    if isinstance(output, dict):
+        first = next(iter(output))
+        output[first] = _with_first(output[first], rows)
+        return output
+    exchanged = (_with_first(output[0], rows), *output[1:])
+    named = hasattr(output, "_fields")
+    return type(output)(*exchanged) if named else type(output)(exchanged)
 
 
 def as_rows(given: Any) -> Tensor | None:  # noqa: ANN401

@@ -8,77 +8,37 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itself
+from attnviz.sources.huggingface.paths.call import Vectors
+from attnviz.sources.huggingface.paths.masks import up_to_itself
 
 
 @dataclass(frozen=True, eq=False)
-class FusedCall:
-    """One call of the fused function.
+class FusedCall(Vectors):
+    """One call of the fused function; fewer or more dimensions than it came with stand before the head.
 
     Attributes:
-        module: the module that calls.
-        query: (batch, head, query, d_k); fewer or more dimensions than it came with stand before the head.
-        key: (batch, key head, key, d_k).
-        value: (batch, key head, key, d_v).
-        mask: spreads to (batch, head, query, key): bool, True where a query may look, or numbers added to the
-            logits, or None.
-        hides_later: whether each query sees only as many keys as its own position counts.
         scale: what logits are multiplied with.
         usual: does what the model asked for.
     """
 
-    module: nn.Module
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    mask: Tensor | None
-    hides_later: bool
     scale: float
     usual: Callable[[], Tensor]
 
     path: ClassVar[str] = "sdpa"
 
     @property
-    def batch(self) -> int:
-        """How many squares come at once."""
-        return self.query.shape[0]
-
-    @property
-    def heads(self) -> int:
-        """The number of heads."""
-        return self.query.shape[1]
-
-    @property
-    def queries(self) -> int:
-        """The number of rows."""
-        return self.query.shape[2]
-
-    @property
-    def keys(self) -> int:
-        """The number of columns."""
-        return self.key.shape[2]
-
-    @property
-    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The queries, keys and values."""
-        return self.query, self.key, self.value
-
-    @property
     def window(self) -> None:
         """No sliding window is named here: it is in the mask."""
         return
 
-    def visible(self) -> Tensor | None:
-        """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
-        if self.hides_later:
-            return up_to_itself(range(self.queries), self.keys, self.query.device)
-        if self.mask is None:
-            return None
-        return seen_by_any_head(self.mask, self.queries, self.keys)
-
     def as_usual(self) -> Tensor:
         """Do what the model would have done: the output (..., query, d_v)."""
         return self.usual()
+
+    def gated(self, gates: Tensor) -> Tensor:
+        """Do it with each head's part multiplied by its gate: gates (head,) or (batch, head)."""
+        output = self.as_usual()
+        return (self.by_head(output) * gates.to(output)[..., None, None]).reshape(output.shape)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Do some rows by the formula the fused function stands for.

@@ -114,6 +114,15 @@ class ProductCall:
         """Do what the model would have done."""
         return self.function(*self.given)
 
+    def gated(self, gates: Tensor) -> Tensor:
+        """Do it with each head's weights multiplied by its gate, gates (head,) or (batch, head).
+
+        The product is linear in the weights, so this multiplies each head's part of what it gives.
+        """
+        apart = self._weights.reshape(self.batch, self.heads, self.queries, self.keys)
+        weights = (apart * gates.to(apart)[..., None, None]).reshape(self._weights.shape)
+        return self._product(weights)
+
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Multiply some rows only.
 
@@ -121,8 +130,7 @@ class ProductCall:
             The output, laid out as the model wants it, and the weights (batch, head, query, key).
         """
         rows = self._weights[..., start:stop, :]
-        given = (*self.given[: self.place], rows, *self.given[self.place + 1 :])
-        return self.function(*given), rows.reshape(self.batch, self.heads, stop - start, self.keys)
+        return self._product(rows), rows.reshape(self.batch, self.heads, stop - start, self.keys)
 
     def rows_of(self, output: Tensor, start: int, stop: int) -> Tensor:
         """Cut some queries' rows out of an output."""
@@ -132,6 +140,10 @@ class ProductCall:
         """Turn rows of output into (batch, head, query, d_v)."""
         rows = output.shape[self.layout.query]
         return output.permute(self.layout.order).reshape(self.batch, self.heads, rows, -1)
+
+    def _product(self, weights: Tensor) -> Tensor:
+        """Multiply other weights with the values."""
+        return self.function(*self.given[: self.place], weights, *self.given[self.place + 1 :])
 
     @property
     def _weights(self) -> Tensor:

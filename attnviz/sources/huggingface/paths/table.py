@@ -18,7 +18,8 @@ from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import UnsupportedModel
-from attnviz.sources.huggingface.paths.masks import seen_by_any_head, up_to_itself
+from attnviz.sources.huggingface.paths.call import Vectors
+from attnviz.sources.huggingface.paths.masks import up_to_itself
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
 
@@ -37,56 +38,18 @@ _LOCK = threading.RLock()
 
 
 @dataclass(frozen=True, eq=False)
-class TableCall:
+class TableCall(Vectors):
     """One attention call, as the model made it.
 
     Attributes:
-        module: the layer that calls.
-        query: (batch, head, query, d_k), positions already rotated in.
-        key: (batch, key head, key, d_k); grouped heads have fewer key heads than heads.
-        value: (batch, key head, key, d_v).
-        mask: (batch, 1 or head, 1 or query, key): bool, True where a query may look, or numbers added to the
-            logits, or None.
-        hides_later: whether, there being no mask, the function itself hides later keys.
         options: all else that was passed.
         usual: the function the model would have called.
     """
 
-    module: nn.Module
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    mask: Tensor | None
-    hides_later: bool
     options: dict[str, object]
     usual: AttentionFunction
 
     path: ClassVar[str] = PATH
-
-    @property
-    def batch(self) -> int:
-        """How many squares come at once."""
-        return self.query.shape[0]
-
-    @property
-    def heads(self) -> int:
-        """The number of heads."""
-        return self.query.shape[1]
-
-    @property
-    def queries(self) -> int:
-        """The number of rows."""
-        return self.query.shape[2]
-
-    @property
-    def keys(self) -> int:
-        """The number of columns."""
-        return self.key.shape[2]
-
-    @property
-    def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The queries, keys and values."""
-        return self.query, self.key, self.value
 
     @property
     def window(self) -> int | None:
@@ -94,16 +57,14 @@ class TableCall:
         passed = self.options.get("sliding_window")
         return passed if isinstance(passed, int) else None
 
-    def visible(self) -> Tensor | None:
-        """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
-        if self.mask is not None:
-            return seen_by_any_head(self.mask, self.queries, self.keys)
-        everyone = range(self.queries)
-        return up_to_itself(everyone, self.keys, self.query.device) if self.hides_later else None
-
     def as_usual(self) -> Tensor:
         """Do what the model would have done: the output (batch, query, head, d_v)."""
         return self.usual(self.module, self.query, self.key, self.value, self.mask, **self.options)[0]
+
+    def gated(self, gates: Tensor) -> Tensor:
+        """Do it with each head's part multiplied by its gate: gates (head,) or (batch, head)."""
+        output = self.as_usual()
+        return output * gates.to(output)[..., None, :, None]
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Let the model's own plain function do some rows; softmax rows do not depend on each other.

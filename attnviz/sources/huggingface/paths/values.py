@@ -94,6 +94,17 @@ class ValuesCall:
         """Give what the module made of its values: (query, channel)."""
         return self.reading.trial.usual
 
+    def gated(self, gates: Tensor) -> Tensor:
+        """Give it with each head's part multiplied by its gate, gates (head,), for the module to go on with.
+
+        The module runs anew for it, since trying it out kept no gradients.
+        """
+        trial = self.reading.trial
+        made = trial.run.again().at(trial.sink)
+        assert made is not None  # it was there when the module was tried out
+        apart = made.reshape(len(made), self.heads, -1)
+        return (apart * gates.to(made)[:, None]).reshape(made.shape)
+
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Give some rows of weights times values, and the weights (1, head, query, key)."""
         weights = self.reading.weights[:, start:stop]
@@ -112,7 +123,10 @@ class ValuesCall:
 
 @contextmanager
 def intercepted(model: nn.Module, guard: Guard, only: Collection[nn.Module] | None = None) -> Iterator[None]:
-    """Hand every run of a module that attends to a guarded handle, once it is done; the model goes on.
+    """Hand every run of a module that attends to a guarded handle, once it is done.
+
+    The model goes on with what the module gave, unless the handle answers with something else than what
+    the module made of its values.
 
     Each run is tried out again several times, so this is for models whose attention is not seen otherwise.
 
@@ -133,16 +147,15 @@ def intercepted(model: nn.Module, guard: Guard, only: Collection[nn.Module] | No
         if not guard.busy:
             begun.append(Run(module, copied(given), copied(named), chance_state()))
 
-    def after(module: nn.Module, _given: object, _output: object) -> None:
+    def after(module: nn.Module, _given: object, _output: object) -> Any:  # noqa: ANN401
         if guard.busy:
-            return
+            return None
         run, left, reading = begun.pop(), chance_state(), None
         try:
-            with guard.closed(), suppress(RefusedError):
+            with guard.closed(), suppress(RefusedError), torch.no_grad():
                 reading = _understood(run, expected if isinstance(expected, int) else None)
             attends[reading is not None].add(_NUMBER.sub("*", names[module]))
-            if reading is not None:
-                guard(ValuesCall(module, reading, len(reading.trial.usual), reading.trial.keys))
+            return None if reading is None else _answered(guard, module, reading)
         finally:
             set_chance(left)
 
@@ -154,6 +167,16 @@ def intercepted(model: nn.Module, guard: Guard, only: Collection[nn.Module] | No
         yield
     for stack in attends[True] & attends[False]:
         raise UnsupportedModel(f"only some layers of {stack} attend in a way that can be read")
+
+
+def _answered(guard: Guard, module: nn.Module, reading: "_Reading") -> Any:  # noqa: ANN401
+    """Hand a run on, and say what the module gives with the answer; None if that is what it gave."""
+    trial = reading.trial
+    answer = guard(ValuesCall(module, reading, len(trial.usual), trial.keys))
+    if answer is trial.usual:
+        return None
+    with guard.closed():
+        return trial.run.with_arrived(trial.sink, answer)
 
 
 @dataclass(frozen=True, eq=False)

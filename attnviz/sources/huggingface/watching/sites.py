@@ -1,6 +1,6 @@
 """Which call of a pass is which layer of which block: watched once, held against every call later."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -104,9 +104,15 @@ def watch(feed: Feed, name: str) -> Watched:
 
 def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common class
     """Run a model once, in evaluation and without gradients; its chances are the same every time."""
-    with _evaluating(feed.model), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad():
+        return once(feed.model, feed.arguments)
+
+
+def once(model: nn.Module, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Run a network in evaluation, with gradients if the caller keeps them; see `run`."""
+    with _evaluating(model), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return feed.model(**feed.arguments)
+        return model(**arguments)
 
 
 @contextmanager
