@@ -1,18 +1,24 @@
-"""Every measure over rows three ways: a closed form, a property, a naive loop; and the same on torch."""
+"""Measures of how a row spreads its mass, each three ways: a closed form, a property, a naive loop."""
 
 import math
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 
+from attnviz.analysis.measures.confidence import confidence
 from attnviz.analysis.measures.distance import distance
 from attnviz.analysis.measures.divergence import divergence
-from attnviz.analysis.measures.entropy import breadth, entropy
+from attnviz.analysis.measures.entropy import breadth, entropy, participation, relative_entropy
+from attnviz.analysis.measures.gini import gini
 from tests.analysis.weights import random_weights, seeds, sizes
 
 UNIFORM_CAUSAL = np.tri(8) / np.arange(1, 9)[:, None]
+STEPS = np.array([[0.1, 0.2, 0.3, 0.4]])
+
+
+def shuffled(weights: np.ndarray, seed: int) -> np.ndarray:
+    return weights[:, np.random.default_rng(seed).permutation(weights.shape[-1])]
 
 
 class TestEntropy:
@@ -24,8 +30,7 @@ class TestEntropy:
     @given(seeds, sizes)
     def test_the_order_of_keys_changes_nothing(self, seed: int, size: int) -> None:
         weights = random_weights(seed, size, size)
-        shuffled = weights[:, np.random.default_rng(seed).permutation(size)]
-        assert entropy(weights) == pytest.approx(entropy(shuffled))
+        assert entropy(weights) == pytest.approx(entropy(shuffled(weights, seed)))
         assert (entropy(weights) <= math.log2(size) + 1e-9).all()
 
     @given(seeds, sizes)
@@ -35,9 +40,37 @@ class TestEntropy:
         assert entropy(weights) == pytest.approx(naive, abs=1e-12)
 
 
+class TestRelativeEntropy:
+    def test_closed_forms(self) -> None:
+        seen = np.arange(1, 9)
+        assert relative_entropy(UNIFORM_CAUSAL, seen)[1:] == pytest.approx([1.0] * 7)
+        assert relative_entropy(np.eye(4), np.full(4, 4)) == pytest.approx([0.0] * 4)
+        assert relative_entropy(np.array([[0.5, 0.5, 0.0, 0.0]]), np.array([4])) == pytest.approx([0.5])
+
+    def test_a_query_without_a_choice_has_none(self) -> None:
+        assert np.isnan(relative_entropy(np.ones((1, 1)), np.array([1]))).all()
+
+    @given(seeds, sizes)
+    def test_it_is_a_share_whatever_the_order_of_keys(self, seed: int, size: int) -> None:
+        weights, seen = random_weights(seed, size, size + 1), np.full(size, size + 1)
+        shares = relative_entropy(weights, seen)
+        assert ((shares >= 0) & (shares <= 1 + 1e-9)).all()
+        assert shares == pytest.approx(relative_entropy(shuffled(weights, seed), seen))
+
+    @given(seeds, sizes)
+    def test_a_naive_loop_in_another_base_agrees(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size, causal=True)
+        naive = [
+            -sum(w * math.log(w) for w in row if w > 0) / math.log(i + 1) if i else math.nan
+            for i, row in enumerate(weights)
+        ]
+        measured = relative_entropy(weights, np.arange(1, size + 1))
+        assert measured == pytest.approx(naive, nan_ok=True, abs=1e-12)
+
+
 class TestBreadth:
     def test_closed_forms(self) -> None:
-        assert breadth(np.array([[0.1, 0.2, 0.3, 0.4]])) == pytest.approx([3.596], abs=5e-4)
+        assert breadth(STEPS) == pytest.approx([3.596], abs=5e-4)
         assert breadth(np.eye(3)) == pytest.approx([1.0] * 3)
 
     @given(seeds, sizes)
@@ -45,9 +78,8 @@ class TestBreadth:
         self, seed: int, size: int
     ) -> None:
         weights = random_weights(seed, size, size)
-        inverse = 1 / (weights**2).sum(axis=-1)
-        assert (inverse >= 1 - 1e-9).all()
-        assert (breadth(weights) >= inverse - 1e-9).all()
+        assert (participation(weights) >= 1 - 1e-9).all()
+        assert (breadth(weights) >= participation(weights) - 1e-9).all()
         assert (breadth(weights) <= size + 1e-9).all()
 
     @given(seeds, sizes)
@@ -55,6 +87,75 @@ class TestBreadth:
         weights = random_weights(seed, size, size)
         naive = [math.prod(w**-w for w in row if w > 0) for row in weights]
         assert breadth(weights) == pytest.approx(naive)
+
+
+class TestParticipation:
+    def test_closed_forms(self) -> None:
+        assert participation(STEPS) == pytest.approx([10 / 3])
+        assert participation(UNIFORM_CAUSAL) == pytest.approx(np.arange(1, 9))
+        assert participation(np.zeros((1, 3))) == pytest.approx([0.0])
+
+    @given(seeds, sizes)
+    def test_what_a_row_keeps_back_changes_nothing_nor_does_the_order(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size)
+        assert participation(weights / 3) == pytest.approx(participation(weights))
+        assert participation(shuffled(weights, seed)) == pytest.approx(participation(weights))
+
+    @given(seeds, sizes)
+    def test_a_naive_loop_agrees(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size, causal=True)
+        naive = [1 / sum(w * w for w in row) for row in weights]
+        assert participation(weights) == pytest.approx(naive)
+
+
+class TestGini:
+    def test_closed_forms(self) -> None:
+        assert gini(np.full((2, 5), 0.2)) == pytest.approx([0.0, 0.0])
+        assert gini(STEPS) == pytest.approx([0.25])
+        assert gini(np.eye(4)) == pytest.approx([0.75] * 4)
+        assert gini(np.zeros((1, 3))) == pytest.approx([0.0])
+
+    def test_keys_out_of_sight_do_not_count(self) -> None:
+        assert gini(UNIFORM_CAUSAL, np.arange(1, 9)) == pytest.approx([0.0] * 8, abs=1e-12)
+        padded = np.pad(STEPS, ((0, 0), (0, 3)))
+        assert gini(padded, np.array([4])) == pytest.approx([0.25])
+
+    @given(seeds, sizes)
+    def test_neither_the_order_of_keys_nor_the_mass_of_a_row_changes_it(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size)
+        assert gini(shuffled(weights, seed)) == pytest.approx(gini(weights))
+        assert gini(weights / 3) == pytest.approx(gini(weights), abs=1e-9)
+        assert ((gini(weights) >= -1e-9) & (gini(weights) <= (size - 1) / size + 1e-9)).all()
+
+    @given(seeds, sizes)
+    def test_the_mean_of_naive_differences_agrees(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size, causal=True)
+        naive = []
+        for i, row in enumerate(weights):
+            seen = row[: i + 1]
+            naive.append(sum(abs(a - b) for a in seen for b in seen) / (2 * len(seen) * sum(seen)))
+        assert gini(weights, np.arange(1, size + 1)) == pytest.approx(naive, abs=1e-9)
+
+
+class TestConfidence:
+    def test_closed_forms(self) -> None:
+        assert confidence(np.full((2, 5), 0.2)) == pytest.approx([0.2, 0.2])
+        assert confidence(np.eye(3)) == pytest.approx([1.0] * 3)
+        assert confidence(np.eye(3), np.array([False, False, True])) == pytest.approx([1.0, 1.0, 0.0])
+        assert confidence(np.eye(2), np.array([True, True])) == pytest.approx([0.0, 0.0])
+
+    @given(seeds, sizes)
+    def test_it_lies_between_an_even_share_and_one(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size)
+        assert ((confidence(weights) >= 1 / size - 1e-9) & (confidence(weights) <= 1)).all()
+        assert confidence(shuffled(weights, seed)) == pytest.approx(confidence(weights))
+
+    @given(seeds, sizes)
+    def test_a_naive_loop_agrees(self, seed: int, size: int) -> None:
+        weights = random_weights(seed, size, size)
+        excluded = np.random.default_rng(seed).random(size) < 0.5
+        naive = [max([0.0, *(w for j, w in enumerate(row) if not excluded[j])]) for row in weights]
+        assert confidence(weights, excluded).tolist() == naive
 
 
 class TestDistance:
@@ -107,26 +208,3 @@ class TestDivergence:
             for p, q in zip(first, second, strict=True)
         ]
         assert divergence(first, second) == pytest.approx(naive, abs=1e-9)
-
-
-@pytest.mark.parametrize("measure", [entropy, breadth, distance])
-def test_a_measure_is_the_same_on_torch(measure: object) -> None:
-    weights = random_weights(0, 3, 7, 7)
-    measured = measure(torch.tensor(weights))  # type: ignore[operator]
-    assert isinstance(measured, torch.Tensor)
-    assert measured.numpy() == pytest.approx(measure(weights))  # type: ignore[operator]
-
-
-def test_divergence_is_the_same_on_torch() -> None:
-    first, second = random_weights(0, 2, 3, 7, 7)
-    measured = divergence(torch.tensor(first), torch.tensor(second))
-    assert measured.numpy() == pytest.approx(divergence(first, second))
-
-
-@pytest.mark.parametrize("measure", [entropy, breadth, distance])
-def test_a_block_of_rows_gives_the_rows_of_the_whole(measure: object) -> None:
-    weights = random_weights(1, 4, 9, 9)
-    whole = measure(weights)  # type: ignore[operator]
-    block = weights[:, 5:8]
-    part = measure(block, start=5) if measure is distance else measure(block)  # type: ignore[operator]
-    assert part == pytest.approx(whole[:, 5:8])
