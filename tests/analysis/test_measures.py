@@ -47,6 +47,11 @@ class TestRelativeEntropy:
         assert relative_entropy(np.eye(4), np.full(4, 4)) == pytest.approx([0.0] * 4)
         assert relative_entropy(np.array([[0.5, 0.5, 0.0, 0.0]]), np.array([4])) == pytest.approx([0.5])
 
+    def test_of_two_keys_a_row_may_exceed_one_where_its_mass_is_below(self) -> None:
+        most = relative_entropy(np.array([[1 / math.e, 1 / math.e]]), np.array([2]))
+        assert most == pytest.approx([2 / math.e * math.log2(math.e)])
+        assert 1.061 < most[0] < 1.062
+
     def test_a_query_without_a_choice_has_none(self) -> None:
         assert np.isnan(relative_entropy(np.ones((1, 1)), np.array([1]))).all()
 

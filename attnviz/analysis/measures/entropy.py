@@ -13,7 +13,8 @@ def entropy(weights: Array) -> Array:
         weights: (..., query, key).
 
     Returns:
-        Bits per row, (..., query), 0 to log2 of the number of keys.
+        Bits per row, (..., query), 0 to log2 of the number of keys; a row of one or two keys whose mass is below
+        1 may exceed that, as $m \log_2 (n / m)$ does, its most for a mass m.
 
     >>> import numpy as np
     >>> float(entropy(np.full((1, 8), 1 / 8))[0])
@@ -40,7 +41,8 @@ def relative_entropy(weights: Array, seen: Array) -> Array:
 
     Returns:
         Shares of 1, (..., query): 0 for a row that reads one key, 1 for one that reads all it sees alike; NaN
-        where a query sees a single key, and so has no choice.
+        where a query sees a single key, and so has no choice. Of two keys, up to 1.062 where the row's mass is
+        below 1.
 
     >>> import numpy as np
     >>> causal = np.tri(4) / np.arange(1, 5)[:, None]
@@ -103,9 +105,9 @@ def of_most(bits: Array, seen: Array) -> Array:
     [nan, 1.0, 0.5]
     """
     xp = namespace(bits, seen)
-    most = xp.log2(xp.astype(seen, bits.dtype))
     choice = seen > 1
-    return xp.where(choice, bits / xp.where(choice, most, xp.ones_like(most)), xp.nan)
+    most = xp.log2(xp.astype(xp.where(choice, seen, xp.full_like(seen, 2)), bits.dtype))
+    return xp.where(choice, bits / most, xp.nan)
 
 
 def perplexity(bits: Array) -> Array:
