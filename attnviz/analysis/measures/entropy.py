@@ -13,8 +13,8 @@ def entropy(weights: Array) -> Array:
         weights: (..., query, key).
 
     Returns:
-        Bits per row, (..., query), 0 to log2 of the number of keys; a row of one or two keys whose mass is below
-        1 may exceed that, as $m \log_2 (n / m)$ does, its most for a mass m.
+        Bits per row, (..., query), 0 to log2 of the number of keys; a row of one or two keys whose mass is
+        below 1 may exceed that, as $m \log_2 (n / m)$ does, its most for a mass m.
 
     >>> import numpy as np
     >>> float(entropy(np.full((1, 8), 1 / 8))[0])
@@ -40,9 +40,9 @@ def relative_entropy(weights: Array, seen: Array) -> Array:
         seen: the number of keys each query can see, n.
 
     Returns:
-        Shares of 1, (..., query): 0 for a row that reads one key, 1 for one that reads all it sees alike; NaN
-        where a query sees a single key, and so has no choice. Of two keys, up to 1.062 where the row's mass is
-        below 1.
+        Shares of 1, (..., query): 0 for a row that reads one key, 1 for one that reads all it sees alike; up
+        to 1.062 for one of two keys whose mass is below 1. NaN where a query sees a single key, and so has no
+        choice.
 
     >>> import numpy as np
     >>> causal = np.tri(4) / np.arange(1, 5)[:, None]
