@@ -1,11 +1,11 @@
 """Heads of one record held against each other: where they agree, where they differ, which go together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.comparing.grouping import group
+from attnviz.analysis.comparing.grouping import group, order
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import RequestError
@@ -18,11 +18,19 @@ ALIKE = 0.25
 
 @dataclass(frozen=True)
 class Pair:
-    """Two heads and how differently they read: the mean over queries of their divergence, 0 to 1 bit."""
+    """Two heads and how differently they read.
+
+    Attributes:
+        first: one of them.
+        second: the other.
+        divergence: the mean over queries, 0 to 1 bit.
+        spread: the standard deviation over these queries, in bits.
+    """
 
     first: HeadId
     second: HeadId
     divergence: float
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class Comparison:
         heads: the heads compared, at least two.
         divergences: float64 (head, head), bits, symmetric, zero on the diagonal; mean over the queries the
             user wrote.
+        spreads: float64 (head, head), bits: the standard deviation over the same queries.
         rows: one per query the user wrote, in the order of the text.
         groups: heads that read alike, larger groups first; a head like no other is a group of its own.
     """
@@ -78,6 +87,7 @@ class Comparison:
     queries: tuple[Token, ...]
     heads: tuple[HeadId, ...]
     divergences: NDArray[np.float64]
+    spreads: NDArray[np.float64]
     rows: tuple[Row, ...]
     groups: tuple[tuple[HeadId, ...], ...]
 
@@ -85,11 +95,24 @@ class Comparison:
     def pairs(self) -> tuple[Pair, ...]:
         """Every pair of heads, the most alike first."""
         pairs = [
-            Pair(first, second, float(self.divergences[i, j]))
+            Pair(first, second, float(self.divergences[i, j]), float(self.spreads[i, j]))
             for i, first in enumerate(self.heads)
             for j, second in enumerate(self.heads[i + 1 :], i + 1)
         ]
         return tuple(sorted(pairs, key=lambda pair: pair.divergence))
+
+    @property
+    def clustered(self) -> "Comparison":
+        """The same with its heads in an order in which those that read alike stand together."""
+        rows = order(self.divergences)
+        cells = np.ix_(rows, rows)
+        return replace(
+            self,
+            heads=tuple(self.heads[row] for row in rows),
+            divergences=self.divergences[cells],
+            spreads=self.spreads[cells],
+            rows=tuple(replace(row, choices=tuple(row.choices[k] for k in rows)) for row in self.rows),
+        )
 
 
 def compare(record: Attention, *heads: HeadId | str) -> Comparison:
@@ -123,6 +146,7 @@ def compare(record: Attention, *heads: HeadId | str) -> Comparison:
         queries=record.queries,
         heads=chosen,
         divergences=divergences,
+        spreads=per_row[..., counted].std(axis=-1),
         rows=tuple(_row(record, weights, per_row, int(i)) for i in np.flatnonzero(counted)),
         groups=tuple(tuple(chosen[k] for k in g) for g in group(divergences, ALIKE)),
     )

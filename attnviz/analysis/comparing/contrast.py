@@ -1,0 +1,307 @@
+"""Two records held against each other, head by head: two texts of one model, or two models on one text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.analysis.comparing.matching import Matching, match
+from attnviz.analysis.focus import Average
+from attnviz.analysis.measures.divergence import divergence
+from attnviz.analysis.readers import counted_queries
+from attnviz.analysis.words import merge_words
+from attnviz.errors import OutOfRange, RequestError
+from attnviz.record import Attention, Block, Token, View
+from attnviz.selection import HeadId
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        model: the record's model.
+        text: the record's text.
+        queries: its queries that nothing on the other side stands for; their rows are not compared.
+        keys: its keys that nothing on the other side stands for; in every row they count as one, "elsewhere".
+        elsewhere: the share of the mass on these keys: the mean over heads and compared rows, 0 to 1.
+    """
+
+    model: str
+    text: str
+    queries: tuple[Token, ...]
+    keys: tuple[Token, ...]
+    elsewhere: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """Two tokens that stand for each other.
+
+    Attributes:
+        first: in the first record.
+        second: in the second.
+        counted: of a query, whether its row counts in the means: whether both are real tokens.
+    """
+
+    first: Token
+    second: Token
+    counted: bool = True
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the second says something else than the first, beyond its case."""
+        return self.first.text.strip().casefold() != self.second.text.strip().casefold()
+
+
+@dataclass(frozen=True)
+class Change:
+    """How differently a head reads on both sides.
+
+    Attributes:
+        head: the first record's head.
+        against: the second's head it is held against: its namesake, or where the models differ in shape the
+            one that reads most alike.
+        divergence: over the rows that count, in bits, each row's 0 to 1.
+    """
+
+    head: HeadId
+    against: HeadId
+    divergence: Average
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What changed most in a head's weights.
+
+    Attributes:
+        query: its place among the matched queries.
+        key: its place among the matched keys; None for all keys elsewhere together.
+        weight: the second's weight minus the first's, -1 to 1.
+    """
+
+    query: int
+    key: int | None
+    weight: float
+
+
+@dataclass(frozen=True, eq=False)
+class Contrast:
+    """Two records held against each other.
+
+    Attributes:
+        first: what is changed from.
+        second: what is changed to.
+        block: the first record's block.
+        view: what the numbers are, in both.
+        by_words: whether pieces of words were merged, because the tokens of both do not pair up.
+        same_heads: whether heads are held against their namesakes.
+        queries: the rows that are compared.
+        keys: the columns that are compared.
+        changes: one for each head, in the order they were asked for.
+        differences: float64 (head, query, key), the second's weights minus the first's, -1 to 1.
+        elsewhere: float64 (head, query), the same of the mass on keys that have no match.
+        visible: (head, query, key), whether a query could see a key on either side.
+    """
+
+    first: Side
+    second: Side
+    block: Block
+    view: View
+    by_words: bool
+    same_heads: bool
+    queries: tuple[Match, ...]
+    keys: tuple[Match, ...]
+    changes: tuple[Change, ...]
+    differences: NDArray[np.float64]
+    elsewhere: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+
+    @property
+    def ranked(self) -> tuple[Change, ...]:
+        """The heads, those that changed most first; of equal ones in the order they were asked for."""
+        return tuple(sorted(self.changes, key=lambda change: -change.divergence.mean))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every key of both sides has a match."""
+        return not (self.first.keys or self.second.keys)
+
+    def row(self, head: HeadId) -> int:
+        """Give the place of a head among `changes`.
+
+        Raises:
+            OutOfRange: it was not compared.
+        """
+        heads = [change.head for change in self.changes]
+        if head not in heads:
+            raise OutOfRange(f"head {head} was not compared: allowed {', '.join(map(str, heads))}")
+        return heads.index(head)
+
+    def largest(self, head: HeadId) -> Shift:
+        """Say what changed most in a head's weights, at the rows that count.
+
+        Raises:
+            OutOfRange: it was not compared.
+        """
+        place = self.row(head)
+        counted = np.flatnonzero([query.counted for query in self.queries])
+        cells = np.concatenate([self.differences[place], self.elsewhere[place][:, None]], axis=1)[counted]
+        row, key = np.unravel_index(np.abs(cells).argmax(), cells.shape)
+        column = int(key) if key < len(self.keys) else None
+        return Shift(int(counted[row]), column, float(cells[row, key]))
+
+
+def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contrast:
+    """Hold two records against each other: two texts of one model, or two models on one text.
+
+    Their words are matched in order; where their tokens do not pair up one to one, pieces of words are merged
+    first. Of each head, the rows of matched queries are compared over matched keys; all other keys of a side
+    count as one more, so that rows keep their mass. As any keys that are taken together, this can make a
+    divergence smaller, never larger. Where the second record has other heads than the first, each head is held
+    against the one that reads most alike.
+
+    Args:
+        first: what is changed from.
+        second: what is changed to.
+        heads: heads of the first record, such as "L0H2"; none means every one.
+
+    Raises:
+        RequestError: no real word of one text has a match in the other, or the records are no such pair.
+        OutOfRange: the first record lacks one of the heads.
+
+    >>> import attnviz
+    >>> cat = attnviz.from_arrays([[1.0, 0.0], [0.5, 0.5]], ["the", "cat"])
+    >>> dog = attnviz.from_arrays([[0.0, 1.0], [0.5, 0.5]], ["the", "dog"])
+    >>> found = contrast(cat, dog)
+    >>> found.changes[0].divergence, found.differences[0, 0].tolist()
+    (Average(mean=0.5, spread=0.5), [-1.0, 1.0])
+    """
+    named = tuple(HeadId.parse(head) if isinstance(head, str) else head for head in heads)
+    chosen = tuple(dict.fromkeys(named)) or first.head_ids
+    for head in chosen:
+        first.head(head)
+    _refuse_unlike(first, second)
+    by_words = not _pair_up(first, second)
+    if by_words:
+        first, second = merge_words(first), merge_words(second)
+    rows, columns = match(first.queries, second.queries), match(first.keys, second.keys)
+    queries = _matches(first.queries, second.queries, rows, _counted(first, second, rows))
+    if not any(query.counted for query in queries) or not columns.pairs:
+        raise RequestError("nothing to compare: no word of one text has a match in the other")
+    before = np.stack([_cells(first, head, rows, columns, side=0) for head in chosen])
+    same = first.head_ids == second.head_ids
+    others = chosen if same else second.head_ids
+    after = np.stack([_cells(second, head, rows, columns, side=1) for head in others])
+    counted = np.array([query.counted for query in queries])
+    partners, per_row = _namesakes(before, after) if same else _nearest(before, after, counted)
+    against = tuple(others[place] for place in partners)
+    changes = tuple(
+        Change(head, other, Average(float(bits.mean()), float(bits.std())))
+        for head, other, bits in zip(chosen, against, per_row[:, counted], strict=True)
+    )
+    difference = after[partners] - before
+    return Contrast(
+        first=_side(first, rows.first_only, columns.first_only, before[:, counted]),
+        second=_side(second, rows.second_only, columns.second_only, after[:, counted]),
+        block=first.block,
+        view=first.view,
+        by_words=by_words,
+        same_heads=same,
+        queries=queries,
+        keys=_matches(first.keys, second.keys, columns, [True] * len(columns.pairs)),
+        changes=changes,
+        differences=difference[..., :-1],
+        elsewhere=difference[..., -1],
+        visible=np.stack(
+            [
+                _seen(first, head.layer, rows, columns, side=0)
+                | _seen(second, other.layer, rows, columns, side=1)
+                for head, other in zip(chosen, against, strict=True)
+            ]
+        ),
+    )
+
+
+def _refuse_unlike(first: Attention, second: Attention) -> None:
+    """Refuse records whose numbers are not of one kind."""
+    if first.view != second.view:
+        raise RequestError(f"different views: got {first.view} and {second.view}, allowed the same one")
+    if "cross" in (first.block, second.block) and first.block != second.block:
+        raise RequestError(
+            f"different blocks: got {first.block} and {second.block} attention, allowed the same"
+        )
+
+
+def _pair_up(first: Attention, second: Attention) -> bool:
+    """Whether the tokens of both stand for each other one by one, as pieces of the same words."""
+    sides = ((first.queries, second.queries), (first.keys, second.keys))
+    return all(_continued(one) == _continued(other) and match(one, other).is_whole for one, other in sides)
+
+
+def _continued(tokens: Sequence[Token]) -> list[bool]:
+    """Say which tokens go on with the word of the one before."""
+    before = [None, *(token.word for token in tokens[:-1])]
+    return [token.word is not None and token.word == word for token, word in zip(tokens, before, strict=True)]
+
+
+def _counted(first: Attention, second: Attention, rows: Matching) -> list[bool]:
+    """Say which of the matched queries count on both sides."""
+    one, other = counted_queries(first), counted_queries(second)
+    return [bool(one[i] and other[j]) for i, j in rows.pairs]
+
+
+def _matches(
+    first: Sequence[Token], second: Sequence[Token], matching: Matching, counted: Sequence[bool]
+) -> tuple[Match, ...]:
+    pairs = zip(matching.pairs, counted, strict=True)
+    return tuple(Match(first[i], second[j], counts) for (i, j), counts in pairs)
+
+
+def _cells(
+    record: Attention, head: HeadId, rows: Matching, columns: Matching, *, side: int
+) -> NDArray[np.float64]:
+    """Give a head's weights on matched keys, and last what is elsewhere: (matched query, matched key + 1)."""
+    weights = record.head(head)[[pair[side] for pair in rows.pairs]].astype(np.float64)
+    alone = (columns.first_only, columns.second_only)[side]
+    elsewhere = weights[:, list(alone)].sum(axis=-1, keepdims=True)
+    return np.concatenate([weights[:, [pair[side] for pair in columns.pairs]], elsewhere], axis=-1)
+
+
+def _seen(
+    record: Attention, layer: int, rows: Matching, columns: Matching, *, side: int
+) -> NDArray[np.bool_]:
+    """Say which matched keys a layer let matched queries see: (matched query, matched key)."""
+    places = ([pair[side] for pair in matching.pairs] for matching in (rows, columns))
+    seen: NDArray[np.bool_] = record.visible(layer)[np.ix_(*places)]
+    return seen
+
+
+def _namesakes(
+    before: NDArray[np.float64], after: NDArray[np.float64]
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Hold each head against the one of its name: their places, and bits (head, query)."""
+    return list(range(len(before))), divergence(before, after)
+
+
+def _nearest(
+    before: NDArray[np.float64], after: NDArray[np.float64], counted: NDArray[np.bool_]
+) -> tuple[list[int], NDArray[np.float64]]:
+    """Hold each head against that of the other side which reads most alike: places, and bits (head, query)."""
+    partners, per_row = [], []
+    for cells in before:
+        bits = divergence(np.broadcast_to(cells, after.shape), after)
+        partners.append(int(bits[:, counted].mean(axis=-1).argmin()))
+        per_row.append(bits[partners[-1]])
+    return partners, np.stack(per_row)
+
+
+def _side(record: Attention, queries: Sequence[int], keys: Sequence[int], cells: NDArray[np.float64]) -> Side:
+    return Side(
+        model=record.model,
+        text=record.text,
+        queries=tuple(record.queries[i] for i in queries),
+        keys=tuple(record.keys[j] for j in keys),
+        elsewhere=float(cells[..., -1].mean()),
+    )
