@@ -77,7 +77,7 @@ def _from_head(
     arguments = _accepted(model, feed.arguments)
     _refuse_too_many_logits(model, arguments)
     try:
-        with _running_as_watched(watched.sites), _changed(model, change, sites):
+        with _changed(model, change, sites), _running_as_watched(watched.sites):
             return once(model, arguments)
     except AttnvizError:
         raise
@@ -130,6 +130,8 @@ def _running_as_watched(sites: Sequence[Site]) -> Iterator[None]:
 
     def note(module: nn.Module, _given: object) -> None:
         begun[module] += 1
+        if begun[module] > expected[module]:
+            raise _UnlikeError
 
     with ExitStack() as hooks:
         for module in expected:
