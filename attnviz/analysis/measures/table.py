@@ -17,7 +17,7 @@ from attnviz.analysis.measures.sinks import sink_rate
 from attnviz.analysis.patches import patch_distance
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import RequestError
-from attnviz.record import Attention, Block, Mask
+from attnviz.record import Attention, Block, Mask, Token, View
 from attnviz.selection import HeadId
 
 Cells = Callable[[Ground], Mask]
@@ -103,59 +103,61 @@ _ALL = (
     Measure(
         "relative entropy",
         "share",
-        "its entropy of the most it could be, log2 of the keys it sees",
+        "entropy by the most it could be: log2 of the keys a query sees",
         lambda rows: of_most(rows.entropy, rows.sight.seen),
     ),
-    Measure("breadth", "keys", "how many keys it reads: 2^entropy", lambda rows: perplexity(rows.entropy)),
+    Measure(
+        "breadth", "keys", "how many keys a query reads: 2^entropy", lambda rows: perplexity(rows.entropy)
+    ),
     Measure(
         "participation",
         "keys",
-        "the same, small weights counting for less: 1 / sum of squares",
+        "how many keys a query reads: 1 / sum of squared weights",
         lambda rows: participation(rows.weights),
     ),
     Measure(
         "gini",
         "0 to 1",
-        "how unevenly it reads what it sees",
+        "how unevenly a query reads what it sees",
         lambda rows: gini(rows.weights, rows.sight.seen),
     ),
-    Measure("confidence", "share", "the most it gives one key, delimiters aside", _confidence),
+    Measure("confidence", "share", "the most a query gives one key, delimiters aside", _confidence),
     Measure(
         "distance",
         "tokens",
-        "how far it looks",
+        "how far a query looks",
         _distance,
         lambda ground: ground.is_sequence or ground.is_picture,
     ),
     _in(
         "self mass",
-        "what it gives itself",
+        "what a query gives itself",
         lambda ground: ground.itself,
         lambda ground: bool(ground.itself.any()),
     ),
-    _beside("previous mass", "what it gives the token before it", -1),
-    _beside("next mass", "what it gives the token after it", 1),
-    _on("sink", "what it gives the first key, whatever stands there", lambda ground: ground.first),
+    _beside("previous mass", "what a query gives the token before it", -1),
+    _beside("next mass", "what a query gives the token after it", 1),
+    _on("sink", "what a query gives the first key, whatever stands there", lambda ground: ground.first),
     _on(
         "delimiter mass",
-        "what it gives tokens the model added, the first key aside",
+        "what a query gives tokens the model added, the first key aside",
         lambda ground: ground.delimiters,
     ),
     _on(
         "punctuation mass",
-        "what it gives punctuation",
+        "what a query gives punctuation",
         lambda ground: ground.punctuation,
         lambda ground: ground.has_text,
     ),
     _in(
         "same token mass",
-        "what it gives earlier tokens equal to itself",
+        "what a query gives earlier tokens equal to itself",
         lambda ground: ground.same_tokens,
         _is_repeatable,
     ),
     _in(
         "induction mass",
-        "what it gives tokens behind earlier ones equal to itself",
+        "what a query gives tokens behind earlier ones equal to itself",
         lambda ground: ground.induced,
         _is_repeatable,
     ),
@@ -172,6 +174,7 @@ class Measured:
         model: the record's model.
         text: the record's text.
         block: the record's block.
+        view: what the record's numbers are.
         heads: the heads measured.
         names: the measures taken of each.
         units: what each counts; a distance in a picture counts patches.
@@ -180,7 +183,7 @@ class Measured:
         over_chance: float64 (head, measure), what the mean of a mass is above that of evenly spread mass; NaN
             for what is no mass.
         counted: the number of queries that count, which are those the user or the model wrote.
-        queries: the number of all queries.
+        queries: the record's queries.
         sink_rate: the share of these heads whose queries, all of them, give the first key more than
             `sinks.SINK` on average.
     """
@@ -188,6 +191,7 @@ class Measured:
     model: str
     text: str
     block: Block
+    view: View
     heads: tuple[HeadId, ...]
     names: tuple[str, ...]
     units: tuple[str, ...]
@@ -195,7 +199,7 @@ class Measured:
     spreads: NDArray[np.float64]
     over_chance: NDArray[np.float64]
     counted: int
-    queries: int
+    queries: tuple[Token, ...]
     sink_rate: float
 
 
@@ -251,6 +255,7 @@ def measure(
         model=record.model,
         text=record.text,
         block=record.block,
+        view=record.view,
         heads=chosen,
         names=tuple(one.name for one in taken),
         units=tuple("patches" if ground.is_picture and one.unit == "tokens" else one.unit for one in taken),
@@ -258,7 +263,7 @@ def measure(
         spreads=spreads,
         over_chance=means - even,
         counted=int(counted.sum()),
-        queries=len(record.queries),
+        queries=record.queries,
         sink_rate=sink_rate(np.stack([record.head(head)[:, :1] for head in chosen])),
     )
 
