@@ -3,7 +3,7 @@
 from itertools import chain
 from pathlib import Path
 
-from benchmarks import capture, grid, startup
+from benchmarks import capture, grid, measures, startup
 from benchmarks.ratio import machine, report, table
 
 HERE = Path(__file__).parent
@@ -20,7 +20,9 @@ Measured on: {machine}.
 
 def main() -> None:
     """Measure, print and write."""
-    ratios = report(chain(startup.measure(), grid.measure(), capture.measure()), HERE / "results.json")
+    ratios = report(
+        chain(startup.measure(), grid.measure(), capture.measure(), measures.measure()), HERE / "results.json"
+    )
     (HERE / "README.md").write_text(HEAD.format(machine=machine()) + table(ratios), encoding="utf-8")
 
 
