@@ -35,6 +35,8 @@ def test_divergences_are_the_mean_over_rows_of_each_pair(seed: int) -> None:
     for (i, first), (j, second) in itertools.product(enumerate(found.heads), repeat=2):
         naive = np.mean(divergence(record.head(first).astype(float), record.head(second).astype(float)))
         assert found.divergences[i, j] == pytest.approx(naive, abs=1e-9)
+        spread = np.std(divergence(record.head(first).astype(float), record.head(second).astype(float)))
+        assert found.spreads[i, j] == pytest.approx(spread, abs=1e-9)
     assert found.divergences == pytest.approx(found.divergences.T)
 
 

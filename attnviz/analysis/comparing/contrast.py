@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.comparing.ground import pair_up, to_words
 from attnviz.analysis.comparing.matching import Matching, match
 from attnviz.analysis.focus import Average
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.readers import counted_queries
-from attnviz.analysis.words import merge_words
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Block, Token, View
 from attnviz.selection import HeadId
@@ -159,8 +159,8 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     Their words are matched in order; where their tokens do not pair up one to one, pieces of words are merged
     first. Of each head, the rows of matched queries are compared over matched keys; all other keys of a side
     count as one more, so that rows keep their mass. As any keys that are taken together, this can make a
-    divergence smaller, never larger. Where the second record has other heads than the first, each head is held
-    against the one that reads most alike.
+    divergence smaller, never larger. Where the second record has other heads than the first, each head is
+    held against the one that reads most alike.
 
     Args:
         first: what is changed from.
@@ -183,9 +183,9 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     for head in chosen:
         first.head(head)
     _refuse_unlike(first, second)
-    by_words = not _pair_up(first, second)
+    by_words = not pair_up(first, second)
     if by_words:
-        first, second = merge_words(first), merge_words(second)
+        first, second = to_words(first, second)
     rows, columns = match(first.queries, second.queries), match(first.keys, second.keys)
     queries = _matches(first.queries, second.queries, rows, _counted(first, second, rows))
     if not any(query.counted for query in queries) or not columns.pairs:
@@ -234,18 +234,6 @@ def _refuse_unlike(first: Attention, second: Attention) -> None:
         )
 
 
-def _pair_up(first: Attention, second: Attention) -> bool:
-    """Whether the tokens of both stand for each other one by one, as pieces of the same words."""
-    sides = ((first.queries, second.queries), (first.keys, second.keys))
-    return all(_continued(one) == _continued(other) and match(one, other).is_whole for one, other in sides)
-
-
-def _continued(tokens: Sequence[Token]) -> list[bool]:
-    """Say which tokens go on with the word of the one before."""
-    before = [None, *(token.word for token in tokens[:-1])]
-    return [token.word is not None and token.word == word for token, word in zip(tokens, before, strict=True)]
-
-
 def _counted(first: Attention, second: Attention, rows: Matching) -> list[bool]:
     """Say which of the matched queries count on both sides."""
     one, other = counted_queries(first), counted_queries(second)
@@ -288,7 +276,7 @@ def _namesakes(
 def _nearest(
     before: NDArray[np.float64], after: NDArray[np.float64], counted: NDArray[np.bool_]
 ) -> tuple[list[int], NDArray[np.float64]]:
-    """Hold each head against that of the other side which reads most alike: places, and bits (head, query)."""
+    """Hold each head against the other side's that reads most alike: their places, and bits (head, query)."""
     partners, per_row = [], []
     for cells in before:
         bits = divergence(np.broadcast_to(cells, after.shape), after)
