@@ -25,10 +25,10 @@ class Outcome:
     Attributes:
         outlook: what the rows are. "next token": what follows each token of a decoder; "masked token": what a
             masked language model puts at each token, which it sees; "judgement": whether each token was
-            replaced; "class": one row, what the whole input is; "states": final vectors, of a model without a
-            head that answers.
+            replaced; "class": one row, what the whole input is, or a row for each token, what that is;
+            "states": final vectors, of a model without a head that answers.
         rows: (row, answer) logits, or (row, d_model) states; an array of any library, on any device.
-        tokens: the token each row stands at; of a "class" one special token.
+        tokens: the token each row stands at; of a "class" of the whole one special token.
         reference: (row,), for each row the number of the answer held against the model: the token that stands
             in the input there (of "next token" the one behind; the last row has the likeliest), "original" of
             a judgement, the likeliest class; None for states.

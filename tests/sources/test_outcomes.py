@@ -45,6 +45,7 @@ from attnviz.sources.huggingface.intervening.answers import states
 from attnviz.sources.huggingface.intervening.gates import gating
 from attnviz.sources.huggingface.intervening.outcomes import run_outcome
 from attnviz.sources.huggingface.modules import ModuleSource
+from attnviz.sources.huggingface.paths.rerun import hooked
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.watching.sites import run
 from tests.sources import tiny_hearing, tiny_scenes
@@ -488,3 +489,22 @@ def test_a_module_of_transformers_gives_the_states_of_its_positions():
     feed = text_feed(made(DECODERS["gpt2"]))
     reading = read(feed)
     torch.testing.assert_close(reading.outcome().rows, run(feed).last_hidden_state[0])
+
+
+def test_a_module_of_transformers_with_a_head_answers_in_numbers():
+    with quiet():
+        module = GPT2LMHeadModel(DECODERS["gpt2"]).eval()
+    ids = torch.tensor([[5, 9, 200, 9]])
+    found = ModuleSource(module).read_tensors(ids).outcome()
+    assert found.outlook == "next token"
+    assert_same(found.rows, module(ids).logits[0].detach())
+    assert found.reference[:-1].tolist() == [9, 200, 9]
+    assert found.naming(200) == "200"
+
+
+def test_a_model_without_a_head_runs_once(minilm):
+    reading = load(minilm).read(Prompt(FOX))
+    runs = []
+    with hooked(reading.feed.model.register_forward_pre_hook(lambda *_given: runs.append(1))):
+        reading.outcome(CLOSED)
+    assert len(runs) == 1

@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from attnviz.errors import RequestError
 from attnviz.prompt import Prompt
@@ -14,7 +15,7 @@ from attnviz.record import Attention, Block, Token
 from attnviz.selection import Selection
 from attnviz.sources.base import EVERYTHING, Source
 from attnviz.sources.huggingface.faults import brief
-from attnviz.sources.huggingface.feed import Feed, Positions, Side, Written
+from attnviz.sources.huggingface.feed import Answering, Feed, Positions, Side, Written
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
 from attnviz.sources.huggingface.watching.sites import watch
@@ -92,6 +93,8 @@ class ModuleSource(Source):
     ) -> PretrainedReading:
         """Watch the module read one input; see `attend`."""
         given = _feed(self.module, inputs, named, (tokens, target_tokens))
+        if isinstance(self.module, PreTrainedModel):
+            given = replace(given, answering=Answering(self.module))
         with quiet():
             return PretrainedReading(self.name, None, given, watch(given, self.name))
 

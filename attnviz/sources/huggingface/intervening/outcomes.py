@@ -50,19 +50,16 @@ def run_outcome(
     """
     sites = watched.sites if concerned is None else concerned
     with quiet():
+        given = None
         if feed.answering is not None:
-            looks_back = all(layer.causal for layer in choose(watched.outlines, None).layers)
             given = _from_head(feed, feed.answering, watched, change, sites)
+            looks_back = all(layer.causal for layer in choose(watched.outlines, None).layers)
             found = None if given is None else answers(given, feed, feed.answering, looks_back=looks_back)
             if found is not None:
                 return _without_nan(found)
-        try:
-            with _changed(feed.model, change, sites):
-                return _without_nan(states(once(feed.model, feed.arguments), feed))
-        except AttnvizError:
-            raise
-        except Exception as error:  # what a model raises in which something else goes on has no common class
-            raise _named(error, feed.model) from error
+        if given is None or feed.answering is None or feed.answering.model is not feed.model:
+            given = _without_head(feed, change, sites)
+        return _without_nan(states(given, feed))
 
 
 class _UnlikeError(Exception):
@@ -85,6 +82,17 @@ def _from_head(
         if is_out_of_memory(error):
             raise _named(error, model) from error
         return None
+
+
+def _without_head(feed: Feed, change: Change, sites: Sequence[Site]) -> Any:  # noqa: ANN401
+    """Run the model as it was watched."""
+    try:
+        with _changed(feed.model, change, sites):
+            return once(feed.model, feed.arguments)
+    except AttnvizError:
+        raise
+    except Exception as error:  # what a model raises in which something else goes on has no common class
+        raise _named(error, feed.model) from error
 
 
 @contextmanager
