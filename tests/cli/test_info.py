@@ -88,3 +88,38 @@ def test_what_cannot_be_is_one_line(arguments: tuple[str, ...], code: int, said:
     assert (done.code, done.out) == (code, "")
     assert done.err.splitlines()[0] == f"attnviz: {said}"
     assert len(done.err.splitlines()) <= 2
+
+
+def test_heads_on_paper_need_no_model() -> None:
+    told = json.loads(attnviz("info", "--heads", "8", "--width", "512", "--key-heads", "2", "--json").out)
+    assert told["schema"] == "attnviz/layouts/1"
+    assert (told["d_model"], told["tokens"]) == (512, 1024)
+    one, many, shared = told["ways"]
+    assert one["multiply_adds"] == many["multiply_adds"] > shared["multiply_adds"]
+    assert (many["d_q"], many["d_k"], many["d_v"]) == (64, 64, 64)
+    assert shared["cache_bytes"] * 4 == many["cache_bytes"]
+    shown = attnviz("info", "--heads", "8", "--width", "512", "--tokens", "100")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("one layer, 100 tokens")
+
+
+def test_a_model_s_heads_are_held_against_one_of_full_width() -> None:
+    told = json.loads(attnviz("info", "--json", "--tokens", "50").out)["layouts"]
+    assert [way["heads"] for way in told["ways"]] == [1, 8]
+    assert told["ways"][0]["multiply_adds"] == told["ways"][1]["multiply_adds"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--heads", "8"), "attnviz: on paper, heads have a width: got one of them"),
+        (("--heads", "7", "--width", "512"), "attnviz: heads do not fit the width: got 7 heads in 512"),
+        (("builtin", "--model", "builtin", "--key-heads", "2"), "attnviz: on paper, heads have a width"),
+        (("elsewhere", "--heads", "2", "--width", "64"), "attnviz: a model and heads on paper: got both"),
+    ],
+)
+def test_heads_on_paper_that_make_no_sense(arguments: tuple[str, ...], said: str) -> None:
+    done = attnviz("info", *arguments)
+    assert done.code == 2
+    assert done.err.startswith(said)
+    assert done.out == ""

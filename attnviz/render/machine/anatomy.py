@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from attnviz.analysis.cost import attention_cost, sizes
+from attnviz.analysis.cost import Cost, attention_cost, sizes
+from attnviz.analysis.layouts import Layouts
 from attnviz.anatomy import Anatomy, Projection
 from attnviz.outline import Layer
 from attnviz.render.machine.plain import Fields, as_text
@@ -10,7 +11,35 @@ from attnviz.render.machine.plain import Fields, as_text
 INFO = "attnviz/info/1"
 
 
-def anatomy_json(anatomy: Anatomy) -> str:
+LAYOUTS = "attnviz/layouts/1"
+
+
+def layouts_json(layouts: Layouts) -> str:
+    """Write one head of full width beside several; `cache_bytes`: all keys and values in float32."""
+    return as_text({"schema": LAYOUTS, **_layouts(layouts)})
+
+
+def _layouts(layouts: Layouts) -> Fields:
+    return {
+        "d_model": layouts.width,
+        "tokens": layouts.tokens,
+        "ways": [
+            {
+                "heads": way.heads,
+                "key_heads": way.key_heads,
+                "d_q": way.d_k,
+                "d_k": way.d_k,
+                "d_v": way.d_v,
+                "parameters": way.parameters,
+                **_amounts(way.cost),
+                "cache_bytes": way.cache,
+            }
+            for way in layouts.ways
+        ],
+    }
+
+
+def anatomy_json(anatomy: Anatomy, layouts: Layouts | None = None) -> str:
     """Write what a model is made of; `cost` is in multiply-adds of one pass, and bytes of float32 weights.
 
     `blocks` is empty for a model in which nothing attends; `tokens` is null where an input has one size.
@@ -33,6 +62,7 @@ def anatomy_json(anatomy: Anatomy) -> str:
             "d_model": anatomy.width,
             "positions": anatomy.positions,
             **_attending(anatomy),
+            **({"layouts": _layouts(layouts)} if layouts else {}),
             "halves": [{"sample": half.sample, **_attending(half)} for half in anatomy.halves],
         }
     )
@@ -87,9 +117,11 @@ def _layer(layer: Layer, matrices: Iterable[Projection]) -> Fields:
 
 
 def _cost(anatomy: Anatomy, tokens: int | None) -> Fields:
-    cost = attention_cost(anatomy, tokens)
+    return {"tokens": tokens, **_amounts(attention_cost(anatomy, tokens))}
+
+
+def _amounts(cost: Cost) -> Fields:
     return {
-        "tokens": tokens,
         "projections": cost.projections,
         "scores": cost.scores,
         "mixing": cost.mixing,

@@ -1,6 +1,6 @@
 """What a model is made of, as a person would ask: what attends, with what, at what cost, checked how."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from attnviz.analysis.cost import Cost, attention_cost, sizes
-from attnviz.anatomy import Anatomy, alike
+from attnviz.analysis.layouts import Layout, Layouts
+from attnviz.anatomy import KEY, OUTPUT, QUERY, VALUE, Anatomy, alike
 from attnviz.outline import Layer
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal.flow import Flow
@@ -43,9 +44,11 @@ class AnatomyTable:
 
     Attributes:
         anatomy: what to tell.
+        layouts: its heads held against one of full width, if that is to be told too.
     """
 
     anatomy: Anatomy
+    layouts: Layouts | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         wide = options.max_width >= _WIDE
@@ -63,6 +66,9 @@ class AnatomyTable:
             costs = list(self._costs())
             yield _columns(_COSTS, costs) if wide else _lines(_COSTS, costs)
             yield ""
+            if self.layouts:
+                yield LayoutsTable(self.layouts)
+                yield ""
             yield from self._checks()
             yield ""
             yield Text(_FOOTNOTE, style="dim")
@@ -147,6 +153,52 @@ class AnatomyTable:
         for name, detail in self.anatomy.checks.items():
             yield Text.assemble(("✓ ", "green"), name, (f" ({detail})" if detail else "", "dim"))
 
+
+@dataclass(frozen=True)
+class LayoutsTable:
+    """One head of full width beside several, quantity by quantity.
+
+    Attributes:
+        layouts: what to tell.
+    """
+
+    layouts: Layouts
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        ways = self.layouts.ways
+        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+        table.add_column(Text(f"one layer, {self.layouts.tokens:,} tokens", style="dim"))
+        for way in ways:
+            table.add_column(_named(way), justify="right")
+        for name, of in _QUANTITIES.items():
+            table.add_row(Text(name, style="dim"), *(of(way) for way in ways))
+        yield table
+        yield Text(_SIDE_BY_SIDE, style="dim")
+
+
+def _named(way: Layout) -> str:
+    shared = "" if way.key_heads == way.heads else f", {way.key_heads} of k/v"
+    return f"{_counted(way.heads, 'head')}{shared}"
+
+
+_QUANTITIES: dict[str, Callable[[Layout], str]] = {
+    "d_q = d_k": lambda way: f"{way.d_k:,}",
+    "d_v": lambda way: f"{way.d_v:,}",
+    "query parameters": lambda way: f"{way.parameters[QUERY]:,}",
+    "key parameters": lambda way: f"{way.parameters[KEY]:,}",
+    "value parameters": lambda way: f"{way.parameters[VALUE]:,}",
+    "output parameters": lambda way: f"{way.parameters[OUTPUT]:,}",
+    "projections": lambda way: _short(way.cost.projections, _THOUSANDS),
+    "scores": lambda way: _short(way.cost.scores, _THOUSANDS),
+    "mixing": lambda way: _short(way.cost.mixing, _THOUSANDS),
+    "together": lambda way: _short(way.cost.multiply_adds, _THOUSANDS),
+    "weights": lambda way: _short(way.cost.weights, _BYTES, "B"),
+    "key/value cache": lambda way: _short(way.cache, _BYTES, "B"),
+}
+_SIDE_BY_SIDE = (
+    "Heads side by side multiply as often as one head of full width; what grows is the number of maps. Heads"
+    " that share keys and values have smaller matrices and a smaller cache. Biases aside; bytes in float32."
+)
 
 _LAYERS = ("block", "layers", "heads", "k/v heads", "d_k", "d_v", "a query sees", "weights read by")
 _COSTS = ("cost of", "projections", "scores", "mixing", "together", "weights")
