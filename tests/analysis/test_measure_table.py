@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 
 import attnviz
+from attnviz.analysis.measures import table
 from attnviz.analysis.measures.masses import over_chance
 from attnviz.analysis.measures.table import MEASURES, Ground, applicable, measure
 from attnviz.analysis.readers import counted_queries
@@ -184,6 +185,18 @@ def test_heads_come_in_the_order_they_were_asked_for() -> None:
     backwards = record.head_ids[::-1]
     np.testing.assert_allclose(measure(record, backwards).means, measure(record).means[::-1])
     assert measure(record, backwards).heads == backwards
+
+
+def test_heads_measured_a_few_at_a_time_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = from_arrays(random_weights(5, 2, 7, 6, 6), [*"abcabd"])
+    whole = measure(record)
+    for at_once in (1, 3, 7):
+        monkeypatch.setattr(table, "_CACHED", at_once * 36)
+        parts = measure(record)
+        np.testing.assert_allclose(parts.means, whole.means, atol=1e-6)
+        np.testing.assert_allclose(parts.over_chance, whole.over_chance, atol=1e-6)
+    monkeypatch.setattr(table, "_CACHED", 0)
+    np.testing.assert_allclose(measure(record).means, whole.means, atol=1e-6)
 
 
 def test_only_queries_that_were_written_count() -> None:

@@ -1,6 +1,6 @@
 """Every measure of single heads in one table, and all of them taken of a record at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -21,6 +21,9 @@ from attnviz.record import Attention, Block, Mask, Token, View
 from attnviz.selection import HeadId
 
 Cells = Callable[[Ground], Mask]
+
+# Heads are measured so many weights at once: they are gone over a dozen times, and should stay in the cache.
+_CACHED = 2**18
 
 
 @dataclass(frozen=True)
@@ -209,8 +212,7 @@ def applicable(record: Attention) -> tuple[str, ...]:
     Offsets, distances and repeated tokens mean nothing between two texts, nor the former between the rows of
     a picture or the bands of a sound; punctuation nothing where nobody wrote.
     """
-    ground = Ground(record)
-    return tuple(name for name, measure in MEASURES.items() if measure.applies(ground))
+    return _applicable(Ground(record))
 
 
 def measure(
@@ -238,15 +240,15 @@ def measure(
     chosen = record.head_ids if heads is None else tuple(heads)
     if not chosen:
         raise RequestError("nothing to measure: got no head")
+    first_keys = np.stack([record.head(head)[:, :1] for head in chosen])
     ground = Ground(record)
-    taken = _taken(record, names)
+    taken = _taken(ground, names)
     counted = counted_queries(record)
     means, spreads, even = (np.full((len(chosen), len(taken)), np.nan) for _ in range(3))
     for layers in _seeing_alike(record, chosen):
         sight = Sight(record.visible(layers[0]), ground)
         shares = _chances(sight, taken)[:, counted]
-        for layer in layers:
-            places = [place for place, head in enumerate(chosen) if head.layer == layer]
+        for places in _together(record, chosen, layers):
             rows = Rows(_weights(record, [chosen[place] for place in places]), sight)
             values = np.stack([one.of(rows) for one in taken], axis=1)[..., counted]
             means[places], spreads[places] = _mean_and_spread(values)
@@ -264,12 +266,16 @@ def measure(
         over_chance=means - even,
         counted=int(counted.sum()),
         queries=record.queries,
-        sink_rate=sink_rate(np.stack([record.head(head)[:, :1] for head in chosen])),
+        sink_rate=sink_rate(first_keys),
     )
 
 
-def _taken(record: Attention, names: Sequence[str] | None) -> tuple[Measure, ...]:
-    allowed = applicable(record)
+def _applicable(ground: Ground) -> tuple[str, ...]:
+    return tuple(name for name, measure in MEASURES.items() if measure.applies(ground))
+
+
+def _taken(ground: Ground, names: Sequence[str] | None) -> tuple[Measure, ...]:
+    allowed = _applicable(ground)
     for name in names or ():
         if name not in allowed:
             raise RequestError(f"no such measure of this record: got {name!r}, allowed {', '.join(allowed)}")
@@ -284,12 +290,21 @@ def _seeing_alike(record: Attention, heads: Sequence[HeadId]) -> list[list[int]]
     return list(alike.values())
 
 
+def _together(record: Attention, heads: Sequence[HeadId], layers: Sequence[int]) -> Iterator[list[int]]:
+    """Give the places of the heads of some layers, as many of a layer at once as a cache holds."""
+    at_once = max(1, _CACHED // record.weights[0, 0].size)
+    for layer in layers:
+        places = [place for place, head in enumerate(heads) if head.layer == layer]
+        yield from (places[first : first + at_once] for first in range(0, len(places), at_once))
+
+
 def _weights(record: Attention, heads: Sequence[HeadId]) -> NDArray[np.float32]:
-    """Give the rows of heads of one layer: (head, query, key), without a copy where it is the whole layer."""
-    if tuple(head.index for head in heads) == record.heads:
-        whole: NDArray[np.float32] = record.weights[record.layers.index(heads[0].layer)]
-        return whole
-    return np.stack([record.head(head) for head in heads])
+    """Give the rows of heads of one layer: (head, query, key), without a copy of a run of them."""
+    places = [record.heads.index(head.index) for head in heads]
+    of_layer: NDArray[np.float32] = record.weights[record.layers.index(heads[0].layer)]
+    in_a_run = places == list(range(places[0], places[-1] + 1))
+    rows: NDArray[np.float32] = of_layer[places[0] : places[-1] + 1] if in_a_run else of_layer[places]
+    return rows
 
 
 def _mean_and_spread(values: Numbers) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
