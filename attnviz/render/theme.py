@@ -13,6 +13,9 @@ class Theme:
         name: what `--theme` calls it.
         scale: evenly spaced stops of the weight scale, from no weight to the most; lightness only rises or
             only falls along it, so it survives printing in grey.
+        diverging: evenly spaced stops of the scale of differences, an odd number, from the most lost over no
+            difference at all to the most gained; orange and blue, which no common colour blindness confuses,
+            and lightness only rises or only falls from the middle to either end.
         background: the page.
         foreground: text and axes.
         muted: what matters less: ticks, special tokens, captions.
@@ -23,6 +26,7 @@ class Theme:
 
     name: str
     scale: tuple[str, ...]
+    diverging: tuple[str, ...]
     background: str
     foreground: str
     muted: str
@@ -36,11 +40,24 @@ class Theme:
         Args:
             share: the weight as a share of the scale's top, 0 to 1; outside, the nearer end is meant.
         """
-        position = min(max(share, 0.0), 1.0) * (len(self.scale) - 1)
-        below = min(int(position), len(self.scale) - 2)
-        low, high = rgb(self.scale[below]), rgb(self.scale[below + 1])
-        red, green, blue = (round(a + (b - a) * (position - below)) for a, b in zip(low, high, strict=True))
-        return red, green, blue
+        return _along(self.scale, share)
+
+    def difference(self, share: float) -> RGB:
+        """Give the colour of a difference of weights.
+
+        Args:
+            share: the difference as a share of the largest, -1 to 1; outside, the nearer end is meant.
+        """
+        return _along(self.diverging, (share + 1) / 2)
+
+
+def _along(stops: tuple[str, ...], share: float) -> RGB:
+    """Give the colour at a place between the first stop, 0, and the last, 1."""
+    position = min(max(share, 0.0), 1.0) * (len(stops) - 1)
+    below = min(int(position), len(stops) - 2)
+    low, high = rgb(stops[below]), rgb(stops[below + 1])
+    red, green, blue = (round(a + (b - a) * (position - below)) for a, b in zip(low, high, strict=True))
+    return red, green, blue
 
 
 def rgb(color: str) -> RGB:
@@ -62,7 +79,8 @@ def luminance(color: RGB) -> float:
 
 
 # Stops of ColorBrewer's "Blues" (Cynthia Brewer, colorbrewer2.org) with white at the bottom, so that no
-# weight leaves the paper blank, and of "viridis" (Smith and van der Walt, CC0) from its dark end.
+# weight leaves the paper blank, and of "viridis" (Smith and van der Walt, CC0) from its dark end. Differences
+# run from the oranges of ColorBrewer's "PuOr" to its "Blues", and on the dark page from amber to sky blue.
 THEMES = {
     "light": Theme(
         name="light",
@@ -75,6 +93,17 @@ THEMES = {
             "#4292c6",
             "#2171b5",
             "#08519c",
+            "#08306b",
+        ),
+        diverging=(
+            "#7f3b08",
+            "#b35806",
+            "#e08214",
+            "#fdb863",
+            "#ffffff",
+            "#9ecae1",
+            "#4292c6",
+            "#2171b5",
             "#08306b",
         ),
         background="#ffffff",
@@ -97,6 +126,17 @@ THEMES = {
             "#addc30",
             "#fde725",
         ),
+        diverging=(
+            "#ffc774",
+            "#e8902c",
+            "#a65f14",
+            "#5c3812",
+            "#14171b",
+            "#123e57",
+            "#176f9c",
+            "#3fa7dc",
+            "#a5ddff",
+        ),
         background="#111418",
         foreground="#e8e8e8",
         muted="#9a9a9a",
@@ -105,3 +145,6 @@ THEMES = {
         rule="#4a4e54",
     ),
 }
+
+# Colours of things that have no order, as groups (Okabe and Ito 2008): told apart by every kind of eye.
+CATEGORIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

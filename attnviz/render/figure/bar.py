@@ -37,8 +37,8 @@ def draw_bar(
     long = height if height <= _LONGEST * unit else _USUAL * unit
     left = layout.left + width + BAR_GAP * unit
     axes = canvas.axes(layout.box(left, layout.top, BAR * unit, long), "<colorbar>")
-    shades = np.linspace(0, colors.top, _SHADES)[:, None]
-    extent = (0, 1, 0, colors.top)
+    shades = np.linspace(colors.bottom, colors.top, _SHADES)[:, None]
+    extent = (0, 1, colors.bottom, colors.top)
     axes.set_facecolor(on)
     axes.imshow(
         shades,
@@ -52,6 +52,9 @@ def draw_bar(
     style = canvas.lettering.style(0.85 * unit, canvas.theme.muted)
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
     ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
+    if colors.bottom:
+        upper = bar_ticks(colors.top, at_most=int(long / (4 * unit)))
+        ticks = [*(-tick for tick in upper[:0:-1]), *upper]
     axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
     canvas.write(name, (left, layout.top - 1.5 * unit), 0.85 * unit)
 

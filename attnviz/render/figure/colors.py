@@ -5,7 +5,7 @@ from functools import cached_property
 
 from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 
-from attnviz.render.theme import Theme, luminance, rgb
+from attnviz.render.theme import RGB, Theme, luminance, rgb
 
 # Below the scale: what parts the tiles of a grid, and the place of a head that was not asked for.
 RULE = -1.0
@@ -25,23 +25,52 @@ class ColorScale:
     theme: Theme
     top: float
 
+    @property
+    def bottom(self) -> float:
+        """What the lower end stands for."""
+        return 0.0
+
     @cached_property
     def norm(self) -> Normalize:
-        """Weights as shares of the top."""
-        return Normalize(0, self.top)
+        """Numbers as shares of the way from the bottom to the top."""
+        return Normalize(self.bottom, self.top)
 
     @cached_property
     def colormap(self) -> Colormap:
         """Shares as colours; what is masked, what is below and what is above have their own."""
-        colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self.theme.scale, N=1024)
+        colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self._stops, N=1024)
         return colors.with_extremes(bad=self.theme.masked, under=self.theme.rule, over=self.theme.hatch)
 
     def ink(self, weight: float) -> str:
         """Give whichever of the theme's two inks stands out from a cell; contrast as in WCAG 2.2."""
-        cell = luminance(self.theme.color(weight / self.top))
+        cell = luminance(self._color(weight))
 
         def contrast(ink: str) -> float:
             lightness = luminance(rgb(ink))
             return (max(cell, lightness) + 0.05) / (min(cell, lightness) + 0.05)
 
         return max((self.theme.foreground, self.theme.background), key=contrast)
+
+    @property
+    def _stops(self) -> tuple[str, ...]:
+        return self.theme.scale
+
+    def _color(self, weight: float) -> RGB:
+        return self.theme.color(weight / self.top)
+
+
+@dataclass(frozen=True)
+class DifferenceScale(ColorScale):
+    """The colours of differences from the largest loss to a gain as large, around 0 in the middle."""
+
+    @property
+    def bottom(self) -> float:
+        """What the lower end stands for."""
+        return -self.top
+
+    @property
+    def _stops(self) -> tuple[str, ...]:
+        return self.theme.diverging
+
+    def _color(self, weight: float) -> RGB:
+        return self.theme.difference(weight / self.top)
