@@ -19,34 +19,85 @@ from attnviz.analysis.comparing.grouping import group
 from attnviz.analysis.comparing.heads import compare
 from attnviz.analysis.focus import focus
 from attnviz.analysis.hidden import drop_special
+from attnviz.analysis.measures.confidence import confidence
+from attnviz.analysis.measures.copying import induction_mass, same_token_mass
 from attnviz.analysis.measures.distance import distance
 from attnviz.analysis.measures.divergence import divergence
-from attnviz.analysis.measures.entropy import breadth, entropy
+from attnviz.analysis.measures.entropy import breadth, entropy, participation, relative_entropy
+from attnviz.analysis.measures.gini import gini
+from attnviz.analysis.measures.masses import cell_mass, key_mass, offset_mass, over_chance
+from attnviz.analysis.measures.sinks import sink_rate
+from attnviz.analysis.measures.table import MEASURES, measure
 from attnviz.analysis.parts import between_parts
+from attnviz.analysis.patches import patch_distance
 from attnviz.analysis.patterns.cells import PATTERNS
 from attnviz.analysis.patterns.find import find_pattern
+from attnviz.analysis.ranking import rank
 from attnviz.analysis.words import merge_words
 
 ROOT = Path(__file__).parent.parent
-MEASURES = (
-    entropy,
-    breadth,
-    distance,
-    divergence,
-    find_pattern,
-    focus,
-    compare,
-    group,
-    merge_words,
-    drop_special,
-    between_parts,
-)
+MEASURES_BY_KIND = {
+    "How widely a query reads": (entropy, relative_entropy, breadth, participation, gini, confidence),
+    "How far": (distance, patch_distance),
+    "What it reads": (
+        key_mass,
+        cell_mass,
+        offset_mass,
+        same_token_mass,
+        induction_mass,
+        over_chance,
+        sink_rate,
+    ),
+    "What a head does": (measure, rank, find_pattern, focus, between_parts),
+    "How heads differ": (divergence, compare, group),
+    "What a record becomes": (merge_words, drop_special),
+}
 MEASURES_HEAD = """# Measures
 
 Generated from the docstrings by `make docs`. Everywhere: entropy and divergence in bits, distance in tokens,
-indices from 0. Averages are over the queries the user wrote, special tokens aside; nothing is renormalised.
+indices from 0. Averages are over the queries that the user or the model wrote, special tokens aside, and
+stand beside their standard deviation over the same queries; nothing is renormalised. Weights show what a head
+reads, not why the model answered (Jain and Wallace 2019; Wiegreffe and Pinter 2019).
 
-Patterns known: {patterns}, self.
+Of a head there are the measures of this table. `{module}.measure` takes them all at once,
+and `{ranking}.rank` puts heads in the order of any of them, or of a pattern:
+{patterns}, self.
+
+| measure | unit | what it says |
+|---|---|---|
+{table}
+Between two texts there are no offsets, distances or repeated tokens. In a picture distances are in patches,
+and it has no previous and next token, like a sound that is cut into bands; where nobody wrote there is no
+punctuation. A measure that means nothing for a record is left out.
+"""
+SOURCES = """
+## Sources
+
+- Abnar and Zuidema 2020: Quantifying Attention Flow in Transformers. ACL.
+- Chefer, Gur and Wolf 2021: Generic Attention-Model Explainability for Interpreting Bi-Modal and Encoder-
+  Decoder Transformers. ICCV.
+- Clark, Khandelwal, Levy and Manning 2019: What Does BERT Look At? An Analysis of BERT's Attention.
+  BlackboxNLP.
+- Dosovitskiy et al. 2021: An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale. ICLR.
+- Gu et al. 2024: When Attention Sink Emerges in Language Models: An Empirical View. ICLR 2025.
+- Hill 1973: Diversity and Evenness: A Unifying Notation and Its Consequences. Ecology 54.
+- Hurley and Rickard 2009: Comparing Measures of Sparsity. IEEE Transactions on Information Theory 55.
+- Jain and Wallace 2019: Attention Is Not Explanation. NAACL.
+- Kobayashi et al. 2020: Attention Is Not Only a Weight: Analyzing Transformers with Vector Norms. EMNLP.
+- Lin 1991: Divergence Measures Based on the Shannon Entropy. IEEE Transactions on Information Theory 37.
+- Michel, Levy and Neubig 2019: Are Sixteen Heads Really Better than One? NeurIPS.
+- Olsson et al. 2022: In-Context Learning and Induction Heads. Transformer Circuits Thread.
+- Pielou 1966: The Measurement of Diversity in Different Types of Biological Collections. Journal of
+  Theoretical Biology 13.
+- Sokal and Michener 1958: A Statistical Method for Evaluating Systematic Relationships. University of
+  Kansas Science Bulletin 38.
+- Vig and Belinkov 2019: Analyzing the Structure of Attention in a Transformer Language Model. BlackboxNLP.
+- Voita et al. 2019: Analyzing Multi-Head Self-Attention: Specialized Heads Do the Heavy Lifting, the Rest
+  Can Be Pruned. ACL.
+- Wang et al. 2023: Interpretability in the Wild: A Circuit for Indirect Object Identification in GPT-2
+  Small. ICLR.
+- Wiegreffe and Pinter 2019: Attention Is Not Not Explanation. EMNLP.
+- Xiao et al. 2023: Efficient Streaming Language Models with Attention Sinks. ICLR 2024.
 """
 ARCHITECTURES_HEAD = """# Architectures
 
@@ -85,8 +136,17 @@ def main() -> int:
 
 
 def measures_page() -> str:
-    """Give docs/measures.md: every measure's own docstring."""
-    return MEASURES_HEAD.format(patterns=", ".join(PATTERNS)) + "".join(map(_section, MEASURES))
+    """Give docs/measures.md: the measures of a head in one table, and every measure's own docstring."""
+    rows = (f"| {one.name} | {one.unit} | {one.says} |\n" for one in MEASURES.values())
+    page = MEASURES_HEAD.format(
+        module=measure.__module__,
+        ranking=rank.__module__,
+        table="".join(rows),
+        patterns=", ".join(PATTERNS),
+    )
+    for kind, measures in MEASURES_BY_KIND.items():
+        page += f"\n## {kind}\n" + "".join(map(_section, measures))
+    return page + SOURCES
 
 
 def architectures_page() -> str:
@@ -110,13 +170,18 @@ def _section(measure: object) -> str:
     text = inspect.getdoc(measure) or ""
     story, _, example = text.partition("\n>>>")
     code = f"\n```python\n>>>{example}\n```\n" if example else ""
-    return f"\n## {name}\n\n`{place.__name__ if place else ''}.{name}`\n\n{_as_markdown(story)}\n{code}"
+    return f"\n### {name}\n\n`{place.__name__ if place else ''}.{name}`\n\n{_as_markdown(story)}\n{code}"
 
 
 def _as_markdown(story: str) -> str:
-    """Turn a docstring's sections into bold words and lists."""
-    titled = re.sub(r"^(Shape|Args|Returns|Raises|Attributes):$", r"**\1**\n", story, flags=re.MULTILINE)
-    return re.sub(r"^    (?=\S)", "- ", titled, flags=re.MULTILINE).strip()
+    """Turn a docstring's sections into bold words, lists and, for what is given back, sentences."""
+    told, *sections = re.split(r"^(Shape|Args|Returns|Raises|Attributes):\n", story, flags=re.MULTILINE)
+    parts = [told.strip()]
+    for title, body in zip(sections[::2], sections[1::2], strict=True):
+        item = "" if title == "Returns" else "- "
+        listed = re.sub(r"^    (?=\S)", item, body, flags=re.MULTILINE).replace(" " * 8, "  ")
+        parts.append(f"**{title}**\n\n{listed.strip()}")
+    return "\n\n".join(parts)
 
 
 def _fill(block: re.Match[str]) -> str:
