@@ -61,6 +61,19 @@ def test_it_is_the_same_on_torch(name: str, kind: type) -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
+def test_it_stays_on_the_device_it_is_given(name: str) -> None:
+    """Torch's device of shapes only: it refuses to meet what lies on another."""
+
+    def on(array: np.ndarray) -> torch.Tensor:
+        return torch.tensor(array, device="meta")
+
+    weights = random_weights(0, 3, SIZE, SIZE)
+    measured = MEASURES[name](on(weights), slice(0, SIZE), on)
+    assert measured.device.type == "meta"
+    assert tuple(measured.shape) == (() if name == "divergence" else (3,)) + (SIZE,)
+
+
+@pytest.mark.parametrize("name", MEASURES)
 def test_blocks_of_rows_put_together_are_the_whole(name: str) -> None:
     weights = random_weights(1, 4, SIZE, SIZE, causal=True)
     whole = MEASURES[name](weights, slice(0, SIZE), np.asarray)
