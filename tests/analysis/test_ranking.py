@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+import attnviz
 from attnviz.analysis.measures.table import MEASURES, applicable, measure
 from attnviz.analysis.patterns.find import find_pattern, score_patterns
 from attnviz.analysis.ranking import criteria, rank
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, from_arrays
 from attnviz.selection import HeadId
+from tests.analysis.pretrained import minilm
 from tests.analysis.records import records
 from tests.render.sample_translation import translation
 from tests.render.samples import fox
@@ -121,3 +123,19 @@ def test_every_criterion_ranks_every_head_once_in_order(record: Attention) -> No
             assert sorted(entry.head for entry in ranking.entries) == sorted(record.head_ids)
             values = [entry.value for entry in ranking.entries if not np.isnan(entry.value)]
             assert values == sorted(values, reverse=not lowest)
+
+
+@pytest.mark.parametrize(
+    ("by", "steps"), [("previous mass", -1), ("next mass", 1), ("previous", -1), ("next", 1)]
+)
+def test_the_heads_of_minilm_that_read_a_neighbour_are_those_of_a_naive_count(by: str, steps: int) -> None:
+    record = attnviz.load(str(minilm())).attend("The quick brown fox jumps over the lazy dog.")
+    best = rank(record, by=by).entries[0].head
+
+    def count(head: HeadId) -> int:
+        """How many written words read their neighbour most."""
+        written = [i for i, token in enumerate(record.queries) if not token.is_special]
+        return sum(int(np.argmax(record.head(head)[i])) == i + steps for i in written)
+
+    counts = {head: count(head) for head in record.head_ids}
+    assert counts[best] == max(counts.values()) > 6
