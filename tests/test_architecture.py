@@ -14,7 +14,7 @@ PACKAGE = Path(attnviz.__file__).parent
 RANKS = {
     "errors": 0, "arrays": 0,
     "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1,
-    "record": 2,
+    "record": 2, "relation": 2,
     "outline": 3, "outcome": 3, "store": 3, "corpus": 3, "model": 3,
     "anatomy": 4,
     "sources": 5, "analysis": 5,
