@@ -15,7 +15,7 @@ from attnviz.analysis.measures.table import MEASURES, Ground, applicable, measur
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token, from_arrays
-from attnviz.selection import HeadId
+from attnviz.selection import TOGETHER, HeadId
 from tests.analysis.pretrained import minilm
 from tests.analysis.records import records
 from tests.analysis.weights import random_weights
@@ -188,6 +188,16 @@ def test_heads_measured_a_few_at_a_time_are_as_all_at_once(monkeypatch: pytest.M
         np.testing.assert_allclose(parts.over_chance, whole.over_chance, atol=1e-6)
     monkeypatch.setattr(table, "_CACHED", 0)
     np.testing.assert_allclose(measure(record).means, whole.means, atol=1e-6)
+
+
+def test_a_map_of_all_heads_of_a_layer_is_measured_like_a_head() -> None:
+    record = fox()
+    mean = record.weights.mean(axis=1, keepdims=True)
+    through = replace(record, weights=mean, heads=(TOGETHER,), view="rollout", taught={})
+    measured = measure(through, [HeadId(1, TOGETHER)])
+    assert (str(measured.heads[0]), measured.view) == ("L1", "rollout")
+    entropy = measured.means[0, measured.names.index("entropy")]
+    assert entropy == pytest.approx(np.mean(by_hand(through, HeadId(1, TOGETHER), "entropy")), abs=1e-5)
 
 
 def test_only_queries_that_were_written_count() -> None:
