@@ -1,20 +1,195 @@
-"""`attnviz compare`: hold heads against each other."""
+"""`attnviz compare`: hold heads, texts or models against each other."""
 
-from attnviz.cli.options import Heads, Input, Model, Output, Tokens
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnviz.cli.options import BlockName, Heads, Input, Model, Output, Tokens
+from attnviz.errors import RequestError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from attnviz.analysis.comparing.contrast import Contrast
+    from attnviz.outline import Outline
+    from attnviz.record import Attention
+    from attnviz.selection import HeadId
+    from attnviz.sources.base import Reading
+
+_SUFFIXES = (".txt", ".json", ".png", ".svg", ".pdf")
+_PICTURES = _SUFFIXES[2:]
+
+_COMPARED = "Compared with"
+
+# Of heads that are asked for by --head, so many get a difference map.
+_MOST_MAPS = 4
 
 
-def compare(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output) -> None:
+@dataclass(frozen=True)
+class Against:
+    """What the input is held against: nothing, and heads are held against each other, or one of these."""
+
+    with_text: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Another text, read by the same model.", rich_help_panel=_COMPARED),
+    ] = None
+    with_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another model, reading the same text.", rich_help_panel=_COMPARED
+        ),
+    ] = None
+    with_record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A saved record (.safetensors).", rich_help_panel=_COMPARED),
+    ] = None
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="K", help="How many heads, or pairs of heads, to list.", rich_help_panel=_COMPARED
+        ),
+    ] = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether there is something else to hold the input against."""
+        return replace(self, top=None) != Against()
+
+    def other(self, given: Input, by: Model) -> tuple[Input, Model]:
+        """Give the other input, and what reads it.
+
+        Raises:
+            RequestError: more than one thing to compare with, or no model that could read it.
+        """
+        named = {
+            "--with-text": self.with_text,
+            "--with-model": self.with_model,
+            "--with-record": self.with_record,
+        }
+        asked = [name for name, value in named.items() if value is not None]
+        if len(asked) > 1:
+            raise RequestError(f"too much to compare with: got {' and '.join(asked)}, allowed one of them")
+        if given.record is not None and self.with_record is None:
+            raise RequestError(
+                f"a saved record cannot be read anew: got --record and {asked[0]}, allowed --with-record"
+            )
+        if self.with_record is not None:
+            return Input(record=self.with_record), Model()
+        if self.with_text is not None:
+            return replace(given, text=self.with_text, file=None), by
+        # A revision is one of the first model.
+        return given, replace(by, model=self.with_model or by.model, revision=None)
+
+
+def compare(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
     """Compare heads: row by row where they agree and differ; without --head, all pairs ranked and grouped.
 
-    Without --layer the last layer is meant. -o writes .txt or .json.
+    Or compare two texts (--with-text), two models (--with-model), or with a saved record (--with-record):
+    which heads changed most, and in what. Words of both are matched, those of one side count as one key.
+    Without --layer the last layer is meant, or every one where texts or models are compared.
+    -o writes .txt, .json, or a picture as .png, .svg or .pdf.
     """
+    from attnviz.cli.outputs import check_output
+
+    check_output(out, *_SUFFIXES)
+    if against.asked:
+        _contrast(source, by, which, against, tokens, out)
+    else:
+        _compare(source, by, which, against, tokens, out)
+
+
+def _compare(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
+    """Hold the heads of one record against each other."""
     from attnviz.analysis.comparing.heads import compare as hold_against
     from attnviz.cli.inputs import attend
-    from attnviz.cli.outputs import check_output, show, terminal_theme
+    from attnviz.cli.outputs import show, terminal_theme
     from attnviz.render.machine.comparison import comparison_json
-    from attnviz.render.terminal.comparison import ComparisonView
+    from attnviz.render.terminal.comparison import TOLD, ComparisonView
 
-    check_output(out, ".txt", ".json")
     record, heads = attend(source, by, which, tokens, default="-1")
     found = hold_against(record, *heads)
-    show(ComparisonView(found, terminal_theme(out)), comparison_json(found), out)
+    if _as_picture(out):
+        from attnviz.render.figure.divergences import draw_divergences
+
+        _draw(draw_divergences(found, theme=out.theme or "light"), comparison_json(found), out)
+    else:
+        view = ComparisonView(found, terminal_theme(out), against.top or TOLD)
+        show(view, comparison_json(found), out)
+
+
+def _contrast(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
+    """Hold two records against each other."""
+    from attnviz.analysis.comparing.contrast import contrast
+    from attnviz.cli.outputs import show, terminal_theme
+    from attnviz.render.machine.contrast import contrast_json
+    from attnviz.render.terminal.contrast import TOLD, ContrastView
+
+    first, second, heads = _records(source, by, which, against, tokens)
+    found = contrast(first, second, *heads)
+    mapped = _mapped(found, heads, which)
+    machine = contrast_json(found, mapped)
+    if _as_picture(out):
+        from attnviz.render.figure.contrast import draw_contrast
+
+        _draw(draw_contrast(found, mapped, theme=out.theme or "light"), machine, out)
+    else:
+        show(ContrastView(found, terminal_theme(out), mapped, against.top or TOLD), machine, out)
+
+
+def _mapped(found: "Contrast", heads: "tuple[HeadId, ...]", which: Heads) -> "tuple[HeadId, ...]":
+    """Say whose difference maps to draw: a few that were asked for, or what changed most."""
+    if which.head is None:
+        return (found.ranked[0].head,)
+    return heads if len(heads) <= _MOST_MAPS else tuple(change.head for change in found.ranked[:_MOST_MAPS])
+
+
+def _records(
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens
+) -> "tuple[Attention, Attention, tuple[HeadId, ...]]":
+    """Record both sides, and say which heads of the first are meant."""
+    from attnviz.cli.inputs import block_of, open_reading, record_of
+
+    other = against.other(source, by)
+    reading = open_reading(source, by)
+    outline = block_of(reading, which)
+    first, heads = record_of(reading, outline, which, tokens, default="all")
+    reading = open_reading(*other)
+    meant = _of_the_second(which, outline, reading)
+    second, _ = record_of(reading, block_of(reading, meant), meant, tokens, default="all")
+    return first, second, heads
+
+
+def _of_the_second(which: Heads, first: "Outline", reading: "Reading") -> Heads:
+    """Say which heads of the second are meant: the same ones, or all where it has others.
+
+    What the notes on the first have said already is said outright, so that it is not said again.
+    """
+    block = which.block
+    if block is None and first.block in reading.outlines:
+        block = BlockName(first.block)
+    outline = reading.outlines.get(first.block if block is None else block.value)
+    shapes = [
+        [(layer.number, layer.heads) for layer in side.layers]
+        for side in (first, outline)
+        if side is not None
+    ]
+    if len(shapes) == 1 or shapes[0] != shapes[1]:
+        return Heads(layer="all", block=block)
+    named = which.selection("all").names_heads
+    return replace(which, block=block, layer=which.layer if named or which.layer else "all")
+
+
+def _as_picture(out: Output) -> bool:
+    return out.output is not None and out.output.suffix.lower() in _PICTURES
+
+
+def _draw(figure: "Figure", machine: str, out: Output) -> None:
+    """Write a picture, and print its path, or the machine form."""
+    from attnviz.cli.outputs import write
+    from attnviz.render.figure import encode
+
+    assert out.output is not None
+    write(out.output, encode(figure, out.output.suffix), force=out.force)
+    print(machine if out.json else out.output)

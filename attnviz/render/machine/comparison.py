@@ -1,5 +1,6 @@
 """How heads differ, as JSON."""
 
+from attnviz.analysis.comparing.headmap import HeadMap, head_map
 from attnviz.analysis.comparing.heads import Comparison, Pair, Row
 from attnviz.render.machine.plain import Fields, as_text, names, plain, tokens
 
@@ -9,7 +10,9 @@ COMPARISON = "attnviz/compare/1"
 def comparison_json(comparison: Comparison) -> str:
     """Write how heads differ: pairs from the most alike on, groups, and the favourite key at each query.
 
-    Every divergence is a Jensen-Shannon divergence in bits, 0 to 1.
+    Every divergence is a Jensen-Shannon divergence in bits, 0 to 1; a `spread` is the standard deviation over
+    the queries of one. `order` puts heads that read alike side by side. `map` gives each head's place in the
+    plane, where distances are roots of bits, and the share of the heads' spread that is `kept` there.
     """
     return as_text(
         {
@@ -22,13 +25,24 @@ def comparison_json(comparison: Comparison) -> str:
             "divergences": plain(comparison.divergences),
             "pairs": [_pair(pair) for pair in comparison.pairs],
             "groups": [names(group) for group in comparison.groups],
+            "order": names(comparison.clustered.heads),
+            "map": _map(head_map(comparison)),
             "rows": [_row(comparison, row) for row in comparison.rows],
         }
     )
 
 
 def _pair(pair: Pair) -> Fields:
-    return {"heads": names((pair.first, pair.second)), "divergence": plain(pair.divergence)}
+    return {
+        "heads": names((pair.first, pair.second)),
+        "divergence": plain(pair.divergence),
+        "spread": plain(pair.spread),
+    }
+
+
+def _map(placed: HeadMap) -> Fields:
+    places = zip(placed.heads, plain(placed.places), strict=True)
+    return {"kept": plain(placed.kept), "places": {str(head): place for head, place in places}}
 
 
 def _row(comparison: Comparison, row: Row) -> Fields:

@@ -8,10 +8,13 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from attnviz.analysis.comparing.headmap import head_map
 from attnviz.analysis.comparing.heads import ALIKE, Choice, Comparison, Pair
+from attnviz.render.groups import signs
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.cells import weight_text
+from attnviz.render.terminal.headmap import HeadMapView, sign_style
 from attnviz.render.terminal.ink import Ink, ink_for
 from attnviz.render.terminal.square import Axis, Panel, draw, lay_out, printed
 from attnviz.render.theme import Theme
@@ -26,12 +29,12 @@ _BAR, _WIDE = 10, 72
 # The matrix is left out where its cells would be narrower, and where it would take more lines.
 _NARROWEST_CELL, _MOST_IN_MATRIX = 2, 32
 
-# How many of the most alike and the most different pairs are told.
-_TOLD_PAIRS = 5
+# How many of the most alike and the most different pairs are told, unless told otherwise.
+TOLD = 5
 
 _DIVERGENCE = (
     "Jensen-Shannon divergence per row, in bits: 0 where two heads read alike, 1 where they share nothing;"
-    " means over the text's own tokens."
+    " means over the text's own tokens, ± their standard deviation."
 )
 
 
@@ -42,10 +45,12 @@ class ComparisonView:
     Attributes:
         comparison: what to show.
         theme: the colours of the matrix of divergences.
+        told: how many of the most alike and of the most different pairs to list.
     """
 
     comparison: Comparison
     theme: Theme
+    told: int = TOLD
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._heading()
@@ -55,6 +60,9 @@ class ComparisonView:
             yield from self._ranked(_bar(options))
         if 2 < len(self.comparison.heads) <= _MOST_IN_MATRIX:
             yield from self._matrix(options.max_width, ink_for(console, self.theme, 1.0, "bits"))
+        if len(self.comparison.heads) > 2:
+            yield HeadMapView(head_map(self.comparison))
+            yield ""
         yield Text(_DIVERGENCE, style="dim")
 
     def _heading(self) -> Text:
@@ -66,22 +74,24 @@ class ComparisonView:
         names = sentences.enumeration([Text(str(head), style="bold") for head in self.comparison.heads])
         agreeing = sum(row.agrees for row in rows)
         mean = sum(pair.divergence for pair in pairs) / len(pairs)
-        told = f" read the same word most at {agreeing} of {len(rows)} words; they differ by {mean:.2f} bits."
-        yield Text(" ").join(names) + told
+        spread = f" ±{pairs[0].spread:.2f}" if len(pairs) == 1 else ""
+        told = f" read the same word most at {agreeing} of {len(rows)} words"
+        yield Text(" ").join(names) + f"{told}; they differ by {mean:.2f}{spread} bits."
         yield ""
         yield _rows(self.comparison, bar)
         yield ""
 
     def _ranked(self, bar: int) -> Iterator[RenderableType]:
         pairs = self.comparison.pairs
-        told = min(_TOLD_PAIRS, len(pairs) // 2)
+        told = min(self.told, len(pairs) // 2)
         yield _pairs(pairs[:told], pairs[: -told - 1 : -1], bar)
         yield ""
         yield from _groups(self.comparison.groups)
 
     def _matrix(self, width: int, ink: Ink) -> Iterator[RenderableType | Segment]:
-        names = _axis(self.comparison.heads)
-        panels = [Panel("", self.comparison.divergences)]
+        clustered = self.comparison.clustered
+        names = _axis(clustered.heads)
+        panels = [Panel("", clustered.divergences)]
         layout = lay_out(width, panels, names, names)
         if layout.cell >= _NARROWEST_CELL:
             yield from printed(draw(panels, layout, ink))
@@ -108,10 +118,11 @@ def _choice(choice: Choice) -> Text:
     return Text.assemble(sentences.word(choice.token), (f" {weight_text(choice.weight)}", "dim"))
 
 
-def _amount(bits: float, bar: int) -> Text:
-    """Show a divergence as a number, and as a bar drawn to half a cell."""
+def _amount(bits: float, bar: int, spread: float | None = None) -> Text:
+    """Show a divergence as a number, a mean with its spread, and as a bar drawn to half a cell."""
     halves = round(bits * bar * 2)
-    return Text.assemble(f"{bits:.2f} ", ("━" * (halves // 2) + "╸" * (halves % 2), "dim"))
+    around = "" if spread is None else f"±{sentences.decimals(spread)} "
+    return Text.assemble(f"{bits:.2f} ", (around + "━" * (halves // 2) + "╸" * (halves % 2), "dim"))
 
 
 def _bar(options: ConsoleOptions) -> int:
@@ -119,19 +130,28 @@ def _bar(options: ConsoleOptions) -> int:
 
 
 def _pairs(alike: Sequence[Pair], different: Sequence[Pair], bar: int) -> Table:
-    table = Table(box=None, padding=(0, 4, 0, 0), pad_edge=False, header_style="dim")
+    apart = 4 if bar else 2
+    table = Table(box=None, padding=(0, apart, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("most alike")
     table.add_column("most different")
     for pairs in zip(alike, different, strict=True):
         table.add_row(
-            *(Text(f"{pair.first} {pair.second} ") + _amount(pair.divergence, bar) for pair in pairs)
+            *(
+                Text(f"{pair.first} {pair.second} ") + _amount(pair.divergence, bar, pair.spread)
+                for pair in pairs
+            )
         )
     return table
 
 
 def _groups(groups: Sequence[Sequence[HeadId]]) -> Iterator[RenderableType]:
     """List the heads that go together, and those that are like no other."""
-    together = [Text(" ".join(map(str, group))) for group in groups if len(group) > 1]
+    sign = signs(groups)
+    together = [
+        Text.assemble((f"{sign[group[0]]} ", sign_style(sign[group[0]])), " ".join(map(str, group)))
+        for group in groups
+        if len(group) > 1
+    ]
     alone = [str(group[0]) for group in groups if len(group) == 1]
     if together:
         yield Text(f"groups that read alike, closer than {ALIKE} bits on average:", style="dim")

@@ -62,8 +62,12 @@ def ink_for(console: Console, theme: Theme, top: float, what: str) -> Ink:
         top: the largest number.
         what: what the numbers are, said in the legend.
     """
-    painted = console.color_system in ("256", "truecolor") and not console.no_color
-    return Painted(theme, top, what) if painted else Typed(top, what)
+    return Painted(theme, top, what) if can_paint(console) else Typed(top, what)
+
+
+def can_paint(console: Console) -> bool:
+    """Say whether a console has colours enough for a scale."""
+    return console.color_system in ("256", "truecolor") and not console.no_color
 
 
 @dataclass(frozen=True)
@@ -88,30 +92,30 @@ class Painted:
         digits = _digits(width)
         text = weight_text(weight, digits) if digits and weight >= smallest_written(digits) else ""
         color = self._color(weight)
-        return Segment(fit(text, width, "^"), _style(_readable_on(color), color))
+        return Segment(fit(text, width, "^"), style(readable_on(color), color))
 
     def pair(self, upper: float, lower: float | None) -> Segment:
         """Paint two weights with a half block."""
         if lower is not None and np.fmax(upper, lower) == OUTSIDE:
             return Segment(_HATCH, self._hatch())
-        return Segment("▀", _style(self._color(upper), None if lower is None else self._color(lower)))
+        return Segment("▀", style(self._color(upper), None if lower is None else self._color(lower)))
 
     def scale(self, width: int) -> Text:  # noqa: ARG002
         """Paint a strip from 0 to the top."""
         steps = [self.top * step / (_LEGEND_WIDTH - 1) for step in range(_LEGEND_WIDTH)]
-        strip = [(" ", _style(None, self._color(step))) for step in steps]
+        strip = [(" ", style(None, self._color(step))) for step in steps]
         return Text.assemble(f"{self.what} 0 ", *strip, f" {self.top:.2g}")
 
     def masked(self, what: str) -> Text:
         """Show the colour of no weight at all."""
-        return Text.assemble(("  ", _style(None, self._color(np.nan))), f" {what}")
+        return Text.assemble(("  ", style(None, self._color(np.nan))), f" {what}")
 
     def hatched(self, what: str) -> Text:
         """Show the lines across that colour."""
         return Text.assemble((_HATCH * 2, self._hatch()), f" {what}")
 
     def _hatch(self) -> Style:
-        return _style(rgb(self.theme.hatch), rgb(self.theme.masked))
+        return style(rgb(self.theme.hatch), rgb(self.theme.masked))
 
     def _color(self, weight: float) -> RGB:
         if not np.isfinite(weight):
@@ -176,12 +180,14 @@ def _digits(width: int) -> int:
     return min(max(width - 2, 0), 2)
 
 
-def _readable_on(color: RGB) -> RGB:
+def readable_on(color: RGB) -> RGB:
+    """Give black or white, whichever stands out from a colour."""
     return (0, 0, 0) if luminance(color) > _MIDDLE else (255, 255, 255)
 
 
 @lru_cache(maxsize=8192)
-def _style(color: RGB | None, background: RGB | None) -> Style:
+def style(color: RGB | None, background: RGB | None) -> Style:
+    """Give a style of two colours, each made once."""
     return Style(
         color=None if color is None else Color.from_rgb(*color),
         bgcolor=None if background is None else Color.from_rgb(*background),

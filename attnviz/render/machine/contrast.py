@@ -1,0 +1,76 @@
+"""How two records differ, head by head, as JSON."""
+
+from collections.abc import Sequence
+
+from attnviz.analysis.comparing.contrast import Change, Contrast, Match, Side
+from attnviz.render.machine.plain import Fields, as_text, identity, plain, tokens
+from attnviz.selection import HeadId
+
+CONTRAST = "attnviz/contrast/1"
+
+
+def contrast_json(contrast: Contrast, heads: Sequence[HeadId]) -> str:
+    """Write how two records differ: what was matched, heads from the most changed on, and difference maps.
+
+    `divergence` and its `spread` over the rows are in bits, 0 to 1. `weights` of a difference are the
+    second's minus the first's, a row for each of `queries` and a column for each of `keys`; `elsewhere`, one for each
+    query, is the same of the mass on keys without a match, of which `mass` is a side's mean share.
+
+    Args:
+        contrast: what to write.
+        heads: whose difference maps to write.
+
+    Raises:
+        OutOfRange: one of the heads was not compared.
+    """
+    return as_text(
+        {
+            "schema": CONTRAST,
+            "first": _side(contrast.first),
+            "second": _side(contrast.second),
+            "block": contrast.block,
+            **({"view": contrast.view} if contrast.view != "weights" else {}),
+            "matched_by": "words" if contrast.by_words else "tokens",
+            "queries": [{**_match(query), "counted": query.counted} for query in contrast.queries],
+            "keys": [_match(key) for key in contrast.keys],
+            "heads": [_change(contrast, change) for change in contrast.ranked],
+            "differences": [_difference(contrast, head) for head in heads],
+        }
+    )
+
+
+def _side(side: Side) -> Fields:
+    return {
+        "model": side.model,
+        "text": side.text,
+        "unmatched": {
+            "queries": tokens(side.queries),
+            "keys": tokens(side.keys),
+            "mass": plain(side.elsewhere),
+        },
+    }
+
+
+def _match(match: Match) -> Fields:
+    return {"first": match.first.facts(), "second": match.second.facts(), "replaced": match.is_replaced}
+
+
+def _change(contrast: Contrast, change: Change) -> Fields:
+    largest = contrast.largest(change.head)
+    return {
+        **identity(change.head),
+        "against": str(change.against),
+        "divergence": plain(change.divergence.mean),
+        "spread": plain(change.divergence.spread),
+        "largest": {"query": largest.query, "key": largest.key, "difference": plain(largest.weight)},
+    }
+
+
+def _difference(contrast: Contrast, head: HeadId) -> Fields:
+    place = contrast.row(head)
+    return {
+        **identity(head),
+        "against": str(contrast.changes[place].against),
+        "weights": plain(contrast.differences[place]),
+        "elsewhere": plain(contrast.elsewhere[place]),
+    }

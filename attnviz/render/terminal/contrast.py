@@ -1,0 +1,151 @@
+"""Two records held against each other: heads ranked by how much they changed, and in what the first did."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from attnviz.analysis.comparing.contrast import Change, Contrast
+from attnviz.render import contrasts
+from attnviz.render.terminal.cells import elide
+from attnviz.render.terminal.differences import difference_ink
+from attnviz.render.terminal.flow import Flow
+from attnviz.render.terminal.ink import ink_for
+from attnviz.render.terminal.legend import scale_top
+from attnviz.render.terminal.square import Axis, Layout, Panel, draw, lay_out, printed
+from attnviz.render.theme import Theme
+from attnviz.selection import TOGETHER, HeadId
+
+# So many heads are listed unless told otherwise.
+TOLD = 10
+
+# The longest bar, where the view has this width at least.
+_BAR, _WIDE = 20, 60
+
+# Divergences up to this many bits are written in hundredths of one.
+_SMALL = 0.01
+
+# Of what changed most in a head no more than this is told.
+_LONGEST_SHIFT = 40
+
+
+@dataclass(frozen=True)
+class ContrastView:
+    """Two records held against each other, fitted to the width.
+
+    Attributes:
+        contrast: what to show.
+        theme: the colours.
+        heads: whose difference maps to draw.
+        told: how many heads to list.
+    """
+
+    contrast: Contrast
+    theme: Theme
+    heads: tuple[HeadId, ...]
+    told: int = TOLD
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(contrasts.heading(self.contrast), style="dim")
+        yield Flow((*map(Text, contrasts.matched(self.contrast)),))
+        yield Flow((*map(Text, contrasts.unchanged(self.contrast)),))
+        yield ""
+        if not self.contrast.has_changed:
+            return
+        yield _ranked(self.contrast, self.told, options.max_width)
+        yield ""
+        if len(self.contrast.changes) > 1:
+            yield from self._overview(console, options.max_width)
+        yield from self._maps(console, options.max_width)
+        yield Text(contrasts.DIVERGENCE, style="dim")
+
+    def _overview(self, console: Console, width: int) -> Iterator[RenderableType | Segment]:
+        """Draw the divergence of each head, layers down and heads across."""
+        values, layers, indices = contrasts.overview(self.contrast)
+        sides = _numbers("layer ↓", layers), _numbers("head →", indices)
+        layout = lay_out(width, [Panel("", values)], *sides)
+        top = scale_top([values])
+        what, values = ("bits", values) if top > _SMALL else ("hundredths of a bit", 100 * values)
+        panel = Panel("", values)
+        ink = ink_for(console, self.theme, scale_top([values]), what)
+        yield from printed(draw([panel], layout, ink))
+        yield Flow((ink.scale(layout.cell),))
+        yield ""
+
+    def _maps(self, console: Console, width: int) -> Iterator[RenderableType | Segment]:
+        """Draw the differences of some heads, all on one scale."""
+        maps = [contrasts.difference_map(self.contrast, head) for head in self.heads]
+        panels = [
+            Panel(title(self.contrast, head), cells) for head, cells in zip(self.heads, maps, strict=True)
+        ]
+        layout = lay_out(width, panels, _rows(self.contrast), _columns(self.contrast))
+        shrunk = [Panel(panel.title, _shrunk(panel.values, layout)) for panel in panels]
+        ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "difference")
+        yield from printed(draw(shrunk, layout, ink))
+        signs = [ink.masked("not visible to the query")] if np.isnan(maps).any() else []
+        if layout.pools:
+            signs.append(Text("each cell: the largest of several differences"))
+        yield Flow((ink.scale(layout.cell), *signs))
+        yield ""
+
+
+def title(contrast: Contrast, head: HeadId) -> str:
+    """Say whose differences a map shows."""
+    return f"{contrasts.name(contrast.changes[contrast.row(head)], contrast)}: second minus first"
+
+
+def _shrunk(cells: NDArray[np.floating], layout: Layout) -> NDArray[np.floating]:
+    return contrasts.pool_differences(cells, len(layout.rows), len(layout.columns))
+
+
+def _ranked(contrast: Contrast, told: int, width: int) -> Table:
+    """List the heads that changed most: by how many bits, and in what."""
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("head" if contrast.same_heads else "head → nearest", no_wrap=True)
+    table.add_column("bits ± spread", no_wrap=True)
+    table.add_column("changed most")
+    ranked = [change for change in contrast.ranked[:told] if change.divergence.mean]
+    top = ranked[0].divergence.mean
+    bar = _BAR if width >= _WIDE else 0
+    for change in ranked:
+        shift = elide(contrasts.shift(contrast, change), _LONGEST_SHIFT)
+        table.add_row(
+            Text(contrasts.name(change, contrast), style="bold"), _amount(change, top, bar), Text(shift)
+        )
+    return table
+
+
+def _amount(change: Change, top: float, bar: int) -> Text:
+    """Show a divergence with its spread, and as a bar drawn to half a cell, as long as `bar` at the top."""
+    found = change.divergence
+    halves = round(found.mean / top * bar * 2)
+    line = "━" * (halves // 2) + "╸" * (halves % 2)
+    return Text.assemble(f"{found.mean:.3f}", (f" ±{found.spread:.3f} {line}".rstrip(), "dim"))
+
+
+def _rows(contrast: Contrast) -> Axis:
+    labels = tuple(map(contrasts.label, contrast.queries))
+    return _axis("from ↓", labels, tuple(not match.counted for match in contrast.queries))
+
+
+def _columns(contrast: Contrast) -> Axis:
+    labels = [*map(contrasts.label, contrast.keys)]
+    muted = [match.first.is_special for match in contrast.keys]
+    if not contrast.is_whole:
+        labels.append(contrasts.ELSEWHERE)
+        muted.append(True)
+    return _axis("to →", tuple(labels), tuple(muted))
+
+
+def _numbers(name: str, numbers: Sequence[int]) -> Axis:
+    labels = tuple("all" if number == TOGETHER else str(number) for number in numbers)
+    return _axis(name, labels, (False,) * len(labels))
+
+
+def _axis(name: str, labels: tuple[str, ...], muted: tuple[bool, ...]) -> Axis:
+    return Axis(name, labels, muted, tuple(range(i, i + 1) for i in range(len(labels))))
