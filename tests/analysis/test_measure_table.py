@@ -200,6 +200,15 @@ def test_a_map_of_all_heads_of_a_layer_is_measured_like_a_head() -> None:
     assert entropy == pytest.approx(np.mean(by_hand(through, HeadId(1, TOGETHER), "entropy")), abs=1e-5)
 
 
+def test_the_last_queries_of_a_text_measure_as_in_the_whole() -> None:
+    whole = from_arrays(random_weights(6, 7, 7, causal=True), [*"abcabab"], causal=True)
+    last = replace(whole, queries=whole.queries[3:], weights=whole.weights[:, :, 3:])
+    assert applicable(last) == applicable(whole)
+    for name in applicable(last):
+        rows = MEASURES[name].rows(whole, HeadId(0, 0))[3:]
+        assert MEASURES[name].rows(last, HeadId(0, 0)) == pytest.approx(rows, abs=1e-6), name
+
+
 def test_only_queries_that_were_written_count() -> None:
     measured = measure(repeating())
     assert (measured.counted, len(measured.queries)) == (8, 10)
