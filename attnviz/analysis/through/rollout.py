@@ -1,4 +1,4 @@
-"""Where what a layer holds came from, if weights said how words are mixed: weights multiplied through layers."""
+"""From where each output is mixed, if weights said how: weights multiplied through layers."""
 
 from types import ModuleType
 
@@ -49,7 +49,7 @@ def rollout(weights: Array, visible: Array | None = None) -> Array:
 
 
 def with_residual(weights: Array) -> Array:
-    r"""Average heads and keep half of each row where it is: rows of $\frac{1}{H} \sum_h A_h + I$ brought to 1.
+    r"""Average heads and keep half of each row where it is: $\frac{1}{H} \sum_h A_h + I$, rows brought to 1.
 
     The residual connection around attention adds a token to what it read. Abnar and Zuidema 2020, section 3.
     A row whose mass m is below 1, since some went to a learned sink, keeps more of itself: 1 / (1 + m).
