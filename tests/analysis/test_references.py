@@ -19,6 +19,8 @@ import pytest
 import torch
 
 from attnviz.analysis.measures.sinks import sink_rate
+from attnviz.analysis.through.flow import flow
+from attnviz.analysis.through.rollout import rollout
 from attnviz.analysis.words import merge_words
 from attnviz.record import Attention, Token
 from tests.analysis.weights import random_weights
@@ -73,7 +75,6 @@ def test_rollout_is_that_of_abnar_and_zuidema(layers: int, causal: bool) -> None
     [compute_joint_attention] = reference(
         "attention_flow/attention_graph_util.py", "compute_joint_attention", np=np
     )
-    rollout = pytest.importorskip("attnviz.analysis.through.rollout").rollout
     weights = random_weights(2, layers, 4, 9, 9, causal=causal)
     theirs = compute_joint_attention(weights.mean(axis=1), add_residual=True)
     np.testing.assert_allclose(rollout(weights), theirs, rtol=0, atol=TOLERANCE)
@@ -90,7 +91,6 @@ def test_flow_is_that_of_abnar_and_zuidema(layers: int, causal: bool) -> None:
     get_adjmat, compute_flows = reference(
         "attention_flow/attention_graph_util.py", "get_adjmat", "compute_flows", np=np, nx=networkx
     )
-    flow = pytest.importorskip("attnviz.analysis.through.flow").flow
     count = 5
     weights = random_weights(3, layers, 2, count, count, causal=causal)
     mixed = weights.mean(axis=1) + np.eye(count)
