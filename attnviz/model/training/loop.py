@@ -71,6 +71,8 @@ def train(
     settings: Settings,
     folder: Path,
     report: Callable[[Progress], None] = lambda _: None,
+    *,
+    pushed_apart: bool = True,
 ) -> Trained:
     """Train a network, continuing from the checkpoint in `folder` if there is one.
 
@@ -81,6 +83,7 @@ def train(
         settings: how.
         folder: where checkpoints are kept, one every 100 steps.
         report: told after every step.
+        pushed_apart: make the overlap of heads small too; off where it is to be seen what they do without.
 
     Raises:
         Damaged: the checkpoint cannot be read.
@@ -88,7 +91,7 @@ def train(
         Unwritable: the folder cannot be written.
     """
     with _threads(settings.threads):
-        training = _Training(material, settings, folder)
+        training = _Training(material, settings, folder, pushed_apart=pushed_apart)
         for _ in range(training.step, settings.steps):
             report(training.advance())
             if training.step % _CHECKPOINT_EVERY == 0:
@@ -124,13 +127,15 @@ def first_parameters(architecture: Architecture, seed: int) -> dict[str, Tensor]
 class _Training:
     """One training: its parameters, its optimizer and how far it is."""
 
-    def __init__(self, material: Material, settings: Settings, folder: Path) -> None:
+    def __init__(self, material: Material, settings: Settings, folder: Path, *, pushed_apart: bool) -> None:
         self.step, self._seconds_before, self._began = 0, 0.0, time.monotonic()
         self._material, self._settings, self._folder = material, settings, folder
         self.lessons = lessons_for(settings.heads) if material.treebank.sentences else ()
         self._replacer = Replacer(material.texts, material.vocabulary)
         self._architecture = settings.architecture(material.vocabulary.rows)
-        self._purpose = f"{asdict(settings)} on {material.fingerprint}"
+        self._pushed_apart = pushed_apart
+        by_itself = "" if pushed_apart else ", heads not pushed apart"
+        self._purpose = f"{asdict(settings)} on {material.fingerprint}{by_itself}"
         self._taught: float | None = None
         self._dropped: Callable[[Tensor], Tensor]
         self.parameters = first_parameters(self._architecture, settings.seed)
@@ -197,7 +202,7 @@ class _Training:
         detection = detection_loss(judgements, torch.from_numpy(replaced), present)
         loss = _DETECTION_SHARE * detection
         free = weights[:, len(self.lessons) :]
-        if free.shape[1] > 1:
+        if self._pushed_apart and free.shape[1] > 1:
             loss = loss + _OVERLAP_SHARE * overlap_loss(free, present)
         loss.backward()  # type: ignore[no-untyped-call]
         return detection.item(), int(batch.present.sum())
