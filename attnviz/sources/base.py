@@ -35,6 +35,16 @@ class Reading(Protocol):
     """One input as a model read it: what attends there, and records of any part of it."""
 
     @property
+    def model(self) -> str:
+        """The name of the model, as its records have it."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """The source text, into which the tokens' spans point, as its records have it."""
+        ...
+
+    @property
     def outlines(self) -> Mapping[Block, Outline]:
         """Every block there is: "self" alone, or several of which the last is the one meant by default."""
         ...

@@ -53,6 +53,16 @@ class SavedReading:
     saved: Attention
 
     @property
+    def model(self) -> str:
+        """The name of the model the record came from."""
+        return self.saved.model
+
+    @property
+    def text(self) -> str:
+        """The text of the record."""
+        return self.saved.text
+
+    @property
     def outlines(self) -> dict[Block, Outline]:
         """The block the record holds, and the layers and heads kept of it."""
         record = self.saved

@@ -47,6 +47,16 @@ class PretrainedReading:
     watched: Watched
 
     @property
+    def model(self) -> str:
+        """The model's name, as records have it."""
+        return self.name
+
+    @property
+    def text(self) -> str:
+        """The source text, as records have it."""
+        return self.feed.text
+
+    @property
     def outlines(self) -> dict[Block, Outline]:
         """Every block there is, the one meant by default last."""
         return self.watched.outlines
