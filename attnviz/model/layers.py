@@ -79,16 +79,24 @@ class Attended:
 
 
 def multi_head_attention(
-    x: Array, memory: Memory, parameters: MultiHead, mask: Array | None = None, first: int = 0
+    x: Array,
+    memory: Memory,
+    parameters: MultiHead,
+    mask: Array | None = None,
+    first: int = 0,
+    gates: Array | None = None,
 ) -> Attended:
     """Let every position of `x` look at the memory, through all heads at once (section 3.2.2).
 
     MultiHead(x) = Concat(head_1, ..., head_h) W_O, with head_i = Attention(x W_Q_i, keys_i, values_i).
-    Rows are independent, so a long text may be handed in block by block.
+    Gates multiply each head_i (Michel et al. 2019, "Are sixteen heads really better than one?", section 2.3);
+    what is left of a layer with all gates at 0 is its output bias. Rows are independent, so a long text may
+    be handed in block by block.
 
     Shape:
         x: (..., query, d_model).
         mask: broadcast to (..., head, query, key).
+        gates: (head,).
 
     Args:
         x: the positions that look.
@@ -96,14 +104,17 @@ def multi_head_attention(
         parameters: the projections of all heads.
         mask: booleans that are True where a query may look, or numbers to add to the logits.
         first: the position of the first row of `x`, which matters only where distances are learned.
+        gates: what each head's part is multiplied by; None leaves all as they are, as 1 does.
     """
     queries = split_heads(linear(x, parameters.query), parameters.heads)
     logits = scaled_dot_product(queries, memory.keys)
     if parameters.distances is not None:
         logits = logits + distance_logits(queries, parameters.distances, first, logits.shape[-1])
     weights = softmax(logits if mask is None else masked(logits, mask))
-    output = linear(concatenate_heads(weights @ memory.values), parameters.output)
-    return Attended(output, weights, queries)
+    parts = weights @ memory.values
+    if gates is not None:
+        parts = parts * gates[:, None, None]
+    return Attended(linear(concatenate_heads(parts), parameters.output), weights, queries)
 
 
 def remember(y: Array, parameters: MultiHead) -> Memory:
@@ -188,6 +199,16 @@ def concatenate_heads(x: Array) -> Array:
     xp = namespace(x)
     pieces = xp.moveaxis(x, -3, -2)
     return xp.reshape(pieces, (*pieces.shape[:-2], pieces.shape[-2] * pieces.shape[-1]))
+
+
+def output_of_heads(parameters: MultiHead) -> Array:
+    """Cut the output projection into what becomes of each head's part: (head, d_v, d_model).
+
+    Concat(head_1, ..., head_h) W_O is the sum over heads of head_i W_O_i, with these slices as W_O_i.
+    """
+    whole = parameters.output.weight
+    rows, width = whole.shape
+    return namespace(whole).reshape(whole, (parameters.heads, rows // parameters.heads, width))
 
 
 def linear(x: Array, parameters: Linear) -> Array:

@@ -7,8 +7,9 @@ heatmap means something; a masked language model trains the rows of [MASK] only.
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
+from typing import Any
 
 from attnviz.arrays import Array, namespace
 from attnviz.model.layers import (
@@ -28,6 +29,12 @@ _PAIRS_AT_ONCE = 2**19
 
 # Takes a layer's number, a block's first row and its weights (..., head, query, key).
 Watch = Callable[[int, int, Array], None]
+
+# For layers by number, what each head's part of the output is multiplied by: (head,).
+LayerGates = Mapping[int, Array]
+
+# The two answers, in the order of `answer_logits`.
+ANSWERS = ("original", "replaced")
 
 _PROJECTIONS = ("query", "key", "value", "output")
 
@@ -153,12 +160,27 @@ def assemble(architecture: Architecture, arrays: Mapping[str, Array]) -> Network
     )
 
 
+def converted(network: Network, convert: Callable[[Array], Array]) -> Network:
+    """Give the same network with every array converted, to another type or library."""
+
+    def of(part: Any) -> Any:  # noqa: ANN401 - a part is a dataclass, a tuple, an array or a plain number
+        if is_dataclass(part) and not isinstance(part, type):
+            return replace(part, **{field.name: of(getattr(part, field.name)) for field in fields(part)})
+        if isinstance(part, tuple):
+            return tuple(map(of, part))
+        return part if part is None or isinstance(part, int) else convert(part)
+
+    whole: Network = of(network)
+    return whole
+
+
 def read(
     network: Network,
     features: Array,
     watch: Watch,
     mask: Array | None = None,
     dropped: Callable[[Array], Array] = lambda x: x,
+    gates: LayerGates | None = None,
 ) -> Reading:
     """Read texts, handing every layer's attention weights to `watch`, block of rows by block of rows.
 
@@ -172,19 +194,36 @@ def read(
         watch: is handed the weights, and must copy what it wants to keep.
         mask: True where a query may look; None means everywhere.
         dropped: what each part's output passes through before it is added; training drops some of it.
+        gates: of layers in which heads are to be closed, wholly (0) or in part; None and 1 leave all open.
     """
+    of_layer = gates or {}
     x = dropped(layer_norm(embed(features, network.embedding), network.embedding_norm))
     queries, memories = [], []
     for number, layer in enumerate(network.layers):
         y = layer_norm(x, layer.attention_norm)
         memory = remember(y, layer.attention)
-        output, query = _attend_by_rows(y, memory, layer.attention, mask, partial(watch, number))
+        output, query = _attend_by_rows(
+            y, memory, layer.attention, mask, partial(watch, number), of_layer.get(number)
+        )
         x = x + dropped(output)
         x = x + dropped(feed_forward(layer_norm(x, layer.inner_norm), layer.inner, layer.outer))
         queries.append(query)
         memories.append(memory)
     judgements = linear(layer_norm(x, network.final_norm), network.judgement)[..., 0]
     return Reading(judgements, tuple(queries), tuple(memories))
+
+
+def answer_logits(judgements: Array) -> Array:
+    """Give each judgement's two answers a logit each: 0 for "original", the judgement z for "replaced".
+
+    The network learns z as the logit of one event: p(replaced) = 1 / (1 + exp(-z)). Of two answers only the
+    difference of their logits counts in a softmax, and softmax(0, z) is that very pair of probabilities.
+
+    Shape:
+        judgements: (..., token). Returns (..., token, 2), in the order of `ANSWERS`.
+    """
+    xp = namespace(judgements)
+    return xp.stack([xp.zeros_like(judgements), judgements], axis=-1)
 
 
 def embed(features: Array, table: Array) -> Array:
@@ -199,7 +238,12 @@ def embed(features: Array, table: Array) -> Array:
 
 
 def _attend_by_rows(
-    y: Array, memory: Memory, parameters: MultiHead, mask: Array | None, watch: Callable[[int, Array], None]
+    y: Array,
+    memory: Memory,
+    parameters: MultiHead,
+    mask: Array | None,
+    watch: Callable[[int, Array], None],
+    gates: Array | None,
 ) -> tuple[Array, Array]:
     """Run attention with one block of rows alive at a time; give its output and the queries."""
     xp = namespace(y)
@@ -208,7 +252,7 @@ def _attend_by_rows(
     rows = max(1, _PAIRS_AT_ONCE // pairs_per_row)
     outputs, queries = [], []
     for first in range(0, tokens, rows):
-        block = multi_head_attention(y[..., first : first + rows, :], memory, parameters, mask, first)
+        block = multi_head_attention(y[..., first : first + rows, :], memory, parameters, mask, first, gates)
         watch(first, block.weights)
         outputs.append(block.output)
         queries.append(block.queries)

@@ -1,7 +1,7 @@
 """A model folder: weights in half precision, vocabulary, and one JSON file that says what they are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from attnviz.errors import Damaged, IncompleteModel, NotFound
 from attnviz.files import whole_file
 from attnviz.model.network import Architecture, Network, assemble, parameter_shapes
 from attnviz.model.vocabulary import Vocabulary
+from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
 CARD = "card.md"
@@ -36,6 +37,7 @@ class Model:
         vocabulary: the words it knows.
         network: its parameters, in float32.
         taught: for heads trained towards a relation of a treebank, the relation's name.
+        followed: for each head, the relation of a treebank it follows best; empty where none was measured.
         facts: what was measured when it was trained, as JSON.
         revision: the first 12 digits of the SHA-256 of its weights.
     """
@@ -44,6 +46,7 @@ class Model:
     vocabulary: Vocabulary
     network: Network
     taught: Mapping[HeadId, str] = field(default_factory=dict)
+    followed: Mapping[HeadId, Followed] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     revision: str = ""
 
@@ -153,6 +156,13 @@ def _model(about: Mapping[str, Any], stored: Arrays, words: Mapping[str, list[st
         Vocabulary(tuple(words["words"]), tuple(words["endings"])),
         assemble(architecture, arrays),
         {HeadId.parse(head): relation for head, relation in about.get("taught", {}).items()},
+        {followed.head: followed for followed in _followed(about)},
         about,
         about["sha256"][_WEIGHTS][:12],
     )
+
+
+def _followed(about: Mapping[str, Any]) -> Iterator[Followed]:
+    """Read what was measured of heads and relations; models of earlier versions lack it."""
+    for entry in about.get("facts", {}).get("followed", ()):
+        yield Followed(**{**entry, "head": HeadId.parse(entry["head"])})

@@ -9,19 +9,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.anatomy import KEY, OUTPUT, QUERY, SAMPLE, VALUE, Anatomy, Projection
-from attnviz.errors import EmptyText
-from attnviz.model.network import Reading, parameter_shapes, read
+from attnviz.errors import CaptureFailed, EmptyText, RequestError
+from attnviz.model.layers import MultiHead, output_of_heads
+from attnviz.model.network import (
+    ANSWERS,
+    LayerGates,
+    Network,
+    Reading,
+    Watch,
+    answer_logits,
+    parameter_shapes,
+    read,
+)
 from attnviz.model.parameters import SHIPPED, load_model
 from attnviz.model.tokenizer import words
 from attnviz.observe import Observer, RowBlock
+from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Layer, Outline, choose
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block, Internals, Token
+from attnviz.relation import Followed
 from attnviz.selection import HeadId, Selection
-from attnviz.sources.base import EVERYTHING, Source, refuse_beside
-from attnviz.sources.keep import KeepRows
+from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
+from attnviz.sources.gating import layer_gates
+from attnviz.sources.keep import KeepRows, refuse_beyond_memory
+from attnviz.sources.question import settle
 
 NAME = "builtin"
+
+# Running backwards keeps so many numbers for each weight: what a softmax and two products were made from.
+_KEPT_PER_WEIGHT = 6
 
 # What every record makes sure of itself.
 _CHECKED = (
@@ -60,6 +77,11 @@ class BuiltinSource(Source):
     def name(self) -> str:
         """Either "builtin", for the shipped model, or its folder."""
         return self._name
+
+    @property
+    def relations(self) -> Mapping[HeadId, Followed]:
+        """The grammatical relation each head follows best, measured when the model was trained."""
+        return self._model.followed
 
     def read(self, prompt: Prompt) -> "BuiltinReading":
         """Cut a text into words; the network runs when a record is asked for.
@@ -128,8 +150,22 @@ class BuiltinSource(Source):
         def watch(layer: int, first: int, weights: NDArray[np.float32]) -> None:
             observer.update(RowBlock(layer, first, weights))
 
-        features = self._model.vocabulary.features([token.text for token in tokens])
-        return read(self._model.network, features, watch)
+        return self.run(tokens, watch)
+
+    def run(
+        self, tokens: tuple[Token, ...], watch: Watch = lambda *_: None, gates: LayerGates | None = None
+    ) -> Reading:
+        """Run the network, with heads closed where gates say so; `watch` is handed the weights."""
+        return read(self.network, self.features(tokens), watch, gates=gates)
+
+    @property
+    def network(self) -> Network:
+        """The model's parameters."""
+        return self._model.network
+
+    def features(self, tokens: tuple[Token, ...]) -> NDArray[np.int32]:
+        """Say what is known of each word: (token, feature)."""
+        return self._model.vocabulary.features([token.text for token in tokens])
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +181,11 @@ class BuiltinReading:
     source: BuiltinSource
     text: str
     tokens: tuple[Token, ...]
+
+    @property
+    def model(self) -> str:
+        """The model's name, as records have it."""
+        return self.source.name
 
     @property
     def outlines(self) -> dict[Block, Outline]:
@@ -169,8 +210,67 @@ class BuiltinReading:
             text=self.text,
             revision=self.source.revision,
             taught={head: relation for head, relation in self.source.taught.items() if head in grid},
-            internals=_internals(reading, keep) if internals else None,
+            internals=_internals(self.source.network, reading, keep) if internals else None,
         )
+
+    def outcome(self, gates: Gates = OPEN) -> Outcome:
+        """Judge of every word whether it was replaced; see `Reading`.
+
+        The network gives one logit z for each word, that of "replaced"; the two answers have the logits 0 and
+        z, whose softmax is that very probability (`answer_logits`).
+        """
+        closed = layer_gates(gates, self.outlines)
+        judgements = self.source.run(self.tokens, gates=closed.get("self")).judgements
+        if not np.isfinite(judgements).all():
+            raise CaptureFailed("the model gives something that is no number")
+        return Outcome("judgement", answer_logits(judgements), self.tokens, self._reference, _named)
+
+    def gate_gradients(self) -> dict[Block, dict[HeadId, float]]:
+        """Say how the loss changes with each head's gate; see `Reading`."""
+        from attnviz.model.gradients import gate_gradients
+
+        self._refuse_too_long("the gradients of gates")
+        slopes = gate_gradients(self.source.network, self.source.features(self.tokens), self._reference)
+        return {"self": {HeadId(*head): float(slope) for head, slope in np.ndenumerate(slopes)}}
+
+    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> Gradients:
+        """Say how a judgement depends on every weight of a record; see `Reading`."""
+        from attnviz.model.gradients import weight_gradients
+
+        if (record.queries, record.keys) != (self.tokens, self.tokens):
+            raise RequestError("a record of other tokens: allowed one of this reading, no token taken out")
+        outcome = self.outcome()
+        row, answer = settle(outcome, question)
+        self._refuse_too_long("the gradients of weights")
+        features = self.source.features(self.tokens)
+        slopes = weight_gradients(self.source.network, features, row, answer, record.layers)
+        odds = np.exp(outcome.rows[row].astype(np.float64) - outcome.rows[row].max())
+        return Gradients(
+            values=slopes[:, list(record.heads)],
+            row=row,
+            answer=outcome.naming(answer),
+            probability=float(odds[answer] / odds.sum()),
+            token=self.tokens[row].text,
+        )
+
+    @property
+    def _reference(self) -> NDArray[np.intp]:
+        """Hold every word against "original": the text is as it was written."""
+        return np.zeros(len(self.tokens), dtype=np.intp)
+
+    def _refuse_too_long(self, what: str) -> None:
+        """Refuse to run backwards where what is kept for it would not fit.
+
+        Raises:
+            BudgetError: it would take more than half of this machine's memory.
+        """
+        layers, tokens = self.outlines["self"].layers, len(self.tokens)
+        weights = sum(len(layer.heads) for layer in layers) * tokens**2
+        refuse_beyond_memory(_KEPT_PER_WEIGHT * weights, f"{what} for {tokens} x {tokens} tokens")
+
+
+def _named(answer: int) -> str:
+    return ANSWERS[answer]
 
 
 def _projections(layer: int, sizes: Mapping[str, tuple[int, ...]]) -> tuple[Projection, ...]:
@@ -183,11 +283,20 @@ def _projections(layer: int, sizes: Mapping[str, tuple[int, ...]]) -> tuple[Proj
     return tuple(found)
 
 
-def _internals(reading: Reading, keep: KeepRows) -> Internals:
-    """Pick the kept heads' vectors out of a reading."""
+def _internals(network: Network, reading: Reading, keep: KeepRows) -> Internals:
+    """Pick the kept heads' vectors out of a reading, and what the layers make of their values.
+
+    Queries and keys alone do not give the weights here: the logits hold, beside scale x q k^T, what a key's
+    distance adds (`distance_logits`).
+    """
     heads = list(keep.heads)
+    attention: list[MultiHead] = [network.layers[layer].attention for layer in keep.layers]
+    queries = np.stack([reading.queries[layer][heads] for layer in keep.layers])
     return Internals(
-        queries=np.stack([reading.queries[layer][heads] for layer in keep.layers]),
+        queries=queries,
         keys=np.stack([reading.memories[layer].keys[heads] for layer in keep.layers]),
         values=np.stack([reading.memories[layer].values[heads] for layer in keep.layers]),
+        output_weights=np.stack([output_of_heads(layer)[heads] for layer in attention]),
+        output_bias=np.stack([layer.output.bias for layer in attention]),
+        scales=np.full(len(keep.layers), 1 / math.sqrt(queries.shape[-1]), dtype=np.float32),
     )
