@@ -46,6 +46,12 @@ class Outcome:
         """Whether the rows are distributions."""
         return self.outlook != "states"
 
+    @property
+    def counted_rows(self) -> list[int]:
+        """Number the rows at tokens of the input: the special ones only where there are no others."""
+        own = [row for row, token in enumerate(self.tokens) if not token.is_special]
+        return own or list(range(len(self.tokens)))
+
 
 @dataclass(frozen=True)
 class Question:

@@ -42,9 +42,8 @@ def settle(outcome: Outcome, question: Question) -> tuple[int, int]:
 
 
 def counted_rows(outcome: Outcome) -> list[int]:
-    """Number the rows that stand at tokens of the input: the special ones only where there are no others."""
-    own = [row for row, token in enumerate(outcome.tokens) if not token.is_special]
-    return own or list(range(len(outcome.tokens)))
+    """Number the rows that stand at tokens of the input; see `Outcome`."""
+    return outcome.counted_rows
 
 
 def _row(outcome: Outcome, wanted: int | str | None) -> int:
