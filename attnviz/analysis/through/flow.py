@@ -96,7 +96,8 @@ def _of_layer(mixed: Numbers) -> Numbers:
     """Find the flows of every pair of tokens, from above the last of some layers: (query, key)."""
     count = mixed.shape[-1]
     if len(mixed) == 1:
-        return mixed[0]
+        only: Numbers = mixed[0]
+        return only
     pairs = np.indices((count, count)).reshape(2, -1)
     many = max(_AT_ONCE // (len(mixed) * count * count), 1)
     found = [_of_pairs(mixed, pairs[:, first : first + many]) for first in range(0, count * count, many)]
