@@ -15,8 +15,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from attnviz.analysis.comparing.contrast import contrast
 from attnviz.analysis.comparing.grouping import group
+from attnviz.analysis.comparing.headmap import head_map
 from attnviz.analysis.comparing.heads import compare
+from attnviz.analysis.comparing.matching import match
 from attnviz.analysis.focus import focus
 from attnviz.analysis.hidden import drop_special
 from attnviz.analysis.measures.confidence import confidence
@@ -30,10 +33,16 @@ from attnviz.analysis.measures.sinks import sink_rate
 from attnviz.analysis.measures.table import MEASURES, measure
 from attnviz.analysis.parts import between_parts
 from attnviz.analysis.patches import patch_distance
-from attnviz.analysis.patterns.cells import PATTERNS
-from attnviz.analysis.patterns.find import find_pattern
+from attnviz.analysis.patterns.find import find_pattern, score_patterns
 from attnviz.analysis.ranking import rank
+from attnviz.analysis.through.flow import flow
+from attnviz.analysis.through.gradients import supporting
+from attnviz.analysis.through.norms import norms
+from attnviz.analysis.through.relevance import relevance
+from attnviz.analysis.through.rollout import rollout, with_residual
+from attnviz.analysis.through.view import view, view_together
 from attnviz.analysis.words import merge_words
+from attnviz.record import from_arrays
 
 ROOT = Path(__file__).parent.parent
 MEASURES_BY_KIND = {
@@ -48,8 +57,18 @@ MEASURES_BY_KIND = {
         over_chance,
         sink_rate,
     ),
-    "What a head does": (measure, rank, find_pattern, focus, between_parts),
-    "How heads differ": (divergence, compare, group),
+    "What a head does": (measure, rank, find_pattern, score_patterns, focus, between_parts),
+    "Through values, layers and answers": (
+        norms,
+        supporting,
+        rollout,
+        flow,
+        relevance,
+        with_residual,
+        view,
+        view_together,
+    ),
+    "How heads, texts and models differ": (divergence, compare, group, head_map, contrast, match),
     "What a record becomes": (merge_words, drop_special),
 }
 MEASURES_HEAD = """# Measures
@@ -61,7 +80,7 @@ reads, not why the model answered (Jain and Wallace 2019; Wiegreffe and Pinter 2
 
 Of a head there are the measures of this table. `{module}.measure` takes them all at once,
 and `{ranking}.rank` puts heads in the order of any of them, or of a pattern:
-{patterns}, self.
+{patterns}.
 
 | measure | unit | what it says |
 |---|---|---|
@@ -78,19 +97,27 @@ SOURCES = """
   Decoder Transformers. ICCV.
 - Clark, Khandelwal, Levy and Manning 2019: What Does BERT Look At? An Analysis of BERT's Attention.
   BlackboxNLP.
+- Cochran 1977: Sampling Techniques. Wiley.
 - Dosovitskiy et al. 2021: An Image Is Worth 16x16 Words: Transformers for Image Recognition at Scale. ICLR.
+- Endres and Schindelin 2003: A New Metric for Probability Distributions. IEEE Transactions on Information
+  Theory 49.
+- Fuglede and Topsøe 2004: Jensen-Shannon Divergence and Hilbert Space Embedding. ISIT.
+- Goldberg and Tarjan 1988: A New Approach to the Maximum-Flow Problem. Journal of the ACM 35.
 - Gu et al. 2024: When Attention Sink Emerges in Language Models: An Empirical View. ICLR 2025.
 - Hill 1973: Diversity and Evenness: A Unifying Notation and Its Consequences. Ecology 54.
 - Hurley and Rickard 2009: Comparing Measures of Sparsity. IEEE Transactions on Information Theory 55.
 - Jain and Wallace 2019: Attention Is Not Explanation. NAACL.
 - Kobayashi et al. 2020: Attention Is Not Only a Weight: Analyzing Transformers with Vector Norms. EMNLP.
+- Kovaleva et al. 2019: Revealing the Dark Secrets of BERT. EMNLP.
 - Lin 1991: Divergence Measures Based on the Shannon Entropy. IEEE Transactions on Information Theory 37.
 - Michel, Levy and Neubig 2019: Are Sixteen Heads Really Better than One? NeurIPS.
 - Olsson et al. 2022: In-Context Learning and Induction Heads. Transformer Circuits Thread.
 - Pielou 1966: The Measurement of Diversity in Different Types of Biological Collections. Journal of
   Theoretical Biology 13.
+- Ratcliff and Metzener 1988: Pattern Matching: The Gestalt Approach. Dr. Dobb's Journal 13.
 - Sokal and Michener 1958: A Statistical Method for Evaluating Systematic Relationships. University of
   Kansas Science Bulletin 38.
+- Torgerson 1952: Multidimensional Scaling: I. Theory and Method. Psychometrika 17.
 - Vig and Belinkov 2019: Analyzing the Structure of Attention in a Transformer Language Model. BlackboxNLP.
 - Voita et al. 2019: Analyzing Multi-Head Self-Attention: Specialized Heads Do the Heavy Lifting, the Rest
   Can Be Pruned. ACL.
@@ -99,6 +126,7 @@ SOURCES = """
 - Wiegreffe and Pinter 2019: Attention Is Not Not Explanation. EMNLP.
 - Xiao et al. 2023: Efficient Streaming Language Models with Attention Sinks. ICLR 2024.
 """
+CITED = r"([A-Z][A-Za-z-]+)(?: et al\.| and [A-Z]\w+|, [A-Z][\w, ]+ and [A-Z]\w+)? ((?:19|20)\d\d)\b"
 ARCHITECTURES_HEAD = """# Architectures
 
 Generated from `tests/sources/architectures.py` by `make docs`. `tests/sources/test_parity.py` builds each of
@@ -137,15 +165,17 @@ def main() -> int:
 
 def measures_page() -> str:
     """Give docs/measures.md: the measures of a head in one table, and every measure's own docstring."""
+    text = from_arrays([[1.0, 0.0], [0.5, 0.5]], ["lazy", "dog"])
     rows = (f"| {one.name} | {one.unit} | {one.says} |\n" for one in MEASURES.values())
     page = MEASURES_HEAD.format(
         module=measure.__module__,
         ranking=rank.__module__,
         table="".join(rows),
-        patterns=", ".join(PATTERNS),
+        patterns=", ".join(score_patterns(text, text.head_ids[0])),
     )
     for kind, measures in MEASURES_BY_KIND.items():
         page += f"\n## {kind}\n" + "".join(map(_section, measures))
+    _check_sources(page)
     return page + SOURCES
 
 
@@ -162,6 +192,16 @@ def architectures_page() -> str:
         for name, one in members.items():
             page += f"| {name} | {', '.join(one.counts)} | {one.path} | {one.exception or 'within 1e-5'} |\n"
     return page
+
+
+def _check_sources(page: str) -> None:
+    """Fail if a page cites what is not listed, by the first name and the year."""
+    cited, listed = (
+        {(found[1], found[2]) for found in re.finditer(CITED, " ".join(text.split()))}
+        for text in (page, SOURCES)
+    )
+    if missing := sorted(cited - listed):
+        raise SystemExit(f"cited in docs/measures.md, but not among its sources: {missing}")
 
 
 def _section(measure: object) -> str:
