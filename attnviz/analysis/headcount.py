@@ -193,6 +193,18 @@ class Sweep:
     conditions: Conditions
     trials: tuple[Trial, ...]
 
+    @classmethod
+    def of_stored(cls, stored: Mapping[str, Any]) -> "Sweep":
+        """Read the JSON form `attnviz/sweep/1`: all else in it follows from the trainings.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        trials = tuple(Trial.of(trial) for trial in stored["trainings"])
+        if not trials:
+            raise ValueError("no training")
+        return cls(Conditions(**stored["conditions"]), trials)
+
     @property
     def heads(self) -> tuple[int, ...]:
         """The numbers of heads, ascending."""
@@ -282,6 +294,18 @@ def apart(one: Summary, other: Summary) -> bool:
     if one.spread is None or other.spread is None:
         return False
     return abs(one.mean - other.mean) > one.spread + other.spread
+
+
+def conclusion(sweep: Sweep) -> str:
+    """Say what may be concluded from the losses, by the rule and no further."""
+    if len(sweep.heads) == 1:
+        return "One number of heads: there is nothing to compare it with."
+    if sweep.enough is None:
+        return "A single seed has no spread: which number of heads is better cannot be told from it."
+    if sweep.enough == sweep.heads[-1]:
+        return f"{RULE}. By it, the most heads trained here, {sweep.enough}, are still a gain in loss."
+    heads = "1 head" if sweep.enough == 1 else f"{sweep.enough} heads"
+    return f"{RULE}. By it, more than {heads} bring no further gain in loss."
 
 
 @dataclass(frozen=True)

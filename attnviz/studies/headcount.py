@@ -101,18 +101,6 @@ class Ground:
         )
 
 
-class Interrupted(KeyboardInterrupt):
-    """A sweep was stopped by hand.
-
-    Attributes:
-        done: what was trained and kept until then; None if that is nothing.
-    """
-
-    def __init__(self, done: Sweep | None) -> None:
-        super().__init__("interrupted")
-        self.done = done
-
-
 def sweep(
     texts: Iterable[str],
     plan: Plan,
@@ -122,7 +110,7 @@ def sweep(
     command: str = "",
     report: Callable[[Stand], Any] = lambda _: None,
 ) -> Sweep:
-    """Train networks with different numbers of heads, and measure each.
+    """Train networks with different numbers of heads, and measure each; a training that is broken off is lost.
 
     Args:
         texts: what to learn from; every fiftieth, at most 2,000, is held out for measuring.
@@ -137,19 +125,15 @@ def sweep(
         Damaged: a file in the folder is not what was written.
         RequestError: a file there is of a training with other settings or on other texts.
         Unwritable: the folder cannot be written.
-        Interrupted: by Ctrl-C; it carries what is done.
     """
     first = plan.runs[0]
     ground = Ground.of(prepare(texts, (), first.words, first.endings), judged)
-    conditions = ground.conditions(plan, command)
-    trials: list[Trial] = []
-    try:
-        for number, settings in enumerate(plan.runs):
-            stand = Stand(settings, number, len(plan.runs))
-            trials.append(_done_or_kept(ground, stand, folder, report))
-    except KeyboardInterrupt as stop:
-        raise Interrupted(Sweep(conditions, tuple(trials)) if trials else None) from stop
-    return Sweep(conditions, tuple(trials))
+    trainings = len(plan.runs)
+    trials = (
+        _done_or_kept(ground, Stand(settings, number, trainings), folder, report)
+        for number, settings in enumerate(plan.runs)
+    )
+    return Sweep(ground.conditions(plan, command), tuple(trials))
 
 
 def kept_in(folder: Path) -> tuple[Path, ...]:
