@@ -126,10 +126,12 @@ def describe(record: Attention) -> str:
 
     >>> import attnviz
     >>> describe(view(attnviz.from_arrays([[1.0]], ["a"]), "rollout"))
-    'rollout: weights averaged over heads, half of each row left where it is, multiplied up to layer 0'
+    'rollout: weights averaged over heads, half of each row left where it is, multiplied through layer 0'
     """
     kind, answer = record.view, record.answer or "an answer"
-    up_to = f"up to layer {record.layers[0]}" if len(record.layers) == 1 else "up to each layer"
+    last = record.layers[-1]
+    through = f"through layers 0 to {last}" if last else "through layer 0"
+    through = "through the layers up to each" if len(record.layers) > 1 else through
     even = ", relative to even attention over what each query sees" if record.causal else ""
     whose = "the layer's output, all heads together" if record.heads == (TOGETHER,) else "the head's output"
     speaks = f"weight × gradient of {answer} where it speaks for it"
@@ -138,9 +140,10 @@ def describe(record: Attention) -> str:
         "weights": "how each query shares its attention out among keys",
         "norms": f"the length of what each key adds to {whose}, as shares of each row",
         "gradients": f"{speaks}; 1 is the largest row",
-        "rollout": f"{mixed}, multiplied {up_to}{even}",
-        "flow": f"the most that can flow through {mixed}, {up_to}{even}; shares of each row",
-        "relevance": f"{speaks}, averaged over heads and added up {up_to}; shares of each row",
+        "rollout": f"{mixed}, multiplied {through}{even}",
+        "flow": f"{mixed}, and the most that can flow {through}{even}; shares of each row",
+        "relevance": f"{speaks}, averaged over heads, added up {through}; shares of each row, and the row "
+        "asked about explains the answer",
     }
     return f"{kind}: {said[kind]}"
 
