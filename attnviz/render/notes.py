@@ -17,11 +17,11 @@ _TOLD = 0.005
 
 # What the colours of a view stand for, in a word or two.
 _SCALES: dict[View, str] = {
-    "norms": "norm share",
-    "gradients": "weight × gradient",
+    "norms": "norm",
+    "gradients": "gradient",
     "rollout": "rollout",
-    "flow": "flow share",
-    "relevance": "relevance share",
+    "flow": "flow",
+    "relevance": "relevance",
 }
 
 LATER = "later keys, which the query cannot see"

@@ -7,12 +7,15 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from attnviz.render.figure.canvas import Canvas
-from attnviz.render.figure.layout import BAR, BAR_GAP
+from attnviz.render.figure.layout import BAR, BAR_GAP, MARGIN
 
 # In letters: as high as the panels, unless that is a lot.
 _USUAL, _LONGEST = 20, 28
 
 _SHADES = 256
+
+# Of two halves of a scale each has half the room: a round number stays this far below its end.
+_CLEAR = 0.85
 
 Opacity = Callable[[NDArray[np.floating], float], NDArray[np.floating]]
 
@@ -53,10 +56,13 @@ def draw_bar(
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
     ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
     if colors.bottom:
-        upper = bar_ticks(colors.top, at_most=int(long / (4 * unit)))
+        rounds = bar_ticks(colors.top, at_most=int(long / (4 * unit)))
+        upper = [*(tick for tick in rounds if tick < _CLEAR * colors.top), colors.top]
         ticks = [*(-tick for tick in upper[:0:-1]), *upper]
     axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
-    canvas.write(name, (left, layout.top - 1.5 * unit), 0.85 * unit)
+    # A name that is longer than the bar and its numbers begins further left.
+    rightmost = layout.width - MARGIN * unit - canvas.width(name, 0.85 * unit)
+    canvas.write(name, (min(left, rightmost), layout.top - 1.5 * unit), 0.85 * unit)
 
 
 def bar_ticks(top: float, at_most: int = 5) -> list[float]:

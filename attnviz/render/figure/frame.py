@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
+from textwrap import wrap
 from typing import Literal, Protocol
 
 import numpy as np
@@ -20,6 +21,9 @@ from attnviz.render.theme import Theme
 from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
 _MOST_CHARACTERS = 300
+
+# Below a picture as wide as a paper's column so many letters fit on a line.
+_COLUMN = 66
 
 # A row that holds less lost mass to a sink, not to rounding.
 _WHOLE_ROW = 0.99
@@ -96,6 +100,12 @@ def signs(record: Attention, heads: Sequence[HeadId]) -> Iterator[Sign]:
         yield "later"
     if outside:
         yield "outside"
+
+
+def view_notes(record: Attention) -> Iterator[str]:
+    """Say what the numbers are, where they are not the weights, in lines a column of a paper has room for."""
+    for note in notes.view(record):
+        yield from wrap(note, _COLUMN)
 
 
 def mass_notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from attnviz.render.figure.frame import (
     pooled_note,
     signs,
     source_line,
+    view_notes,
 )
 from attnviz.render.figure.layout import PAD, Content, Layout, Sheet, fit, square_ratio
 from attnviz.render.figure.sides import NumberLabels
@@ -52,7 +53,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
     told = (
-        *notes.view(record),
+        *view_notes(record),
         *_notes(record, heads),
         *mass_notes(record, heads),
         *notes.sinks(record, heads),

@@ -21,7 +21,7 @@ from attnviz.render.figure.canvas import Canvas, open_canvas
 from attnviz.render.figure.colors import ColorScale
 from attnviz.render.figure.drawing import PLAIN, fits_panels
 from attnviz.render.figure.fonts import letter
-from attnviz.render.figure.frame import Words, draw_words, name_heads, source_line
+from attnviz.render.figure.frame import Words, draw_words, name_heads, source_line, view_notes
 from attnviz.render.figure.grid import LARGEST_TILE, TILE_GAP, mosaic, number_tiles, stretch, tile_pixels
 from attnviz.render.figure.layout import Content, Sheet, fit
 from attnviz.render.figure.sides import NumberLabels
@@ -140,7 +140,7 @@ class _Shown:
         what = notes.scale(self.record)
         told = (
             f"colour: the {what} of each patch, from {who}",
-            *notes.view(self.record),
+            *view_notes(self.record),
             *more,
             *self._aside(),
         )

@@ -30,6 +30,7 @@ from attnviz.render.figure.frame import (
     pooled_note,
     signs,
     source_line,
+    view_notes,
 )
 from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
 from attnviz.render.figure.marks import draw_border, draw_parts, has_parts, hatch
@@ -151,7 +152,7 @@ def _words(record: Attention, heads: Sequence[HeadId]) -> Words:
     """Say what the figure shows."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
-    told = [*notes.view(record), *_lesson_note(record, heads), *mass_notes(record, heads)]
+    told = [*view_notes(record), *_lesson_note(record, heads), *mass_notes(record, heads)]
     if any(has_sink(record, head) for head in heads):
         told.append(notes.sink(record))
     if len(heads) > 1:
