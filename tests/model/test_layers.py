@@ -1,10 +1,13 @@
 """Our multi-head attention against torch's own, with the same weights."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attnviz.model.layers import (
     Linear,
@@ -14,6 +17,7 @@ from attnviz.model.layers import (
     feed_forward,
     layer_norm,
     multi_head_attention,
+    output_of_heads,
     remember,
     softmax,
 )
@@ -155,6 +159,54 @@ def test_blocks_of_rows_give_the_same_as_all_at_once(rows):
         block = multi_head_attention(x[:, first : first + rows], memory, parameters, first=first)
         torch.testing.assert_close(block.output, whole.output[:, first : first + rows])
         torch.testing.assert_close(block.weights, whole.weights[:, :, first : first + rows])
+
+
+def attended(parameters, x, gates=None):
+    return multi_head_attention(x, remember(x, parameters), parameters, gates=gates)
+
+
+def parts_of_heads(parameters, x):
+    """What each head adds to a layer's output, head by head: (head, text, query, d_model)."""
+    weights, values = attended(parameters, x).weights, remember(x, parameters).values
+    return [weights[:, head] @ values[:, head] @ output_of_heads(parameters)[head] for head in range(HEADS)]
+
+
+@pytest.mark.parametrize("library", [np, torch])
+def test_gates_of_one_change_nothing_at_all(library):
+    parameters, x = positioned(), inputs(torch.float64, QUERIES)
+    if library is np:
+        parameters, x = on_numpy(parameters), x.numpy()
+    plain, gated = attended(parameters, x), attended(parameters, x, library.ones(HEADS))
+    assert (plain.output == gated.output).all()
+    assert (plain.weights == gated.weights).all()
+
+
+@pytest.mark.parametrize("head", range(HEADS))
+def test_a_closed_head_is_one_without_an_output(head):
+    parameters, x = on_numpy(positioned()), inputs(torch.float64, QUERIES).numpy()
+    gates = np.ones(HEADS)
+    gates[head] = 0
+    closed = attended(parameters, x, gates)
+    cut = parameters.output.weight.copy()
+    cut[head * 5 : (head + 1) * 5] = 0
+    without = attended(replace(parameters, output=Linear(cut, parameters.output.bias)), x)
+    np.testing.assert_allclose(closed.output, without.output, rtol=0, atol=1e-12)
+    assert np.abs(closed.output - attended(parameters, x).output).max() > 0.1
+    np.testing.assert_array_equal(closed.weights, without.weights)
+
+
+def test_of_a_layer_with_every_head_closed_its_bias_is_left():
+    parameters, x = on_numpy(positioned()), inputs(torch.float64, QUERIES).numpy()
+    output = attended(parameters, x, np.zeros(HEADS)).output
+    np.testing.assert_array_equal(output, np.broadcast_to(parameters.output.bias, output.shape))
+
+
+@given(st.lists(st.floats(-3, 3), min_size=HEADS, max_size=HEADS))
+def test_a_layer_adds_up_what_its_heads_give_times_their_gates(gates):
+    parameters, x = on_numpy(positioned()), inputs(torch.float64, QUERIES).numpy()
+    expected = sum(gate * part for gate, part in zip(gates, parts_of_heads(parameters, x), strict=True))
+    found = attended(parameters, x, np.asarray(gates)).output
+    np.testing.assert_allclose(found, expected + parameters.output.bias, rtol=0, atol=1e-11)
 
 
 def test_one_word_has_one_distance():
