@@ -20,6 +20,7 @@ from attnviz.analysis.comparing.grouping import group
 from attnviz.analysis.comparing.headmap import head_map
 from attnviz.analysis.comparing.heads import compare
 from attnviz.analysis.comparing.matching import match
+from attnviz.analysis.effect import cosine_distance, effect, importances, kullback_leibler, surprisal
 from attnviz.analysis.focus import focus
 from attnviz.analysis.hidden import drop_special
 from attnviz.analysis.measures.confidence import confidence
@@ -68,6 +69,7 @@ MEASURES_BY_KIND = {
         view,
         view_together,
     ),
+    "What an answer loses": (effect, importances, kullback_leibler, cosine_distance, surprisal),
     "How heads, texts and models differ": (divergence, compare, group, head_map, contrast, match),
     "What a record becomes": (merge_words, drop_special),
 }
@@ -109,6 +111,7 @@ SOURCES = """
 - Jain and Wallace 2019: Attention Is Not Explanation. NAACL.
 - Kobayashi et al. 2020: Attention Is Not Only a Weight: Analyzing Transformers with Vector Norms. EMNLP.
 - Kovaleva et al. 2019: Revealing the Dark Secrets of BERT. EMNLP.
+- Kullback and Leibler 1951: On Information and Sufficiency. Annals of Mathematical Statistics 22.
 - Lin 1991: Divergence Measures Based on the Shannon Entropy. IEEE Transactions on Information Theory 37.
 - Michel, Levy and Neubig 2019: Are Sixteen Heads Really Better than One? NeurIPS.
 - Olsson et al. 2022: In-Context Learning and Induction Heads. Transformer Circuits Thread.
