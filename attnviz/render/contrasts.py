@@ -23,7 +23,7 @@ ELSEWHERE = "elsewhere"
 
 DIVERGENCE = (
     "Jensen-Shannon divergence per row, in bits: 0 where a head reads alike on both sides, 1 where its rows"
-    " share nothing; means over the matched words, ± their standard deviation."
+    " share nothing; means over the matched words"
 )
 
 

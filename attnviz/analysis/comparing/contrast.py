@@ -124,6 +124,11 @@ class Contrast:
         return tuple(sorted(self.changes, key=lambda change: -change.divergence.mean))
 
     @property
+    def has_changed(self) -> bool:
+        """Whether any head reads differently."""
+        return any(change.divergence.mean > 0 for change in self.changes)
+
+    @property
     def is_whole(self) -> bool:
         """Whether every key of both sides has a match."""
         return not (self.first.keys or self.second.keys)
@@ -183,9 +188,13 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     for head in chosen:
         first.head(head)
     _refuse_unlike(first, second)
-    by_words = not pair_up(first, second)
-    if by_words:
+    before_merging = first, second
+    if not pair_up(first, second):
         first, second = to_words(first, second)
+    by_words = any(
+        len(one.queries) < len(other.queries) or len(one.keys) < len(other.keys)
+        for one, other in zip((first, second), before_merging, strict=True)
+    )
     rows, columns = match(first.queries, second.queries), match(first.keys, second.keys)
     queries = _matches(first.queries, second.queries, rows, _counted(first, second, rows))
     if not any(query.counted for query in queries) or not columns.pairs:

@@ -68,6 +68,12 @@ class DifferenceScale(ColorScale):
         """What the lower end stands for."""
         return -self.top
 
+    @cached_property
+    def colormap(self) -> Colormap:
+        """Shares as colours; a difference that rounding puts outside the scale has the colour of its end."""
+        colors = LinearSegmentedColormap.from_list(f"attnviz {self.theme.name}", self._stops, N=1025)
+        return colors.with_extremes(bad=self.theme.masked)
+
     @property
     def _stops(self) -> tuple[str, ...]:
         return self.theme.diverging

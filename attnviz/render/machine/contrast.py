@@ -13,8 +13,8 @@ def contrast_json(contrast: Contrast, heads: Sequence[HeadId]) -> str:
     """Write how two records differ: what was matched, heads from the most changed on, and difference maps.
 
     `divergence` and its `spread` over the rows are in bits, 0 to 1. `weights` of a difference are the
-    second's minus the first's, a row for each of `queries` and a column for each of `keys`; `elsewhere`, one for each
-    query, is the same of the mass on keys without a match, of which `mass` is a side's mean share.
+    second's minus the first's, a row for each of `queries` and a column for each of `keys`; `elsewhere`, one
+    for each query, is the same of the mass on keys without a match, of which `mass` is a side's mean share.
 
     Args:
         contrast: what to write.

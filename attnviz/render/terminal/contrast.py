@@ -62,7 +62,7 @@ class ContrastView:
         if len(self.contrast.changes) > 1:
             yield from self._overview(console, options.max_width)
         yield from self._maps(console, options.max_width)
-        yield Text(contrasts.DIVERGENCE, style="dim")
+        yield Text(f"{contrasts.DIVERGENCE}, ± their standard deviation.", style="dim")
 
     def _overview(self, console: Console, width: int) -> Iterator[RenderableType | Segment]:
         """Draw the divergence of each head, layers down and heads across."""
@@ -85,7 +85,7 @@ class ContrastView:
         ]
         layout = lay_out(width, panels, _rows(self.contrast), _columns(self.contrast))
         shrunk = [Panel(panel.title, _shrunk(panel.values, layout)) for panel in panels]
-        ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "difference")
+        ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "change")
         yield from printed(draw(shrunk, layout, ink))
         signs = [ink.masked("not visible to the query")] if np.isnan(maps).any() else []
         if layout.pools:
