@@ -37,7 +37,8 @@ class Model:
         vocabulary: the words it knows.
         network: its parameters, in float32.
         taught: for heads trained towards a relation of a treebank, the relation's name.
-        followed: for each head, the relation of a treebank it follows best; empty where none was measured.
+        followed: for heads that follow a relation of a treebank, the one they follow best; empty where none
+            was measured.
         facts: what was measured when it was trained, as JSON.
         revision: the first 12 digits of the SHA-256 of its weights.
     """

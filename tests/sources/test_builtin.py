@@ -13,15 +13,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnviz.errors import BudgetError, Damaged, EmptyText, OutOfRange
-from attnviz.model.network import assemble, read
+from attnviz.errors import BudgetError, CaptureFailed, Damaged, EmptyText, OutOfRange, RequestError
+from attnviz.model.network import assemble, converted, read
 from attnviz.model.parameters import CARD, SHIPPED, load_model
 from attnviz.model.training.card import model_card
 from attnviz.model.training.evaluation import evaluate_links
 from attnviz.model.training.material import Treebank
 from attnviz.model.training.teaching import LESSONS, sentences_of
-from attnviz.selection import HeadId, Selection
+from attnviz.outcome import Question
+from attnviz.prompt import Prompt
+from attnviz.selection import TOGETHER, HeadId, Selection
 from attnviz.sources.builtin import BuiltinSource
+from tests.model.by_hand import bits, passed
 
 FOX = "The quick brown fox jumps over the lazy dog."
 DEVELOPMENT = Path(__file__).parents[2].parent / "shared/data/ud-ewt/dev.conllu.gz"
@@ -118,6 +121,164 @@ def test_internals_are_the_vectors_behind_the_weights(source):
     exponentials = np.exp(logits - logits.max(-1, keepdims=True))
     expected = exponentials / exponentials.sum(-1, keepdims=True)
     np.testing.assert_allclose(record.weights[0], expected, atol=1e-5)
+
+
+def test_internals_add_up_to_what_attention_adds(source):
+    """The sum over heads and keys of weight x value x output matrix, plus the bias (Kobayashi 2020)."""
+    record = source.attend(FOX, internals=True)
+    held = record.internals
+    model = load_model()
+    assert held.output_weights.shape == (2, 8, model.architecture.d_v, model.architecture.width)
+    contributions = np.einsum("lhqk,lhkv,lhvd->lqd", record.weights, held.values, held.output_weights)
+    features = model.vocabulary.features([token.text for token in record.queries])
+    _, added = passed(model.network, features)
+    np.testing.assert_allclose(contributions + held.output_bias[:, None], added, atol=2e-5)
+    assert np.abs(added).max() > 1
+    np.testing.assert_allclose(held.scales, 1 / np.sqrt(model.architecture.d_k))
+
+
+def test_internals_of_a_selection_are_those_of_its_heads(source):
+    every = source.attend(FOX, internals=True).internals
+    some = source.attend(FOX, Selection("1", "2,4"), internals=True).internals
+    np.testing.assert_array_equal(some.output_weights, every.output_weights[1:, [2, 4]])
+    np.testing.assert_array_equal(some.output_bias, every.output_bias[1:])
+    assert some.scales.shape == (1,)
+
+
+@pytest.fixture(scope="module")
+def reading(source):
+    return source.read(Prompt(FOX))
+
+
+def test_every_word_is_judged_original_or_replaced(reading):
+    found = reading.outcome()
+    assert (found.outlook, found.tokens, found.rows.shape) == ("judgement", reading.tokens, (10, 2))
+    assert [found.naming(answer) for answer in (0, 1)] == ["original", "replaced"]
+    assert not found.reference.any()
+    assert not found.rows[:, 0].any()
+    features = load_model().vocabulary.features([token.text for token in reading.tokens])
+    np.testing.assert_allclose(found.rows[:, 1], passed(load_model().network, features)[0], atol=1e-4)
+
+
+def test_a_word_out_of_place_is_found(source):
+    words = source.read(Prompt("The quick brown fox jumps over the of dog.")).outcome().rows
+    assert words[:, 1].argmax() == 7
+    assert words[7, 1] > 0
+
+
+def test_open_gates_change_nothing_at_all(reading):
+    plain = reading.outcome()
+    for gates in ({}, {"self": {}}, {"self": {HeadId(0, 3): 1.0, HeadId(1, 0): 1.0}}):
+        np.testing.assert_array_equal(reading.outcome(gates).rows, plain.rows)
+
+
+def test_closing_heads_changes_what_is_judged(reading):
+    plain = reading.outcome()
+    closed = reading.outcome({"self": {HeadId(0, 7): 0.0}})
+    both = reading.outcome({"self": {HeadId(0, 7): 0.0, HeadId(1, 1): 0.0}})
+    half = reading.outcome({"self": {HeadId(0, 7): 0.5}})
+    for one, other in ((plain, closed), (closed, both), (plain, half), (closed, half)):
+        assert np.abs(one.rows - other.rows).max() > 1e-3
+    assert not closed.rows[:, 0].any()
+
+
+@pytest.mark.parametrize(
+    ("gates", "error", "says"),
+    [
+        ({"cross": {HeadId(0, 0): 0.0}}, RequestError, "cross"),
+        ({"self": {HeadId(2, 0): 0.0}}, OutOfRange, "no layer 2: this model has layers 0-1"),
+        ({"self": {HeadId(0, 8): 0.0}}, OutOfRange, "no head L0H8: this layer has heads 0-7"),
+        ({"self": {HeadId(1, TOGETHER): 0.0}}, OutOfRange, "no head L1: this layer has heads 0-7"),
+        ({"self": {HeadId(0, 0): float("nan")}}, CaptureFailed, "no number"),
+    ],
+)
+def test_gates_that_fit_no_head_are_refused(reading, gates, error, says):
+    with pytest.raises(error, match=says):
+        reading.outcome(gates)
+
+
+def test_gate_gradients_are_differences_of_outcomes(reading):
+    """Only roughly: float32 needs a step so wide that units of the feed-forward parts pass their kink."""
+    slopes = reading.gate_gradients()
+
+    def loss(gates):
+        return -np.mean([bits(z, 0) for z in reading.outcome({"self": gates}).rows[:, 1].astype(np.float64)])
+
+    assert list(slopes) == ["self"]
+    assert list(slopes["self"]) == [HeadId(layer, head) for layer in range(2) for head in range(8)]
+    for head, slope in slopes["self"].items():
+        assert slope == pytest.approx((loss({head: 1.01}) - loss({head: 0.99})) / 0.02, abs=1e-3)
+    assert max(map(abs, slopes["self"].values())) > 0.05
+
+
+def test_gate_gradients_are_those_of_doubled_precision(source, reading):
+    precise = converted(source.network, lambda array: array.astype(np.float64))
+    features, step = source.features(reading.tokens), 1e-5
+
+    def loss(head, gate):
+        gates = np.ones(8)
+        gates[head.index] = gate
+        judged = read(precise, features, lambda *_: None, gates={head.layer: gates}).judgements
+        return -np.mean(bits(judged, 0))
+
+    for head, slope in reading.gate_gradients()["self"].items():
+        assert slope == pytest.approx((loss(head, 1 + step) - loss(head, 1 - step)) / (2 * step), abs=1e-6)
+
+
+def test_weight_gradients_are_differences(source, reading):
+    record = reading.record(Selection(heads="1,5"))
+    found = reading.weight_gradients(record, Question("fox", "replaced"))
+    assert found.values.dtype == np.float32
+    assert found.values.shape == record.weights.shape == (2, 2, 10, 10)
+    assert (found.row, found.token, found.answer) == (3, "fox", "replaced")
+    precise = converted(source.network, lambda array: array.astype(np.float64))
+    features, step = source.features(reading.tokens), 1e-5
+    assert found.probability == pytest.approx(np.exp2(bits(passed(precise, features)[0][3], 1)), abs=1e-6)
+    for layer, head, query, key in [(0, 0, 2, 3), (0, 1, 9, 0), (0, 1, 3, 3), (1, 0, 3, 1), (1, 1, 3, 9)]:
+        nudge = np.zeros((8, 10, 10))
+        nudge[record.heads[head], query, key] = step
+        up, down = (bits(passed(precise, features, {layer: way * nudge})[0][3], 1) for way in (1, -1))
+        assert found.values[layer, head, query, key] == pytest.approx((up - down) / (2 * step), abs=1e-6)
+
+
+def test_without_a_question_the_likeliest_judgement_of_the_last_word_is_meant(reading):
+    found = reading.weight_gradients(reading.record())
+    assert (found.row, found.token, found.answer) == (9, ".", "original")
+    assert 0.5 < found.probability < 1
+
+
+def test_a_selection_has_the_gradients_of_its_heads(reading):
+    every = reading.weight_gradients(reading.record()).values
+    some = reading.weight_gradients(reading.record(Selection("1", "0,5"))).values
+    np.testing.assert_allclose(some[0], every[1, [0, 5]], atol=1e-8)
+
+
+def test_questions_and_records_that_do_not_fit_are_refused(source, reading):
+    record = reading.record()
+    with pytest.raises(RequestError, match="got 'cat', allowed 'original', 'replaced'"):
+        reading.weight_gradients(record, Question(answer="cat"))
+    with pytest.raises(OutOfRange, match="no row 10"):
+        reading.weight_gradients(record, Question(10))
+    with pytest.raises(RequestError, match="other tokens"):
+        reading.weight_gradients(source.attend("Another fox."))
+
+
+def test_a_text_too_long_to_run_backwards_is_refused_at_once(source):
+    long = source.read(Prompt("fox " * 300_000))
+    with pytest.raises(BudgetError, match="gradients of gates for 300000 x 300000 tokens"):
+        long.gate_gradients()
+
+
+def test_relations_are_those_measured_in_training(source):
+    facts = load_model().facts["facts"]
+    named = {(row["relation"], row["head"]): row for row in facts["relations"]}
+    for head, relation in source.taught.items():
+        followed, row = source.relations[head], named[relation, str(head)]
+        assert (followed.relation, followed.words) == (relation, row["words"])
+        assert (followed.accuracy, followed.best_offset) == (row["score"], row["fixed_offset"])
+        assert followed.gain > 0
+    assert source.relations[HeadId(0, 3)].relation == "case"
+    assert HeadId(1, 6) not in source.relations, "it looks at the last word, whatever the grammar"
 
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\x00\x1b\u200b"])
@@ -230,3 +391,28 @@ def test_heads_follow_grammar_on_text_they_were_not_trained_on():
     links = evaluate_links(model.network, Treebank.of(judged, model.vocabulary), tests)
     for place, test in enumerate(tests):
         assert links.hits[..., place].max() / links.rows[place] > REACHED[next(iter(test.labels))], test.name
+
+
+@pytest.mark.skipif(
+    not DEVELOPMENT.is_file(), reason=f"needs the treebank's development file {DEVELOPMENT.name}"
+)
+def test_shipped_relations_can_be_measured_again(source):
+    from attnviz.corpus import read_treebank
+    from attnviz.model.training.evaluation import TESTS
+    from attnviz.model.training.facts import best_followed
+
+    model = load_model()
+    judged = sentences_of(read_treebank(DEVELOPMENT), 3, 60)
+    halves = (Treebank.of(judged[part::2], model.vocabulary) for part in (0, 1))
+    choosing, reporting = (evaluate_links(model.network, half, (*LESSONS, *TESTS)) for half in halves)
+    again = {found.head: found for found in best_followed(choosing, reporting, len(LESSONS))}
+    assert again.keys() == source.relations.keys()
+    for head, found in again.items():
+        shipped = source.relations[head]
+        assert (found.relation, found.direction, found.words) == (
+            shipped.relation,
+            shipped.direction,
+            shipped.words,
+        )
+        assert found.offset == shipped.offset
+        assert found.accuracy == pytest.approx(shipped.accuracy, abs=0.01)

@@ -10,6 +10,8 @@ from attnviz.model.network import Network, read
 from attnviz.model.training.examples import Batch, Replacer, Texts, in_order
 from attnviz.model.training.material import Treebank
 from attnviz.model.training.teaching import Direction, Relation, gold_pairs
+from attnviz.relation import Followed
+from attnviz.selection import HeadId
 
 Counts = NDArray[np.int64]
 
@@ -32,12 +34,17 @@ OFFSETS = tuple(offset for offset in range(-_FARTHEST, _FARTHEST + 1) if offset)
 # Where a link can go without regard to grammar: a distance, or the end of the text.
 PLACES = (*map(offset_name, OFFSETS), "last word or sign")
 
-_DIRECTIONS: dict[Direction, str] = {"up": "dependent -> head", "down": "head -> dependent"}
+DIRECTIONS: dict[Direction, str] = {
+    "up": "dependent -> head",
+    "down": "head -> dependent",
+    "both": "both",
+}
+_ONE_WAY: tuple[Direction, ...] = ("up", "down")
 _TESTED = ("nsubj", "obj", "det", "amod", "case", "advmod", "obl", "nmod", "aux", "mark", "conj", "cc")
 TESTS = tuple(
-    Relation(f"{label}: {_DIRECTIONS[direction]}", frozenset({label}), direction)
+    Relation(f"{label}: {DIRECTIONS[direction]}", frozenset({label}), direction)
     for label in _TESTED
-    for direction in _DIRECTIONS
+    for direction in _ONE_WAY
 )
 
 
@@ -86,6 +93,20 @@ class Links:
         """What always looking the same distance ahead or back would reach at best: (test), 0 to 1."""
         best: NDArray[np.float64] = (self.offset_hits / np.maximum(1, self.rows)).max(axis=0)
         return best
+
+    def followed(self, head: HeadId, test: int) -> Followed:
+        """Give what was found of one head and one relation."""
+        relation = self.tests[test]
+        direction = DIRECTIONS[relation.direction]
+        return Followed(
+            head=head,
+            relation=relation.name.removesuffix(f": {direction}"),
+            direction=direction,
+            accuracy=float(self.accuracy[head.layer, head.index, test]),
+            best_offset=float(self.best_offset[test]),
+            offset=OFFSETS[self.offset_hits[:, test].argmax()],
+            words=int(self.rows[test]),
+        )
 
 
 def evaluate_detection(network: Network, texts: Texts, replacer: Replacer) -> Detection:

@@ -1,7 +1,8 @@
 """What is known of a trained model, measured and ready to be written down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from attnviz.model.training.evaluation import (
 from attnviz.model.training.examples import Replacer
 from attnviz.model.training.material import Material, Treebank
 from attnviz.model.training.teaching import Relation, Sentence
+from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
 # A free head is named after a place or a relation only where it clearly follows it.
@@ -73,6 +75,8 @@ class Facts:
         detection: how well replaced words are found in held-out texts.
         heads: every head, from the words up.
         relations: every tested relation; empty without a treebank to test on.
+        followed: the relation each head follows best, of heads that follow one; empty without a treebank to
+            test on.
         choosing_sentences: the parsed sentences on which heads were chosen.
         reporting_sentences: those on which they were scored.
     """
@@ -80,6 +84,7 @@ class Facts:
     detection: Detection
     heads: tuple[HeadFacts, ...]
     relations: tuple[RelationFacts, ...]
+    followed: tuple[Followed, ...]
     choosing_sentences: int
     reporting_sentences: int
 
@@ -106,7 +111,36 @@ def measure(
         detection,
         tuple(_head_facts(HeadId(*head), places[head], lessons, choosing, reporting) for head in heads),
         _relation_facts(choosing, reporting),
+        best_followed(choosing, reporting, len(lessons)),
         *(len(half.sentences) for half in halves),
+    )
+
+
+def as_json(facts: Facts) -> dict[str, Any]:
+    """Give facts as what a model's JSON file holds, heads by their names."""
+    plain = asdict(facts)
+    for entry, followed in zip(plain["followed"], facts.followed, strict=True):
+        entry["head"] = str(followed.head)
+    return plain
+
+
+def best_followed(choosing: Links, reporting: Links, lessons: int) -> tuple[Followed, ...]:
+    """Give the relation each head follows best, head by head.
+
+    That of a taught head is its lesson; that of another the one in which it is furthest above the best fixed
+    distance, chosen on one half and scored on the other. A head that is above it in none follows none.
+
+    Args:
+        choosing: what was found on the half for choosing.
+        reporting: what was found on the half for scoring.
+        lessons: how many of the tests, the first ones, were taught to the first heads of the last layer.
+    """
+    occurs = (choosing.rows > 0) & (reporting.rows > 0)
+    gains = np.where(occurs, choosing.accuracy - choosing.best_offset, -np.inf)
+    best, follows = gains.argmax(axis=-1), gains.max(axis=-1) > 0
+    best[-1, :lessons], follows[-1, :lessons] = range(lessons), occurs[:lessons]
+    return tuple(
+        reporting.followed(HeadId(*head), int(test)) for head, test in np.ndenumerate(best) if follows[head]
     )
 
 

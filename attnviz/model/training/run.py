@@ -12,7 +12,7 @@ from attnviz.model.network import assemble
 from attnviz.model.parameters import CARD, half_precision, save_model, write_whole
 from attnviz.model.training.card import model_card
 from attnviz.model.training.checkpoint import remove_checkpoint
-from attnviz.model.training.facts import measure
+from attnviz.model.training.facts import as_json, measure
 from attnviz.model.training.loop import Progress, Trained, train
 from attnviz.model.training.material import SHORTEST, Material, prepare
 from attnviz.model.training.settings import Settings
@@ -62,7 +62,7 @@ def make_model(
     about = {
         "taught": {str(head): relation for head, relation in taught.items()},
         "training": _training_facts(material, settings, trained, command),
-        "facts": asdict(facts),
+        "facts": as_json(facts),
     }
     whole = save_model(folder, architecture, material.vocabulary, trained.arrays, about)
     write_whole(folder / CARD, model_card(whole, words_of_its_makers).encode())

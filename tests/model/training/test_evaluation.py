@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from attnviz.model.training.evaluation import (
     OFFSETS,
     PLACES,
     TESTS,
+    Links,
     _auc,
     evaluate_detection,
     evaluate_links,
@@ -18,11 +18,12 @@ from attnviz.model.training.evaluation import (
     offset_name,
 )
 from attnviz.model.training.examples import Replacer
-from attnviz.model.training.facts import measure
+from attnviz.model.training.facts import as_json, best_followed, measure
 from attnviz.model.training.material import Treebank, prepare
 from attnviz.model.training.run import make_model
 from attnviz.model.training.settings import Settings
 from attnviz.model.training.teaching import LESSONS, Relation, sentences_of
+from attnviz.relation import Followed
 from attnviz.selection import HeadId
 from tests.model.training.treebank import sentences, texts
 
@@ -112,6 +113,57 @@ def test_heads_are_named_by_what_was_measured(material, judged):
     assert "case: dependent -> head" not in names, "the made-up language has no prepositions"
 
 
+def test_what_a_head_follows_is_told_with_what_a_distance_would_reach(material, judged):
+    relation = Relation("obj: head -> dependent", frozenset({"obj"}), "down")
+    treebank = Treebank.of(judged, material.vocabulary)
+    links = evaluate_links(network_looking(2, material.vocabulary.rows), treebank, [relation])
+    distances = [
+        noun - sentence.heads[noun]
+        for sentence in judged
+        for noun, label in enumerate(sentence.relations)
+        if label == "obj"
+    ]
+    commonest = max(set(distances), key=distances.count)
+    assert links.followed(HeadId(0, 0), 0) == Followed(
+        HeadId(0, 0),
+        "obj",
+        "head -> dependent",
+        accuracy=distances.count(2) / len(distances),
+        best_offset=distances.count(commonest) / len(distances),
+        offset=commonest,
+        words=len(distances),
+    )
+
+
+def links(hits, offset_hits, rows=(10, 10, 0)):
+    """Links of a layer of heads: for each, how many of ten words it gets right of each relation."""
+    tests = (*LESSONS[:1], *TESTS[:2])
+    offsets = np.zeros((len(OFFSETS), 3), dtype=int)
+    offsets[3] = offset_hits
+    return Links(tests, np.array([hits]), offsets, np.array(rows))
+
+
+def test_a_head_follows_what_it_is_furthest_above_a_distance_in():
+    choosing = links([[9, 3, 0], [5, 6, 0], [3, 1, 0]], [4, 1, 0])
+    reporting = links([[8, 2, 0], [9, 5, 0], [9, 9, 0]], [4, 2, 0])
+    follows = {found.head.index: found for found in best_followed(choosing, reporting, lessons=0)}
+    lesson, subject, _ = choosing.tests
+    assert follows.keys() == {0, 1}, "the third is above a distance in none where heads were chosen"
+    assert (follows[0].relation, follows[0].accuracy, follows[0].best_offset) == (lesson.name, 0.8, 0.4)
+    assert (follows[1].relation, follows[1].direction) == ("nsubj", "dependent -> head")
+    assert subject.name == "nsubj: dependent -> head"
+    assert (follows[1].accuracy, follows[1].best_offset, follows[1].offset) == (0.5, 0.2, OFFSETS[3])
+
+
+def test_a_taught_head_follows_its_lesson():
+    choosing = links([[2, 9, 0], [9, 1, 0]], [4, 1, 0])
+    (taught, free) = best_followed(choosing, choosing, lessons=1)
+    assert (taught.relation, taught.gain) == (LESSONS[0].name, pytest.approx(-0.2))
+    assert free.relation == LESSONS[0].name
+    never = links([[0, 9, 0], [0, 1, 0]], [0, 2, 0], rows=(0, 10, 0))
+    assert best_followed(never, never, lessons=1) == ()
+
+
 @pytest.mark.parametrize(("offset", "name"), [(1, "next word"), (-1, "previous word"), (-3, "3 words back")])
 def test_distances_have_names(offset, name):
     assert offset_name(offset) == name
@@ -130,6 +182,10 @@ def test_a_made_model_can_be_loaded_and_its_card_says_what_was_measured(tmp_path
         "vocabulary.json",
     ]
     assert list(model.taught) == ([HeadId(0, 0), HeadId(0, 1)] if treebank else [])
+    assert set(model.taught) <= set(model.followed)
+    assert all(model.followed[head].relation == lesson for head, lesson in model.taught.items())
+    assert all(followed.head == head for head, followed in model.followed.items())
+    assert bool(model.followed) == bool(treebank)
     card = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert card == model_card(model.facts, "Licence: free.")
     assert "    attnviz train x" in card
@@ -140,5 +196,8 @@ def test_a_made_model_can_be_loaded_and_its_card_says_what_was_measured(tmp_path
 
 
 def test_facts_are_plain_json(material, judged):
-    facts = asdict(measure(network_looking(1, material.vocabulary.rows), material, (), judged))
-    assert json.loads(json.dumps(facts))["heads"][0]["pattern"] == "next word"
+    facts = measure(network_looking(1, material.vocabulary.rows), material, LESSONS[:1], judged)
+    plain = json.loads(json.dumps(as_json(facts)))
+    assert plain["heads"][0]["pattern"] == "modifier -> noun"
+    assert plain["followed"][0]["head"] == "L0H0"
+    assert len(plain["followed"]) == len(facts.followed) > 0
