@@ -343,11 +343,13 @@ def _time(sweep: Sweep, trial: Trial) -> float | None:
     return None if first is None else trial.seconds / first.seconds
 
 
+_PER_THOUSAND = "nats per 1,000 words"
+
 QUANTITIES = (
     Quantity(
         "loss",
         "validation loss",
-        "nats/word",
+        "nats per word",
         3,
         "how badly replaced words are told from original ones, on texts held out: low is good",
         lambda _, trial: trial.loss,
@@ -403,18 +405,18 @@ QUANTITIES = (
     Quantity(
         "removal",
         "one head removed",
-        "nats/word",
-        4,
+        _PER_THOUSAND,
+        1,
         "by how much the loss rises when one head adds nothing: mean over all heads, each removed once",
-        lambda _, trial: statistics.fmean(trial.removal),
+        lambda _, trial: 1000 * statistics.fmean(trial.removal),
     ),
     Quantity(
         "removal_spread",
         "  among heads ±",
-        "nats/word",
-        4,
+        _PER_THOUSAND,
+        1,
         "the standard deviation of that among the heads of a network: how unequal they are",
-        lambda _, trial: statistics.pstdev(trial.removal),
+        lambda _, trial: 1000 * statistics.pstdev(trial.removal),
     ),
     Quantity(
         "subspace",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnviz.cli.options import Color, Output, ThemeName
-from attnviz.errors import Damaged, NotFound, RequestError, UnknownSuffix
+from attnviz.errors import Damaged, NotFound, OutputExists, RequestError, UnknownSuffix
 
 if TYPE_CHECKING:
     from attnviz.analysis.headcount import Sweep, Trial
@@ -124,9 +124,11 @@ class Target:
     ] = None
 
     @property
-    def is_folder(self) -> bool:
-        """Whether all forms of the result are asked for."""
-        return self.output is not None and not self.output.suffix
+    def folder(self) -> Path | None:
+        """The folder that keeps every training, and all forms of the result."""
+        if self.output is not None and not self.output.suffix:
+            return self.output
+        return self.resume
 
 
 def sweep(reading: Reading, choices: Choices, target: Target) -> None:
@@ -149,9 +151,6 @@ def sweep(reading: Reading, choices: Choices, target: Target) -> None:
     _check_output(target)
     with _folder(target, len(plan.runs)) as folder:
         found = _train(reading, plan, folder, _command(reading, choices))
-        if target.resume is not None or target.is_folder:
-            for name in _RESULTS:
-                _write(found, folder / name, target, force=True)
     _hand_over(found, target)
 
 
@@ -172,17 +171,16 @@ def _hand_over(found: "Sweep", target: Target) -> None:
     from attnviz.render.machine.sweep import sweep_json
     from attnviz.render.terminal.sweep import SweepTable
 
-    if target.output is not None:
-        if not target.is_folder:
-            _write(found, target.output, target, force=target.force)
-        elif not (target.output / _RESULTS[0]).exists() or target.force:
-            for name in _RESULTS:
-                _write(found, target.output / name, target, force=target.force)
-        if not target.json:
-            print(target.output)
-            return
+    if target.folder is not None:
+        for name in _RESULTS:
+            _write(found, target.folder / name, target, force=True)
+    if target.output not in (None, target.folder):
+        assert target.output is not None
+        _write(found, target.output, target, force=target.force)
     if target.json:
         print(sweep_json(found))
+    elif target.output is not None:
+        print(target.output)
     else:
         console(Output(color=target.color)).print(SweepTable(found))
 
@@ -211,46 +209,60 @@ def _write(found: "Sweep", path: Path, target: Target, *, force: bool) -> None:
 
 def _check_output(target: Target) -> None:
     """Fail before any work is done if the result could not be written in the end."""
-    from attnviz.files import refuse_existing, refuse_full
+    from attnviz.files import refuse_existing
 
-    if target.output is None:
+    if target.folder is not None:
+        _check_folder(target, target.folder)
+    if target.output in (None, target.folder):
         return
-    if target.is_folder:
-        if target.resume is not None and target.resume.absolute() != target.output.absolute():
-            raise RequestError(f"two folders: got {target.resume} and {target.output}, allowed one of them")
-        refuse_full(target.output, force=target.force or target.resume is not None)
-        return
+    assert target.output is not None
     allowed = (*_TABLES, *_PICTURES)
     if target.output.suffix.lower() not in allowed:
         raise UnknownSuffix(f"no such format: got {target.output.name!r}, allowed {' '.join(allowed)}")
     refuse_existing(target.output, force=target.force)
 
 
+def _check_folder(target: Target, folder: Path) -> None:
+    """Fail if a folder holds what is neither to be continued nor to be replaced."""
+    from attnviz.files import refuse_full
+
+    if target.resume is not None:
+        if target.resume.absolute() != folder.absolute():
+            raise RequestError(f"two folders: got {target.resume} and {folder}, allowed one of them")
+        refuse_full(folder, force=True)
+    elif not target.force and _kept_in(folder) and not (folder / _RESULTS[0]).exists():
+        raise OutputExists(f"will not replace {folder}: an interrupted sweep is there (--resume {folder})")
+    else:
+        refuse_full(folder, force=target.force)
+
+
 @contextmanager
 def _folder(target: Target, trainings: int) -> Iterator[Path]:
     """Give the folder that keeps each training, and say after an interruption how to go on from it."""
     from attnviz.cli.outputs import note
-    from attnviz.files import refuse_full
-    from attnviz.studies.headcount import kept_in
 
-    named = target.resume or (target.output if target.is_folder else None)
-    if named is not None:
-        refuse_full(named, force=True)
-        if target.resume is None:  # asked to replace what is there
-            for kept in kept_in(named):
-                kept.unlink()
-    folder = Path(tempfile.mkdtemp(prefix="attnviz-sweep-")) if named is None else named
+    named = target.folder
+    if named is not None and target.resume is None:  # asked to replace what is there
+        for kept in _kept_in(named):
+            kept.unlink()
+    folder = named or Path(tempfile.mkdtemp(prefix="attnviz-sweep-"))
+    keep = named is not None
     try:
         yield folder
     except KeyboardInterrupt:
-        done = len(kept_in(folder))
-        if done:
+        if done := len(_kept_in(folder)):
+            keep = True
             note(f"{done} of {trainings} trainings are kept: --resume {shlex.quote(str(folder))} goes on")
-            named = folder
         raise
     finally:
-        if named is None:
+        if not keep:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kept_in(folder: Path) -> tuple[Path, ...]:
+    from attnviz.studies.headcount import kept_in
+
+    return kept_in(folder)
 
 
 def _read_result(path: Path) -> "Sweep":

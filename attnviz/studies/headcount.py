@@ -110,7 +110,7 @@ def sweep(
     command: str = "",
     report: Callable[[Stand], Any] = lambda _: None,
 ) -> Sweep:
-    """Train networks with different numbers of heads, and measure each; a training that is broken off is lost.
+    """Train networks with different numbers of heads, and measure each; one that is broken off is lost.
 
     Args:
         texts: what to learn from; every fiftieth, at most 2,000, is held out for measuring.

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from attnviz.analysis.headcount import Sweep, conclusion, mean_fixed_offset, quantity
+from attnviz.errors import RequestError
 from attnviz.render.figure import chosen_theme
 from attnviz.render.figure.canvas import HAIRLINE
 from attnviz.render.figure.drawing import PLAIN
@@ -18,19 +19,20 @@ from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, POINTS, Sheet
 from attnviz.render.figure.size import Size, check_dpi, parse_size
 from attnviz.render.theme import CATEGORIES, Theme
 
-# What is drawn, in this order, where it was measured: the quantity, its title, and whether its axis begins at 0.
+# What is drawn where it was measured: the quantity, its title and unit, and whether its axis begins at 0.
 _PANELS = (
     ("loss", "validation loss", "nats per word", False),
     ("divergence", "how heads differ", "bits, 0 to 1", True),
     ("relations", "relations followed", "share of words", True),
-    ("removal", "one head removed", "nats per word lost", True),
+    ("removal", "one head removed", "nats per 1,000 words", True),
     ("subspace", "subspaces apart", "share of directions", True),
     ("time", "time per step", "ratio", True),
 )
 
 # In inches: paper from this width on has three panels beside each other.
 _WIDE = 5.0
-_RATIO = 0.68  # of a panel's height to its width
+# Of a panel's height to its width, and the least height, in letters.
+_RATIO, _LEAST = 0.68, 4.0
 
 # In letters: what stands around a panel.
 _LEFT, _RIGHT, _ABOVE, _BELOW = 3.6, 0.8, 3.0, 2.4
@@ -89,7 +91,7 @@ def sweep_figure(
         A figure, independent of pyplot.
 
     Raises:
-        RequestError: there is no such theme or size.
+        RequestError: there is no such theme or size, or it has no room for the panels.
     """
     paper = (parse_size(size) if isinstance(size, str) else size) or parse_size("column")
     colors = chosen_theme(theme)
@@ -110,6 +112,8 @@ def sweep_figure(
     high = (cell - (_LEFT + _RIGHT) * letter) * _RATIO
     if paper.height is not None:
         high = (paper.height * POINTS - top - foot) / rows - around
+    if high < _LEAST * letter:
+        raise RequestError("too small a picture: no room for its panels")
     height = paper.height * POINTS if paper.height is not None else top + rows * (high + around) + foot
     with matplotlib.rc_context(PLAIN):
         figure = Figure(

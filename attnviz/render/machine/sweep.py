@@ -13,12 +13,12 @@ def sweep_json(sweep: Sweep) -> str:
 
     `conditions` is what all trainings have in common. `counts[]` tells of each number of `heads` its `d_k`,
     `parameters`, `attention_parameters`, the `quantities` by name, each with `mean`, `spread` (the standard
-    deviation over the seeds; null for one) and `values` (by seed; null where one head has no such thing),
-    `random_subspaces`, how far apart random spaces of that size are, and `against_fewer`: whether the loss is a
-    "gain", "no gain" or "worse" than the best with fewer heads, by the `rule`. `enough` is the smallest number
-    over which no larger one is a gain. `relations[]` tells the same of each `relation`, with the
-    `fixed_offset` to beat and the number of `words`. `trainings[]` are the single trainings, from which all of
-    this is made: `attnviz sweep --show` reads them.
+    deviation over the seeds; null for one) and `values` (by seed), or null where one head has no such thing;
+    `random_subspaces`, how far apart random spaces of that size are; and `against_fewer`: whether the loss is
+    a "gain", "no gain" or "worse" than the best with fewer heads, by the `rule`. `enough` is the smallest
+    number over which no larger one is a gain. `relations[]` tells the same of each `relation`, with the
+    `fixed_offset` to beat and the number of `words`. `trainings[]` are the single trainings, from which all
+    of this is made: `attnviz sweep --show` reads them.
     """
     return as_text(
         {

@@ -1,4 +1,4 @@
-"""What the number of heads buys, as a table: a column for each number, a row for each thing that was measured."""
+"""What the number of heads buys, as a table: a column for each number, a row for each thing measured."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ def _relations(sweep: Sweep) -> Iterator[_Row]:
         fixed = sweep.fixed_offset(relation)
         cells = [_cell(sweep.followed(heads, relation), _DIGITS_OF_RELATIONS) for heads in sweep.heads]
         first = Text(number(fixed, _DIGITS_OF_RELATIONS), style="dim")
-        yield _Row(Text(relation), (first, *cells))
+        yield _Row(Text(relation.replace("dependent", "dep.")), (first, *cells))
 
 
 def _cell(summary: Summary | None, digits: int) -> Text:
@@ -178,11 +178,13 @@ def _footnotes(sweep: Sweep) -> Iterator[str]:
     if sweep.relations:
         yield f"Relations: on {same.judged:,} parsed sentences, one half for choosing heads, one for scoring."
         yield "The fixed offset is what always looking the same distance away reaches, no head needed."
+        yield "dep. -> head: the strongest link of a word that depends on another goes to that one."
     if any(heads > 1 for heads in sweep.heads):
-        yield "Random subspaces of d_k directions are 1 - d_k / width apart: compare with these, not across h."
+        yield "Random subspaces of d_k directions are 1 - d_k / width apart: compare with these,"
+        yield "not along the row."
     if 1 in sweep.heads:
         yield "With one head, removing it removes all attention of its layer."
-    yield "Said of this network, these texts and this many steps; another size or task may need other numbers."
+    yield "All of this holds for this network, these texts and so many steps; others may need other numbers."
 
 
 def _times(number: int, thing: str) -> str:
