@@ -1,13 +1,13 @@
 """Signs by which groups of heads are told apart, not only by their colour."""
 
 from collections.abc import Sequence
-from string import ascii_lowercase
+from string import ascii_lowercase, ascii_uppercase
 
 from attnviz.render.theme import CATEGORIES
 from attnviz.selection import HeadId
 
 # Of the largest groups each has a shape, the others a letter.
-SIGNS = "■▲◆●▼★" + ascii_lowercase
+SIGNS = "■▲◆●▼★" + ascii_lowercase + ascii_uppercase
 
 # A head like no other, and several groups at one place.
 ALONE, MIXED = "·", "+"

@@ -16,7 +16,7 @@ from attnviz.render.terminal.cells import elide
 from attnviz.render.terminal.differences import difference_ink
 from attnviz.render.terminal.flow import Flow
 from attnviz.render.terminal.ink import ink_for
-from attnviz.render.terminal.legend import scale_top
+from attnviz.render.terminal.legend import key_list, scale_top
 from attnviz.render.terminal.square import Axis, Layout, Panel, draw, lay_out, printed
 from attnviz.render.theme import Theme
 from attnviz.selection import TOGETHER, HeadId
@@ -87,6 +87,8 @@ class ContrastView:
         shrunk = [Panel(panel.title, _shrunk(panel.values, layout)) for panel in panels]
         ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "change")
         yield from printed(draw(shrunk, layout, ink))
+        if layout.numbers and layout.columns.labels != layout.rows.labels:
+            yield Flow(tuple(key_list(layout.columns)))
         signs = [ink.masked("not visible to the query")] if np.isnan(maps).any() else []
         if layout.pools:
             signs.append(Text("each cell: the largest of several differences"))
