@@ -12,7 +12,7 @@ from attnviz.record import Block
 from attnviz.selection import numbers_as_ranges
 
 
-def layer_gates(
+def gates_by_layer(
     gates: Gates, outlines: Mapping[Block, Outline]
 ) -> dict[Block, dict[int, NDArray[np.float32]]]:
     """Give the gates (head,) of every layer in which a head is named; heads not named have 1.

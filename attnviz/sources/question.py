@@ -41,15 +41,10 @@ def settle(outcome: Outcome, question: Question) -> tuple[int, int]:
     return row, _answer(outcome, row, question.answer)
 
 
-def counted_rows(outcome: Outcome) -> list[int]:
-    """Number the rows that stand at tokens of the input; see `Outcome`."""
-    return outcome.counted_rows
-
-
 def _row(outcome: Outcome, wanted: int | str | None) -> int:
     """Find a row by its number or its token; None means the last that counts."""
     if wanted is None:
-        return counted_rows(outcome)[-1]
+        return outcome.counted_rows[-1]
     if isinstance(wanted, str):
         return _row_of_token(outcome, wanted)
     count = len(outcome.tokens)

@@ -7,7 +7,7 @@ import torch
 from attnviz.errors import NoAnswer, OutOfRange, RequestError
 from attnviz.outcome import Outcome, Question
 from attnviz.record import Token
-from attnviz.sources.question import counted_rows, settle
+from attnviz.sources.question import settle
 
 WORDS = (" the", "the", "fox", "", "dog", " dog", "a")
 TOKENS = tuple(
@@ -76,9 +76,9 @@ def test_states_have_no_answers():
 
 
 def test_special_tokens_count_only_among_themselves():
-    assert counted_rows(outcome()) == [1, 2, 3, 4, 5]
+    assert outcome().counted_rows == [1, 2, 3, 4, 5]
     whole = outcome(np.zeros((1, 7)), (Token("[WHOLE]", kind="special"),), "class")
-    assert counted_rows(whole) == [0]
+    assert whole.counted_rows == [0]
     assert settle(whole, Question()) == (0, 0)
 
 

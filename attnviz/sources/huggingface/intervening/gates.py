@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from attnviz.errors import OutOfRange
 from attnviz.outcome import Gates
-from attnviz.outline import Outline, choose
+from attnviz.outline import Outline
 from attnviz.record import Block
-from attnviz.selection import numbers_as_ranges
+from attnviz.sources.gating import gates_by_layer
 from attnviz.sources.huggingface.intervening.outcomes import Change
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.watching.sites import Site
@@ -25,19 +24,11 @@ def layer_gates(gates: Gates, outlines: Mapping[Block, Outline]) -> dict[tuple[B
         RequestError: there is no such block.
         OutOfRange: there is no such layer or head.
     """
-    found: dict[tuple[Block, int], Tensor] = {}
-    for block, of_heads in gates.items():
-        outline = choose(outlines, block)
-        for head, gate in of_heads.items():
-            if head.layer not in outline.numbers:
-                there = numbers_as_ranges(outline.numbers)
-                raise OutOfRange(f"no layer {head.layer}: this model has layers {there}")
-            heads = outline.layer(head.layer).heads
-            if head.index not in heads:
-                raise OutOfRange(f"no head {head}: this layer has heads {numbers_as_ranges(heads)}")
-            of_layer = found.setdefault((block, head.layer), torch.ones(len(heads)))
-            of_layer[heads.index(head.index)] = gate
-    return found
+    return {
+        (block, layer): torch.from_numpy(of_heads)
+        for block, of_layers in gates_by_layer(gates, outlines).items()
+        for layer, of_heads in of_layers.items()
+    }
 
 
 def gating(gates: LayerGates, sites: Iterable[Site]) -> Change:
