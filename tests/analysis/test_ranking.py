@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import attnviz
 from attnviz.analysis.measures.table import MEASURES, applicable, measure
@@ -114,6 +114,7 @@ def test_a_head_that_is_not_there() -> None:
             rank(three(), [HeadId(9, 9)], by)
 
 
+@settings(max_examples=10)
 @given(records())
 def test_every_criterion_ranks_every_head_once_in_order(record: Attention) -> None:
     record = replace(record, dropped=0.0)
