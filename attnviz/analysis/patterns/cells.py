@@ -1,16 +1,28 @@
-"""The shapes that patterns are made of: each a set of cells of the query x key square."""
+"""The shapes that depend on places alone: each a set of cells of the query x key square.
+
+The classes of Kovaleva et al. 2019, "Revealing the dark secrets of BERT", section 4.1 (vertical, diagonal,
+vertical and diagonal, block, heterogeneous) were drawn by hand and told apart by a network. These are after
+them, but each is a set of cells written down.
+"""
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.parts import part_of
 from attnviz.analysis.patches import grid_shape, places
-from attnviz.analysis.readers import Mask, self_links, special_keys
+from attnviz.analysis.readers import Mask, special_keys
 from attnviz.record import Attention, Token
 
 Cells = Callable[[Attention], Mask]
 Steps = NDArray[np.float64]
+
+# How many tokens to either side are local; beyond a neighbour, and less than most sentences.
+WINDOW = 3
+
+_SENTENCE_ENDS = frozenset(".!?…。！？؟।")
+_CLOSING = frozenset("\"'”’»)]」』")
 
 
 def _offset(steps: int) -> Cells:
@@ -19,11 +31,20 @@ def _offset(steps: int) -> Cells:
     def cells(record: Attention) -> Mask:
         queries, keys = len(record.queries), len(record.keys)
         if record.block == "cross":
-            return np.zeros((queries, keys), dtype=bool)
+            return _nowhere(record)
         diagonal: Mask = np.eye(queries, keys, keys - queries + steps, dtype=bool)
         return diagonal
 
     return cells
+
+
+def _near(record: Attention) -> Mask:
+    """The tokens up to `WINDOW` places before and after a query."""
+    if record.block == "cross":
+        return _nowhere(record)
+    far = np.abs(offsets(record))
+    near: Mask = (far > 0) & (far <= WINDOW)
+    return near
 
 
 def _on(keys: Callable[[Attention], Mask]) -> Cells:
@@ -44,36 +65,63 @@ def _steps(wanted: Callable[[Steps, Steps], Mask]) -> Cells:
 
     def cells(record: Attention) -> Mask:
         if grid_shape(record.queries, record.picture) != grid_shape(record.keys, record.picture):
-            return np.zeros((len(record.queries), len(record.keys)), dtype=bool)
+            return _nowhere(record)
         below, beyond = np.moveaxis(places(record.keys)[None] - places(record.queries)[:, None], -1, 0)
         return wanted(below, beyond)
 
     return cells
 
 
-def _first(record: Attention) -> Mask:
-    """The first key, when the user wrote it; a special token there is a special token."""
+def first_key(record: Attention) -> Mask:
+    """Say which key stands first, whoever put it there: (key,)."""
     first: Mask = np.arange(len(record.keys)) == 0
-    written: Mask = first & ~special_keys(record)
-    return written
+    return first
 
 
-def _punctuation(record: Attention) -> Mask:
-    return np.array([_is_punctuation(token) for token in record.keys])
+def offsets(record: Attention) -> NDArray[np.intp]:
+    """Say how many tokens after each query each key stands, queries being the last keys: (query, key)."""
+    queries, keys = len(record.queries), len(record.keys)
+    return np.arange(keys) - (np.arange(queries) + keys - queries)[:, None]
 
 
-def _is_punctuation(token: Token) -> bool:
+def _block(record: Attention) -> Mask:
+    """The rest of a query's own part of the input, or of its own sentence where there is one part only.
+
+    Nowhere, unless there are two such blocks of two tokens or more.
+    """
+    if record.block == "cross":
+        return _nowhere(record)
+    of_keys = _blocks(record.keys)
+    _, sizes = np.unique(of_keys[of_keys >= 0], return_counts=True)
+    if np.count_nonzero(sizes > 1) < 2:
+        return _nowhere(record)
+    of_queries = of_keys[len(record.keys) - len(record.queries) :]
+    inside: Mask = (of_queries[:, None] == of_keys[None, :]) & (of_queries >= 0)[:, None]
+    return inside
+
+
+def _blocks(tokens: Sequence[Token]) -> NDArray[np.intp]:
+    """Number the parts of an input, or the sentences of its only part: (token,), -1 for added tokens."""
+    numbers: dict[str, int] = {}
+    parts = [-1 if token.is_special else numbers.setdefault(part_of(token), len(numbers)) for token in tokens]
+    return np.array(parts if len(numbers) > 1 else _sentences(tokens), dtype=np.intp)
+
+
+def _sentences(tokens: Sequence[Token]) -> list[int]:
+    """Number sentences: one ends with its mark, and with what closes behind it."""
+    numbers, sentence, ended = [], 0, False
+    for token in tokens:
+        ends = _only(token, _SENTENCE_ENDS | _CLOSING) and token.text.strip() != "'"
+        if ended and not ends and not token.is_special:
+            sentence, ended = sentence + 1, False
+        ended = ended or (ends and bool(_SENTENCE_ENDS & set(token.text))) or "\n" in token.text
+        numbers.append(-1 if token.is_special else sentence)
+    return numbers
+
+
+def _only(token: Token, signs: frozenset[str]) -> bool:
     text = token.text.strip()
-    return not token.is_special and text != "" and not any(char.isalnum() for char in text)
-
-
-def _same_word(record: Attention) -> Mask:
-    """The other places where a query's own word stands."""
-    queries = np.array([token.text.strip().casefold() for token in record.queries])
-    keys = np.array([token.text.strip().casefold() for token in record.keys])
-    same: Mask = queries[:, None] == keys[None, :]
-    elsewhere: Mask = same & ~self_links(record) & ~special_keys(record)
-    return elsewhere
+    return not token.is_special and text != "" and signs.issuperset(text)
 
 
 def _in_order(record: Attention) -> Mask:
@@ -84,7 +132,7 @@ def _in_order(record: Attention) -> Mask:
     """
     queries, keys = (_progress(side) for side in (record.queries, record.keys))
     if record.block != "cross":
-        return np.zeros((len(queries), len(keys)), dtype=bool)
+        return _nowhere(record)
     steps = min(np.isfinite(queries).sum(), np.isfinite(keys).sum())
     apart = np.abs(queries[:, None] - keys[None, :])
     in_step: Mask = apart * steps <= 0.5 + 1e-9  # for two sides of one length: the diagonal
@@ -98,18 +146,26 @@ def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
     return np.where(written, middle, np.nan)
 
 
-PATTERNS: dict[str, Cells] = {
+def _nowhere(record: Attention) -> Mask:
+    return np.zeros((len(record.queries), len(record.keys)), dtype=bool)
+
+
+BLOCK = "block"
+
+# The diagonals and marks of Clark et al. 2019, section 3, and Voita et al. 2019, section 4; the first token
+# of Xiao et al. 2023, section 3.1.
+OF_TEXT: dict[str, Cells] = {
     "previous": _offset(-1),
     "next": _offset(1),
-    "first": _on(_first),
+    "local": _near,
+    "first": _on(first_key),
     "special": _on(special_keys),
-    "punctuation": _on(_punctuation),
-    "same word": _same_word,
+    BLOCK: _block,
     "in order": _in_order,
 }
 
 # In a picture the next token is the next patch only within a row; what lies around a patch takes its place.
-GRID_PATTERNS: dict[str, Cells] = {
+OF_PICTURES: dict[str, Cells] = {
     "left": _beside(0, -1),
     "right": _beside(0, 1),
     "above": _beside(-1, 0),
@@ -118,4 +174,36 @@ GRID_PATTERNS: dict[str, Cells] = {
     "same row": _steps(lambda below, beyond: (below == 0) & (beyond != 0)),
     "same column": _steps(lambda below, beyond: (below != 0) & (beyond == 0)),
     "special": _on(special_keys),
+}
+
+# Every pattern a text's heads may have, and what it says of a head.
+PATTERNS: dict[str, str] = {
+    "previous": "looks at the token before",
+    "next": "looks at the token after",
+    "self": "rests on the token itself",
+    "first": "rests on the first token, often because it has nothing to say (a sink)",
+    "special": "rests on tokens the model added, such as [SEP]",
+    "punctuation": "looks at signs such as the full stop",
+    "same word": "looks at other places where this word stands",
+    "induction": "looks at what followed the last time this word stood there",
+    "local": f"looks at the {WINDOW} tokens to either side",
+    "vertical": "nearly all queries look at one and the same token",
+    BLOCK: "stays within its own sentence, or its own part of the input",
+    "broad": "reads nearly all it can see, alike",
+    "in order": "goes through the other text in step",
+}
+
+# Likewise for pictures.
+GRID_PATTERNS: dict[str, str] = {
+    "left": "looks at the patch to the left",
+    "right": "looks at the patch to the right",
+    "above": "looks at the patch above",
+    "below": "looks at the patch below",
+    "neighbours": "looks at the eight patches around",
+    "same row": "looks along its own row",
+    "same column": "looks along its own column",
+    "self": "rests on the patch itself",
+    "special": "rests on tokens the model added, such as [CLS]",
+    "one patch": "nearly all queries look at one and the same patch",
+    "broad": "reads nearly all it can see, alike",
 }
