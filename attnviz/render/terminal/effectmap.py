@@ -1,0 +1,120 @@
+"""Effects of removed heads as a map, layers down and heads across: painted, or typed without colours."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.text import Text
+
+from attnviz.analysis.effect import Ablation
+from attnviz.render import effects
+from attnviz.render.terminal.cells import fit
+from attnviz.render.terminal.ink import Ink, Painted, Typed, can_paint, readable_on, style
+from attnviz.render.terminal.square import Axis, Panel, draw, lay_out, printed
+from attnviz.render.theme import Theme
+
+# So many digits of the largest effect are told where they have room, and where not even so many do, none.
+_DIGITS, _LEAST_DIGITS = 3, 2
+
+
+# The sign of an effect too small to be told.
+NOTHING = "·"
+
+
+@dataclass(frozen=True)
+class EffectMap:
+    """The effect of each head at its place.
+
+    Attributes:
+        ablation: what to show.
+        theme: the colours, where there are any.
+    """
+
+    ablation: Ablation
+    theme: Theme
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        layers, indices, values = effects.as_grid(self.ablation)
+        ink = _ink(console, self.theme, float(np.nanmax(values)) or 1.0, effects.unit(self.ablation))
+        panels = [Panel("", values)]
+        width = min(options.max_width, _NAMES * 5 + _WIDEST_CELL * len(indices))
+        layout = lay_out(
+            width, panels, _axis("", (f"L{n}" for n in layers)), _axis("head →", map(str, indices))
+        )
+        yield from printed(draw(panels, layout, ink))
+        yield ink.scale(layout.cell)
+        if np.isnan(values).any():
+            yield ink.masked("not removed")
+
+
+def _axis(name: str, labels: Iterable[str]) -> Axis:
+    shown = tuple(labels)
+    return Axis(name, shown, (False,) * len(shown), tuple(range(at, at + 1) for at in range(len(shown))))
+
+
+def _ink(console: Console, theme: Theme, top: float, what: str) -> Ink:
+    return PaintedEffects(theme, top, what) if can_paint(console) else TypedEffects(top, what)
+
+
+@dataclass(frozen=True)
+class PaintedEffects(Painted):
+    """Effects as background colours, with their numbers where these have room."""
+
+    def cell(self, weight: float, width: int) -> Segment:
+        """Paint a cell, and write the effect on it."""
+        color = self._color(weight)
+        text = "" if np.isnan(weight) else number(weight, self.top, width)
+        return Segment(fit(text, width, "^"), style(readable_on(color), color))
+
+    def scale(self, width: int) -> Text:
+        """Paint a strip from 0 to the largest effect."""
+        return super().scale(width) + _thousandths(self.top, width)
+
+
+@dataclass(frozen=True)
+class TypedEffects(Typed):
+    """Effects as numbers, or as shades where a number does not fit."""
+
+    def cell(self, weight: float, width: int) -> Segment:
+        """Write the effect, or shade a narrow cell."""
+        if np.isnan(weight):
+            return Segment(" " * width)
+        if number(self.top, self.top, width):
+            return Segment(fit(number(weight, self.top, width), width, "^"))
+        shade = self._shade(weight)
+        return Segment(fit(shade, width) if shade == NOTHING else shade * width)
+
+    def scale(self, width: int) -> Text:
+        """Say what the numbers are, or list the shades with the effect each begins at."""
+        if not number(self.top, self.top, width):
+            return super().scale(1)
+        return Text(f"{self.what}, {NOTHING} about 0") + _thousandths(self.top, width)
+
+
+def number(value: float, top: float, width: int) -> str:
+    """Write an effect for a cell, with as many digits as there is room for; nothing if there is too little.
+
+    >>> number(0.159, 0.159, 6), number(0.0002, 0.159, 6), number(12.34, 20.0, 6), number(0.159, 0.159, 3)
+    ('.159', '·', '12.3', '')
+    """
+    factor = effects.factor_of(top)
+    digits = effects.digits_of(top * factor, _DIGITS)
+    while digits > 0 and len(_plain(top * factor, digits)) > width - 2:
+        digits -= 1
+    largest = _plain(top * factor, digits)
+    if len(largest) > width - 2 or sum(map(str.isdigit, largest)) < _LEAST_DIGITS:
+        return ""
+    return NOTHING if value * factor < 0.5 * 10.0**-digits else _plain(value * factor, digits)
+
+
+def _plain(value: float, digits: int) -> str:
+    """Write a number without the zero before its point."""
+    text = f"{value:.{digits}f}"
+    return text[1:] if text.startswith("0.") else text
+
+
+def _thousandths(top: float, width: int) -> str:
+    """Say so if the cells tell thousandths."""
+    return "; numbers are thousandths" if effects.factor_of(top) != 1 and number(top, top, width) else ""
