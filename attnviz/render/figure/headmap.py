@@ -15,6 +15,9 @@ from attnviz.selection import HeadId
 # In letters: a sign, a name, and what is left free around the points.
 _SIGN, _NAME, _FREE = 0.9, 0.75, 1.6
 
+# A name as drawn, as a multiple of what is measured, and the height of its line in letters.
+_SPARE, _LINE = 1.06, 1.2
+
 # A head like no other is a dot that is seen on paper too.
 _DOT = "•"
 
@@ -101,7 +104,8 @@ class _Board:
     def name(self, name: str, spot: Spot) -> bool:
         """Write a name beside its spot, where it covers nothing; say whether there was room."""
         letter = self.canvas.layout.letter
-        width, height = (_NAME * letter * side for side in self.canvas.lettering.measure(name))
+        width = _SPARE * _NAME * letter * self.canvas.lettering.measure(name)[0]
+        height = _LINE * _NAME * letter
         for left, bottom in _around(spot, width, height, 0.6 * letter):
             box = (left, bottom, left + width, bottom + height)
             if self._is_free(box):

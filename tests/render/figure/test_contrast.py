@@ -1,0 +1,154 @@
+"""Difference maps and the overview of heads, as the artists that were made."""
+
+import numpy as np
+import pytest
+
+from attnviz.errors import OutOfRange, RequestError
+from attnviz.render.contrasts import DIVERGENCE, difference_map, signed
+from attnviz.render.figure import encode
+from attnviz.render.figure.contrast import draw_contrast
+from attnviz.render.theme import THEMES, rgb
+from attnviz.selection import HeadId
+from tests.render.contrasted import causal, grown, minimal_pair, other_shape, unchanged
+from tests.render.figure.pictures import cells, cut_off, extents, overlaps, texts
+
+EVERY = [("light", None), ("dark", "column"), ("light", "page")]
+
+
+def named(figure, name):
+    (axes,) = (axes for axes in figure.axes if axes.get_label() == name)
+    return axes
+
+
+def bars(figure):
+    return [axes for axes in figure.axes if axes.get_label() == "<colorbar>"]
+
+
+def said(figure):
+    return [text.get_text() for text in texts(figure)]
+
+
+def test_a_map_shows_every_difference_on_a_scale_around_nothing():
+    found = minimal_pair()
+    figure = draw_contrast(found, ["L1H1"])
+    axes = named(figure, "L1H1")
+    np.testing.assert_allclose(cells(axes), difference_map(found, HeadId(1, 1)), atol=1e-6)
+    low, high = axes.images[0].get_clim()
+    assert low == -high
+    assert high == pytest.approx(np.abs(found.differences[found.row(HeadId(1, 1))]).max())
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["The", "cat→dog", "sat", "down", "."]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("from (query)", "to (key)")
+
+
+def test_without_heads_the_one_that_changed_most_is_drawn():
+    found = minimal_pair()
+    assert named(draw_contrast(found), str(found.ranked[0].head))
+
+
+def test_the_overview_has_a_cell_for_each_head():
+    found = minimal_pair()
+    axes = named(draw_contrast(found), "overview")
+    np.testing.assert_allclose(
+        cells(axes), np.reshape([change.divergence.mean for change in found.changes], (2, 3)), atol=1e-6
+    )
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("layer", "head")
+    assert axes.images[0].get_clim()[0] == 0
+
+
+def test_numbers_in_the_cells_have_their_sign():
+    found = grown()
+    figure = draw_contrast(found, ["L0H0"])
+    shown = [text.get_text() for text in named(figure, "L0H0").texts]
+    expected = [
+        "0" if abs(cell) < 0.005 else signed(cell) for cell in difference_map(found, HeadId(0, 0)).flat
+    ]
+    assert shown == expected
+
+
+def test_what_is_elsewhere_has_a_column_of_its_own_behind_a_line():
+    axes = named(draw_contrast(grown()), str(grown().ranked[0].head))
+    assert [label.get_text() for label in axes.get_xticklabels()][-1] == "elsewhere"
+    (line,) = axes.get_lines()
+    assert line.get_xdata()[0] == 4.5
+    whole = named(draw_contrast(minimal_pair(), ["L1H1"]), "L1H1")
+    assert not whole.get_lines()
+
+
+def test_both_scales_have_a_bar():
+    above, below = sorted(bars(draw_contrast(minimal_pair())), key=lambda axes: -axes.get_position().y0)
+    assert above.get_ylim()[0] == 0
+    assert below.get_ylim()[0] == -below.get_ylim()[1]
+    ticks = below.get_yticks()
+    assert list(ticks) == pytest.approx([-tick for tick in ticks[::-1]])
+
+
+def test_several_heads_stand_side_by_side_on_one_scale():
+    found = minimal_pair()
+    figure = draw_contrast(found, ["L1H1", "L0H2", "L1H2"])
+    squares = [named(figure, name) for name in ("L1H1", "L0H2", "L1H2")]
+    assert len({axes.images[0].get_clim() for axes in squares}) == 1
+    assert not overlaps(axes.get_position() for axes in figure.axes)
+
+
+def test_one_head_needs_no_overview_and_says_its_divergence():
+    from attnviz.analysis.comparing.contrast import contrast
+    from attnviz.record import from_arrays
+
+    record = from_arrays(np.eye(2), ["a", "b"])
+    figure = draw_contrast(contrast(record, from_arrays(np.eye(2)[::-1], ["a", "b"])))
+    assert [axes.get_label() for axes in figure.axes] == ["L0H0", "<colorbar>"]
+    assert "L0H0: second minus first · 1.00 ±0.00 bits" in said(figure)
+
+
+def test_keys_a_query_cannot_see_are_masked():
+    found = causal(6)
+    figure = draw_contrast(found, ["L0H0"])
+    image = cells(named(figure, "L0H0"))
+    np.testing.assert_array_equal(np.ma.getmaskarray(image) | np.isnan(image), ~found.visible[0])
+    assert any("cannot see" in text for text in said(figure))
+
+
+def test_more_differences_than_pixels_are_pooled_to_the_largest():
+    found = causal(500, heads=1)
+    figure = draw_contrast(found, size="column", dpi=40)
+    image = cells(named(figure, "L0H0"))
+    assert image.shape[0] < 500
+    assert np.nanmin(image) < 0 < np.nanmax(image)
+    assert np.nanmax(np.abs(image)) == pytest.approx(np.abs(found.differences[0]).max(), abs=1e-6)
+    assert any("largest of several differences" in text for text in said(figure))
+
+
+def test_a_contrast_without_change_can_be_drawn():
+    figure = draw_contrast(unchanged())
+    assert any("no head has changed" in text for text in said(figure))
+
+
+@pytest.mark.parametrize(("theme", "size"), EVERY)
+@pytest.mark.parametrize("made", [minimal_pair, grown, other_shape, lambda: causal(60)])
+def test_nothing_is_cut_off_and_nothing_overlaps(made, theme, size):
+    figure = draw_contrast(made(), theme=theme, size=size)
+    assert not cut_off(figure)
+    assert not overlaps(extents(texts(figure)))
+    assert figure.get_facecolor()[:3] == pytest.approx([part / 255 for part in rgb(THEMES[theme].background)])
+
+
+def test_notes_are_whole():
+    for size in (None, "column"):
+        shown = said(draw_contrast(minimal_pair(), size=size))
+        assert DIVERGENCE in " ".join(text for text in shown)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_the_same_contrast_gives_the_same_bytes(suffix):
+    assert encode(draw_contrast(minimal_pair()), suffix) == encode(draw_contrast(minimal_pair()), suffix)
+
+
+def test_what_cannot_be_drawn_is_refused():
+    with pytest.raises(OutOfRange, match="L7H0"):
+        draw_contrast(minimal_pair(), ["L7H0"])
+    with pytest.raises(RequestError, match="empty list"):
+        draw_contrast(minimal_pair(), [])
+    with pytest.raises(RequestError, match="no height"):
+        draw_contrast(minimal_pair(), size="slide")
+    with pytest.raises(RequestError, match="no such theme"):
+        draw_contrast(minimal_pair(), theme="neon")
