@@ -73,60 +73,18 @@ def _several(ablation: Ablation, ranked: Sequence[Effect], told: int, width: int
     shown = ranked[:told]
     top = max(entry.mean for entry in ranked)
     digits = effects.digits_of(top)
-    columns = [_names(ablation, shown), _means(ablation, shown, digits)]
-    if width >= _ROOM_FOR_BAR:
-        columns.append(_Column("", "", [_bar(entry.mean, top) for entry in shown]))
-    columns += _answers(shown, digits)
-    columns += _importances(ablation, shown)
-    if width >= _WIDE:
-        columns += _details(ablation, shown, digits)
+    columns = [
+        _names(ablation, shown),
+        _means(ablation, shown, digits),
+        _Column("", "", [_bar(entry.mean, top) for entry in shown], least=_FOR_BAR),
+        *_answers(shown, digits),
+        *_importances(ablation, shown),
+        *_details(ablation, shown, digits),
+    ]
     yield _table(columns, width)
     if left := len(ranked) - len(shown):
-        yield Text(
-            f"and {left} more, with {'more' if ablation.mode == 'alone' else 'less'} effect", style="dim"
-        )
-
-
-def _one(ablation: Ablation, entry: Effect, told: int, width: int) -> Iterator[RenderableType]:
-    """Tell a single effect, and how much of it there is at each token."""
-    tokens, top = ablation.effects.tokens, float(entry.rows.max())
-    digits = effects.digits_of(top)
-    yield Flow(tuple(_totals(ablation, entry, digits)))
-    if len(tokens) == 1:
-        return
-    yield ""
-    largest = np.sort(np.argsort(-entry.rows, kind="stable")[:told]).tolist()
-    rows = [float(entry.rows[at]) for at in largest]
-    columns = [
-        _Column("at", "", [sentences.word(tokens[at].text) for at in largest]),
-        _Column("effect", _unit(ablation), _aligned([effects.write(value, digits) for value in rows])),
-    ]
-    columns.append(_Column("", "", [_bar(value, top) for value in rows], least=_FOR_BAR))
-    if entry.losses is not None:
-        losses = [effects.write(float(entry.losses[at]), digits, "+") for at in largest]
-        columns.append(_Column("surprisal", "bits", losses, "right"))
-    if entry.flips:
-        flips = {flip.row: _flip(flip) for flip in entry.flips}
-        columns.append(_Column(_CHANGES, "", [flips.get(at, Text()) for at in largest]))
-    yield _table(columns, width)
-    if left := len(tokens) - len(largest):
-        yield Text(f"and {left} more tokens, with less effect", style="dim")
-
-
-def _totals(ablation: Ablation, entry: Effect, digits: int) -> Iterator[Text]:
-    """Say what a single effect is, over all rows."""
-    mean, spread = effects.write(entry.mean, digits), effects.write(entry.spread, digits)
-    around = (f" ±{spread}", "dim") if len(entry.rows) > 1 else ""
-    unit = f" {ablation.effects.unit}".rstrip()
-    yield Text.assemble("effect ", (mean, "bold"), around, unit)
-    if entry.changed is not None and entry.loss is not None:
-        yield Text(f"likeliest answer changes: {percent(entry.changed)}")
-        yield Text(f"surprisal {effects.write(entry.loss, digits, '+')} bits")
-        if len(entry.rows) == 1 and entry.flips:
-            yield _flip(entry.flips[0])
-    known = None if entry.head is None else ablation.importance.get(entry.head)
-    if known is not None:
-        yield Text(f"importance {sentences.decimals(known.share)}")
+        weaker = "more" if ablation.mode == "alone" else "less"
+        yield Text(f"and {left} more, with {weaker} effect", style="dim")
 
 
 @dataclass(frozen=True)

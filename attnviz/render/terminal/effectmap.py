@@ -18,6 +18,9 @@ from attnviz.render.theme import Theme
 # So many digits of the largest effect are told where they have room, and where not even so many do, none.
 _DIGITS, _LEAST_DIGITS = 3, 2
 
+# What such a number takes with its gaps, and the names of layers with theirs.
+_WIDEST_CELL, _NAMES = 6, 6
+
 
 # The sign of an effect too small to be told.
 NOTHING = "·"
@@ -39,14 +42,17 @@ class EffectMap:
         layers, indices, values = effects.as_grid(self.ablation)
         ink = _ink(console, self.theme, float(np.nanmax(values)) or 1.0, effects.unit(self.ablation))
         panels = [Panel("", values)]
-        width = min(options.max_width, _NAMES * 5 + _WIDEST_CELL * len(indices))
-        layout = lay_out(
-            width, panels, _axis("", (f"L{n}" for n in layers)), _axis("head →", map(str, indices))
-        )
+        rows, columns = _axis("", (f"L{layer}" for layer in layers)), _axis("head →", map(str, indices))
+        layout = lay_out(min(options.max_width, _widest(len(indices))), panels, rows, columns)
         yield from printed(draw(panels, layout, ink))
         yield ink.scale(layout.cell)
         if np.isnan(values).any():
             yield ink.masked("not removed")
+
+
+def _widest(columns: int) -> int:
+    """Give as much width as cells need for their numbers, and as the names of layers do at most."""
+    return _NAMES + _WIDEST_CELL * columns
 
 
 def _axis(name: str, labels: Iterable[str]) -> Axis:
