@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attnviz.analysis.measures.table import MEASURES, applicable, measure
-from attnviz.analysis.patterns.find import find_pattern, score_patterns
+from attnviz.analysis.patterns.find import find_patterns, score_patterns
 from attnviz.errors import RequestError
 from attnviz.record import Attention
 from attnviz.selection import HeadId
@@ -116,7 +116,7 @@ def _valued(
     if criterion == PATTERN:
         return list(_by_nearest(record, heads)), _OVER_CHANCE, "the pattern it comes nearest to"
     if criterion in _patterns(record):
-        return list(_by_pattern(record, heads, criterion)), _OVER_CHANCE, f"the pattern {criterion}"
+        return list(_by_pattern(record, heads, criterion)), _OVER_CHANCE, f"its score for {criterion}"
     one = MEASURES[criterion]
     measured = measure(record, heads, [criterion])
     values = zip(heads, measured.means[:, 0], measured.spreads[:, 0], strict=True)
@@ -140,8 +140,8 @@ def _by_pattern(record: Attention, heads: Sequence[HeadId], pattern: str) -> Ite
 
 
 def _by_nearest(record: Attention, heads: Sequence[HeadId]) -> Iterator[Entry]:
-    for head in heads:
-        yield Entry(head, find_pattern(record, head).over_chance)
+    for head, pattern in find_patterns(record, heads).items():
+        yield Entry(head, pattern.over_chance)
 
 
 def _sorted(entries: Sequence[Entry], *, lowest: bool) -> tuple[Entry, ...]:
