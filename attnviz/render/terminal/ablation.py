@@ -171,6 +171,47 @@ def _details(ablation: Ablation, shown: Sequence[Effect], digits: int) -> Iterat
         yield _Column(_CHANGES, "", cells, least=_FOR_DETAILS)
 
 
+def _one(ablation: Ablation, entry: Effect, told: int, width: int) -> Iterator[RenderableType]:
+    """Tell a single effect, and how much of it there is at each token."""
+    tokens, top = ablation.effects.tokens, float(entry.rows.max())
+    digits = effects.digits_of(top)
+    yield Flow(tuple(_totals(ablation, entry, digits)))
+    if len(tokens) == 1:
+        return
+    yield ""
+    largest = np.sort(np.argsort(-entry.rows, kind="stable")[:told]).tolist()
+    rows = [float(entry.rows[at]) for at in largest]
+    columns = [
+        _Column("at", "", [sentences.word(tokens[at].text) for at in largest]),
+        _Column("effect", _unit(ablation), _aligned([effects.write(value, digits) for value in rows])),
+        _Column("", "", [_bar(value, top) for value in rows], least=_FOR_BAR),
+    ]
+    if entry.losses is not None:
+        losses = [effects.write(float(entry.losses[at]), digits, "+") for at in largest]
+        columns.append(_Column("surprisal", "bits", losses, "right"))
+    if entry.flips:
+        flips = {flip.row: _flip(flip) for flip in entry.flips}
+        columns.append(_Column(_CHANGES, "", [flips.get(at, Text()) for at in largest]))
+    yield _table(columns, width)
+    if left := len(tokens) - len(largest):
+        yield Text(f"and {left} more tokens, with less effect", style="dim")
+
+
+def _totals(ablation: Ablation, entry: Effect, digits: int) -> Iterator[Text]:
+    """Say what a single effect is, over all rows."""
+    mean, spread = effects.write(entry.mean, digits), effects.write(entry.spread, digits)
+    around = (f" ±{spread}", "dim") if len(entry.rows) > 1 else ""
+    yield Text.assemble("effect ", (mean, "bold"), around, f" {ablation.effects.unit}".rstrip())
+    if entry.changed is not None and entry.loss is not None:
+        yield Text(f"likeliest answer changes: {percent(entry.changed)}")
+        yield Text(f"surprisal {effects.write(entry.loss, digits, '+')} bits")
+        if len(entry.rows) == 1 and entry.flips:
+            yield _flip(entry.flips[0])
+    known = None if entry.head is None else ablation.importance.get(entry.head)
+    if known is not None:
+        yield Text(f"importance {sentences.decimals(known.share)}")
+
+
 def _unit(ablation: Ablation) -> str:
     return ablation.effects.unit or "1 - cosine"
 
