@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attnviz.errors import OutOfRange, RequestError
+from attnviz.relation import Followed
 from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
 Weights = NDArray[np.float32]
@@ -136,6 +137,7 @@ class Attention:
         aligning: heads whose authors say that they line queries up with keys in time.
         revision: the model's exact version, where known.
         taught: for heads trained towards a labelled pattern, what they were taught; others found theirs.
+        follows: for heads whose grammar was measured when the model was made, the relation they follow best.
         dropped: the mean share of each query's mass on keys that were taken out of the record.
         renormalized: whether what was left was then brought back to a mass of 1.
         internals: the query, key and value vectors, when the capture kept them.
@@ -163,6 +165,7 @@ class Attention:
     aligning: tuple[HeadId, ...] = ()
     revision: str | None = None
     taught: Mapping[HeadId, str] = field(default_factory=dict)
+    follows: Mapping[HeadId, Followed] = field(default_factory=dict)
     dropped: float = 0.0
     renormalized: bool = False
     internals: Internals | None = None
@@ -204,8 +207,9 @@ class Attention:
         """All that two equal records share beside the weights."""
         tokens = (self.queries, self.keys, self.layers, self.heads, self.predictions)
         model = (self.model, self.revision, self.block, self.causal, self.sinks, self.heads_per_key)
-        made = (dict(self.taught), self.aligning, self.dropped, self.renormalized, self.view, self.answer)
-        return (self.text, *tokens, *model, *made)
+        known = (dict(self.taught), dict(self.follows), self.aligning)
+        made = (self.dropped, self.renormalized, self.view, self.answer)
+        return (self.text, *tokens, *model, *known, *made)
 
     @property
     def head_ids(self) -> tuple[HeadId, ...]:

@@ -1,6 +1,7 @@
 """Grammatical relations that heads follow: what was measured of one head and one relation."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from attnviz.selection import HeadId
 
@@ -31,6 +32,12 @@ class Followed:
     best_offset: float
     offset: int | str
     words: int
+
+    def facts(self) -> dict[str, Any]:
+        """Give it as the fields of the machine forms, the head aside."""
+        fields = asdict(self)
+        del fields["head"]
+        return fields
 
     @property
     def gain(self) -> float:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from attnviz.errors import AttnvizError, Damaged, NotFound, UnknownSuffix
 from attnviz.files import whole_file
 from attnviz.record import Attention, Mask, Prediction, Token
+from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
 SCHEMA = "attnviz/record/1"
@@ -107,6 +108,7 @@ def facts(record: Attention) -> dict[str, Any]:
         "aligning": [str(head) for head in record.aligning],
         "dropped": float(record.dropped),
         "renormalized": record.renormalized,
+        "follows": {str(head): found.facts() for head, found in record.follows.items()},
         "view": record.view if record.view != "weights" else None,
         "answer": record.answer,
     }
@@ -184,11 +186,17 @@ def _from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Atten
         aligning=tuple(HeadId.parse(head) for head in facts.get("aligning", ())),
         revision=facts["revision"],
         taught={HeadId.parse(head): pattern for head, pattern in facts["taught"].items()},
+        follows=_follows(facts.get("follows", {})),
         dropped=facts.get("dropped", 0.0),
         renormalized=facts.get("renormalized", False),
         view=facts.get("view", "weights"),
         answer=facts.get("answer"),
     )
+
+
+def _follows(relations: dict[str, Any]) -> dict[HeadId, Followed]:
+    named = {HeadId.parse(name): fields for name, fields in relations.items()}
+    return {head: Followed(head=head, **fields) for head, fields in named.items()}
 
 
 def _sight(layers: dict[str, int], arrays: dict[str, NDArray[Any]]) -> dict[int, Mask]:

@@ -14,12 +14,13 @@ PACKAGE = Path(attnviz.__file__).parent
 RANKS = {
     "errors": 0, "arrays": 0,
     "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1,
-    "record": 2, "relation": 2,
-    "outline": 3, "outcome": 3, "store": 3, "corpus": 3, "model": 3,
-    "anatomy": 4,
-    "sources": 5, "analysis": 5,
-    "studies": 6, "render": 6,
-    "cli": 7, "__main__": 8,
+    "relation": 2,
+    "record": 3,
+    "outline": 4, "outcome": 4, "store": 4, "corpus": 4, "model": 4,
+    "anatomy": 5,
+    "sources": 6, "analysis": 6,
+    "studies": 7, "render": 7,
+    "cli": 8, "__main__": 9,
 }  # fmt: skip
 
 # The border of a heavy third-party package is a folder, or a file named here.

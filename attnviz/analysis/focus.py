@@ -11,7 +11,7 @@ from attnviz.analysis.measures.entropy import breadth, entropy
 from attnviz.analysis.patches import is_picture, patch_distance, patch_distances, place_of
 from attnviz.analysis.patterns.find import Pattern, find_pattern
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
-from attnviz.record import Attention, Block, Prediction, Token, Weights
+from attnviz.record import Attention, Block, Prediction, Token, View, Weights
 from attnviz.selection import HeadId
 
 # A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets, and
@@ -34,12 +34,27 @@ class FocusWord:
         position: its place among the keys, from 0.
         mass: what it receives from other tokens beyond evenly spread mass, in queries' worth of attention.
         place: its row and column, where it is a patch of a picture.
+        spread: of a mean over several heads, their standard deviation; None of one head.
     """
 
     token: str
     position: int
     mass: float
     place: tuple[int, int] | None = None
+    spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Average:
+    """A mean over the queries that count, and how much they differ.
+
+    Attributes:
+        mean: over the queries.
+        spread: their standard deviation, in the same unit.
+    """
+
+    mean: float
+    spread: float
 
 
 @dataclass(frozen=True)
@@ -69,9 +84,9 @@ class HeadFocus:
         words: the tokens it focuses on, most mass first.
         links: its strongest links between what the user wrote, strongest first.
         pattern: the shape of its rows.
-        entropy: mean over queries, bits.
-        breadth: mean over queries of 2^entropy, in keys.
-        distance: mean over queries, in tokens; of a picture in patches.
+        entropy: over queries, bits.
+        breadth: 2^entropy over queries, in keys.
+        distance: over queries, in tokens; of a picture in patches.
         self_mass: the share of the mass that queries keep on themselves; set aside in words and links.
         special_mass: the share that goes to tokens the model added; set aside in words and links.
         taught: what the head was trained towards, or None if it found its pattern by itself.
@@ -81,17 +96,17 @@ class HeadFocus:
     words: tuple[FocusWord, ...]
     links: tuple[Link, ...]
     pattern: Pattern
-    entropy: float
-    breadth: float
-    distance: float
-    self_mass: float
-    special_mass: float
+    entropy: Average
+    breadth: Average
+    distance: Average
+    self_mass: Average
+    special_mass: Average
     taught: str | None
 
     @property
     def hidden_mass(self) -> float:
         """The share of the mass that words and links leave out."""
-        return self.self_mass + self.special_mass
+        return self.self_mass.mean + self.special_mass.mean
 
 
 @dataclass(frozen=True)
@@ -121,6 +136,7 @@ class Focus:
         model: the model's name.
         text: the source text.
         block: which attention of the model this is.
+        view: what the numbers are, as in the record.
         queries: the tokens that look.
         tokens: the tokens looked at; the same as `queries` but in cross-attention.
         predictions: what the model expects after each query, one for each, or none at all.
@@ -131,6 +147,7 @@ class Focus:
     model: str
     text: str
     block: Block
+    view: View
     queries: tuple[Token, ...]
     tokens: tuple[Token, ...]
     predictions: tuple[Prediction, ...]
@@ -165,6 +182,7 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
         model=record.model,
         text=record.text,
         block=record.block,
+        view=record.view,
         queries=record.queries,
         tokens=record.keys,
         predictions=record.predictions,
@@ -181,9 +199,9 @@ def _head_focus(record: Attention, head: HeadId, top: int, far: Far) -> HeadFocu
         words=_words(record, weights, _between_words(record, head.layer), top),
         links=_strongest(_links(record, head), top),
         pattern=find_pattern(record, head),
-        entropy=float(entropy(weights)[rows].mean()),
-        breadth=float(breadth(weights)[rows].mean()),
-        distance=float(far(weights)[rows].mean()),
+        entropy=_average(entropy(weights)[rows]),
+        breadth=_average(breadth(weights)[rows]),
+        distance=_average(far(weights)[rows]),
         self_mass=_share(weights, self_links(record) & ~special_keys(record), rows),
         special_mass=_share(weights, np.broadcast_to(special_keys(record), weights.shape), rows),
         taught=record.taught.get(head),
@@ -192,14 +210,13 @@ def _head_focus(record: Attention, head: HeadId, top: int, far: Far) -> HeadFocu
 
 def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     cells = np.any([_between_words(record, head.layer) for head in heads], axis=0)
-    average = np.mean([record.head(head) for head in heads], axis=0)
     usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
     links = [link for head in heads for link in _links(record, head)]
     covered = {link.target_position for link in links}
     if record.block != "cross" and not (is_picture(record) and record.queries != record.keys):
         covered |= {link.source_position + _start(record) for link in links}
     return Together(
-        words=_words(record, average, cells, top),
+        words=_words_of_all(record, heads, cells, top),
         links=_most_telling(links, usual),
         covered=tuple(sorted(covered)),
         coverable=sum(not token.is_special for token in record.keys),
@@ -214,16 +231,37 @@ def _between_words(record: Attention, layer: int) -> Mask:
 
 
 def _words(record: Attention, weights: NDArray[np.floating], cells: Mask, top: int) -> tuple[FocusWord, ...]:
-    """Rank keys by what they receive beyond chance, each query spreading the same mass evenly."""
-    given = np.where(cells, weights, 0.0)
-    beyond = (given - given.sum(axis=-1, keepdims=True) * uniform(cells)).sum(axis=0)
-    order = np.argsort(-beyond, kind="stable")[:top]
-    enough = max(NOTABLE * beyond.max(initial=0.0), NOTICED)
+    """Rank keys by what they receive beyond chance."""
+    received = _beyond_chance(weights, cells)
     return tuple(
-        FocusWord(record.keys[j].text, int(j), float(beyond[j]), place_of(record.keys[j]))
-        for j in order
-        if beyond[j] >= enough
+        FocusWord(record.keys[j].text, j, float(received[j]), place_of(record.keys[j]))
+        for j in _notable(received, top)
     )
+
+
+def _words_of_all(record: Attention, heads: Sequence[HeadId], cells: Mask, top: int) -> tuple[FocusWord, ...]:
+    """Rank keys by what they receive beyond chance in the mean over heads, and say how much these differ."""
+    received = np.array([_beyond_chance(record.head(head), cells) for head in heads])
+    means, spreads = received.mean(axis=0), received.std(axis=0)
+    return tuple(
+        FocusWord(record.keys[j].text, j, float(means[j]), place_of(record.keys[j]), float(spreads[j]))
+        for j in _notable(means, top)
+    )
+
+
+def _beyond_chance(weights: NDArray[np.floating], cells: Mask) -> NDArray[np.floating]:
+    """Say what each key receives beyond what it would if each query spread the same mass evenly: (key,)."""
+    given = np.where(cells, weights, 0.0)
+    beyond = given - given.sum(axis=-1, keepdims=True) * uniform(cells)
+    received: NDArray[np.floating] = beyond.sum(axis=0)
+    return received
+
+
+def _notable(received: NDArray[np.floating], top: int) -> list[int]:
+    """Give the positions of the keys that receive most, as long as it is worth telling."""
+    enough = max(NOTABLE * received.max(initial=0.0), NOTICED)
+    order = np.argsort(-received, kind="stable")[:top].tolist()
+    return [j for j in order if received[j] >= enough]
 
 
 def _links(record: Attention, head: HeadId) -> list[Link]:
@@ -255,8 +293,12 @@ def _most_telling(links: Sequence[Link], usual: Mapping[HeadId, Weights]) -> tup
     return tuple(telling[position] for position in sorted(telling))
 
 
-def _share(weights: NDArray[np.floating], cells: Mask, rows: Mask) -> float:
-    return float((weights * cells)[rows].sum(axis=-1).mean())
+def _share(weights: NDArray[np.floating], cells: Mask, rows: Mask) -> Average:
+    return _average((weights * cells)[rows].sum(axis=-1))
+
+
+def _average(values: NDArray[np.floating]) -> Average:
+    return Average(float(values.mean()), float(values.std()))
 
 
 def _distance(record: Attention) -> Far:

@@ -1,42 +1,91 @@
 """`attnviz focus`: say in words what each head reads."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output, Tokens
+from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Viewed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from attnviz.analysis.effect import Effects
+    from attnviz.analysis.ranking import Ranking
+    from attnviz.relation import Followed
+    from attnviz.render.terminal.beside import Beside
+    from attnviz.selection import HeadId
 
 
 def focus(
     source: Input,
     by: Model,
     which: Heads,
+    ranked: Ranked,
+    viewed: Viewed,
     tokens: Tokens,
     out: Output,
-    top: Annotated[
+    tell: Annotated[
         int,
-        typer.Option("--top", min=1, help="Words and links to tell of each head.", rich_help_panel="Output"),
+        typer.Option(
+            min=1, metavar="N", help="Words and links to tell of each head.", rich_help_panel="Output"
+        ),
     ] = 3,
+    effects: Annotated[
+        bool,
+        typer.Option(
+            "--effects", help="Say what the answer loses without each head.", rich_help_panel="Output"
+        ),
+    ] = False,
+    treebank: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .conllu file: say which grammatical relation each head follows there.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
 ) -> None:
     """Say what each head reads: its words, strongest links, pattern and breadth, and all heads together.
 
-    Of an input with several parts (a pair, a chat, a picture and a text) it adds what these read of each
-    other.
-    Without --layer the last layer is meant. -o writes .txt or .json.
+    Heads may be ranked: --sort entropy, --pattern previous, --top 5. Of an input with several parts (a pair,
+    a chat, a picture and a text) it adds what these read of each other.
+    Without --layer the last layer is meant, or every one where heads are ranked. -o writes .txt or .json.
     """
     from rich.console import Group
 
     from attnviz.analysis.focus import focus as find
     from attnviz.analysis.parts import between_parts, has_parts
-    from attnviz.cli.inputs import attend
+    from attnviz.cli.looking import effects_of, follows_in, look
     from attnviz.cli.outputs import check_output, show
+    from attnviz.render import notes
     from attnviz.render.machine.focus import focus_json
     from attnviz.render.terminal.focus import FocusTable
     from attnviz.render.terminal.parts import PartsTable
 
     check_output(out, ".txt", ".json")
-    record, heads = attend(source, by, which, tokens, default="-1")
-    found = find(record, heads, top=top)
+    seen = look(source, by, which, tokens, ranked, viewed, default="-1")
+    record, heads = seen.record, seen.heads
+    lost = effects_of(seen) if effects else seen.effects
+    follows = follows_in(seen, treebank) if treebank else record.follows
+    found = find(record, heads, top=tell)
     parts = between_parts(record, heads) if has_parts(record) else None
-    told = Group(FocusTable(found), "", PartsTable(parts)) if parts else FocusTable(found)
-    show(told, focus_json(found, parts), out)
+    beside = tuple(_beside(seen.ranking, lost, follows))
+    table = FocusTable(found, beside, " ".join(notes.view(record)))
+    told = Group(table, "", PartsTable(parts)) if parts else table
+    machine = focus_json(found, parts, ranking=seen.ranking, effects=lost, follows=follows)
+    show(told, machine, out)
+
+
+def _beside(
+    ranking: "Ranking | None", effects: "Effects | None", follows: "Mapping[HeadId, Followed]"
+) -> "Iterator[Beside]":
+    """Give what stands beside each head."""
+    from attnviz.render.terminal import beside
+
+    if ranking is not None and ranking.criterion != "effect":
+        yield beside.ranked(ranking)
+    if effects is not None:
+        yield beside.without(effects)
+    if follows:
+        yield beside.followed(follows)

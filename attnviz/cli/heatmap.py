@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output, Tokens
+from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Viewed, place_or_name
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -60,23 +60,33 @@ class Drawing:
     @property
     def origin(self) -> int | str | None:
         """The query asked for: a position, or what names it."""
-        numeric = self.query is not None and self.query.removeprefix("-").isdecimal()
-        return int(self.query) if numeric and self.query is not None else self.query
+        return place_or_name(self.query)
 
 
-def heatmap(source: Input, by: Model, which: Heads, tokens: Tokens, out: Output, drawing: Drawing) -> None:
+def heatmap(
+    source: Input,
+    by: Model,
+    which: Heads,
+    ranked: Ranked,
+    viewed: Viewed,
+    tokens: Tokens,
+    out: Output,
+    drawing: Drawing,
+) -> None:
     """Draw attention weights in the terminal, or with -o as .png, .svg or .pdf.
 
     Without --layer the terminal shows the last layer, a file the grid of all layers and heads. What a model
     sees of a picture is drawn over it.
     """
-    from attnviz.cli.inputs import attend
+    from attnviz.cli.looking import look
     from attnviz.cli.outputs import check_output, console, write
     from attnviz.render.figure.size import parse_size
 
     check_output(out, *PICTURES)
     paper = parse_size(drawing.size) if drawing.size else None
-    record, heads = attend(source, by, which, tokens, default="-1" if out.output is None else "all")
+    default = "-1" if out.output is None else "all"
+    seen = look(source, by, which, tokens, ranked, viewed, default=default)
+    record, heads = seen.record, seen.heads
     over = drawing.over_picture(record)
     if out.output is not None:
         picture = _picture(record, heads, out, drawing, paper, over=over)

@@ -45,23 +45,21 @@ def attend(
         RequestError: no text, or more than one; or no such heads.
         SourceError: the model or a file cannot be used.
     """
-    reading, outline = opened(given, by, which)
-    return record_of(reading, outline, which, tokens, default=default)
+    reading = open_reading(given, by)
+    return record_of(reading, block_of(reading, which), which, tokens, default=default)
 
 
-def opened(given: Input, by: Model, which: Heads) -> "tuple[Reading, Outline]":
-    """Let the model read the input, and pick the block asked for; a note names the others.
+def block_of(reading: "Reading", which: Heads) -> Outline:
+    """Pick the block asked for; a note names the others.
 
     Raises:
-        RequestError: no input, or more than one of a kind; or no such block.
-        SourceError: the model or a file cannot be used.
+        RequestError: there is no such block.
     """
-    reading = open_reading(given, by)
     outline = choose(reading.outlines, which.name_of_block)
     if which.block is None and len(reading.outlines) > 1:
         others = ", ".join(block for block in reading.outlines if block != outline.block)
         note(f"{outline.block} attention; --block for the others: {others}")
-    return reading, outline
+    return outline
 
 
 def record_of(
@@ -101,13 +99,24 @@ def open_reading(given: Input, by: Model) -> "Reading":
         RequestError: no input, or more than one of a kind.
         SourceError: the model or a file cannot be used.
     """
+    source, prompt = open_source(given, by)
+    return source.read(prompt)
+
+
+def open_source(given: Input, by: Model) -> "tuple[Source, Prompt]":
+    """Load the model (or open the saved record), and say what it is to read.
+
+    Raises:
+        RequestError: no input, or more than one of a kind.
+        SourceError: the model or a file cannot be used.
+    """
     from attnviz.sources.saved import SavedSource
 
     if given.record is not None:
         _refuse_beside_a_record(given, by)
-        return SavedSource(given.record).read(Prompt())
+        return SavedSource(given.record), Prompt()
     prompt = _prompt(given)
-    return open_model(by).read(prompt)
+    return open_model(by), prompt
 
 
 def open_model(by: Model) -> "Source":

@@ -1,9 +1,10 @@
 """From the shared options to the heads that are shown: which, in which order, and what of them."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.inputs import opened, record_of
+from attnviz.cli.inputs import block_of, open_source, record_of
 from attnviz.cli.options import Heads, Input, Model, Ranked, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
@@ -11,11 +12,12 @@ from attnviz.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from attnviz.analysis.effect import Effect
+    from attnviz.analysis.effect import Effects
     from attnviz.analysis.ranking import Ranking
     from attnviz.record import Attention
+    from attnviz.relation import Followed
     from attnviz.selection import HeadId
-    from attnviz.sources.base import Reading
+    from attnviz.sources.base import Reading, Source
 
 _BEST = "best:"
 _EFFECT = "effect"
@@ -26,16 +28,20 @@ class Look:
     """What is to be shown.
 
     Attributes:
+        source: what reads the input.
+        reading: the input as it reads it.
         record: holds every head that was looked over.
         heads: those to show, in order.
         ranking: by what they were ranked, if they were.
-        effects: for each, what the model's answer loses without it, if that was asked for.
+        effects: what the answer loses without each, if they were ranked by that.
     """
 
+    source: "Source"
+    reading: "Reading"
     record: "Attention"
     heads: "tuple[HeadId, ...]"
     ranking: "Ranking | None" = None
-    effects: "Mapping[HeadId, Effect] | None" = None
+    effects: "Effects | None" = None
 
 
 def look(
@@ -47,7 +53,6 @@ def look(
     viewed: Viewed,
     *,
     default: str,
-    effects: bool = False,
 ) -> Look:
     """Read the input, and choose and order heads by what they do.
 
@@ -59,7 +64,6 @@ def look(
         ranked: by what heads are chosen and ordered.
         viewed: what of them is shown.
         default: the layers meant where none was asked for; every one where heads are chosen.
-        effects: whether to find what the model's answer loses without each head.
 
     Raises:
         RequestError: no text, or more than one; no such heads, or no such criterion.
@@ -68,24 +72,44 @@ def look(
     best = _best(which)
     if best and ranked.asked:
         raise RequestError(f"heads chosen twice: got --head {which.head} and a ranking, allowed one of them")
-    choosing = bool(best) or ranked.asked
+    default = "all" if best or ranked.asked else default
     named = replace(which, head=None) if best else which
-    reading, outline = opened(given, by, which)
+    source, prompt = open_source(given, by)
+    reading = source.read(prompt)
     record, heads = record_of(
-        reading, outline, named, tokens, default="all" if choosing else default, viewed=viewed
+        reading, block_of(reading, which), named, tokens, default=default, viewed=viewed
     )
+    every = Look(source, reading, record, heads)
     if best:
-        return Look(record, tuple(dict.fromkeys(_first(record, heads, criterion) for criterion in best)))
-    if ranked.pattern is not None:
-        heads = _with_pattern(record, heads, ranked.pattern)
-    found = _effects(reading, record, heads) if effects or ranked.sort == _EFFECT else None
-    if not ranked.asked:
-        return Look(record, heads, effects=found)
-    ranking = _ranked(record, heads, ranked, found)
-    shown = tuple(entry.head for entry in ranking.entries)
-    if len(shown) < len(heads):
-        note(f"{len(shown)} of {len(heads)} heads; --top for more")
-    return Look(record, shown, ranking, found)
+        first = tuple(_first(record, heads, criterion) for criterion in best)
+        return replace(every, heads=tuple(dict.fromkeys(first)))
+    return _ranked(every, ranked) if ranked.asked else every
+
+
+def effects_of(seen: Look) -> "Effects":
+    """Find what the model's answer loses without each head that is shown, with progress on stderr.
+
+    Raises:
+        RequestError: there is no model behind a saved record.
+        UnsupportedModel: the heads of a layer cannot be told apart in its output.
+    """
+    from attnviz.cli.progress import progress
+    from attnviz.studies.ablation import effects_of
+
+    if seen.effects is not None:
+        return seen.effects
+    with progress("removing heads") as tick:
+        return effects_of(seen.reading, seen.heads, seen.record.block, progress=tick)
+
+
+def follows_in(seen: Look, treebank: Path) -> "Mapping[HeadId, Followed]":
+    """Find which grammatical relation each head that is shown follows best in a treebank, with progress.
+
+    Raises:
+        RequestError: there is no model behind a saved record, or no sentence in the treebank.
+        SourceError: the treebank cannot be read.
+    """
+    raise NotImplementedError
 
 
 def _best(which: Heads) -> list[str]:
@@ -117,6 +141,7 @@ def _with_pattern(record: "Attention", heads: "tuple[HeadId, ...]", name: str) -
     from attnviz.analysis.patterns.find import find_patterns, score_patterns
 
     scored = score_patterns(record, heads[0])
+    name = name if name in scored else name.replace("-", " ")
     if name not in scored:
         raise RequestError(f"no such pattern: got {name!r}, allowed {', '.join(scored)}")
     found = find_patterns(record, heads)
@@ -133,22 +158,20 @@ def _nearest(record: "Attention", heads: "Sequence[HeadId]", name: str) -> str:
     return f"{first.head} comes nearest, {first.value:.2f} over chance"
 
 
-def _ranked(
-    record: "Attention",
-    heads: "Sequence[HeadId]",
-    ranked: Ranked,
-    effects: "Mapping[HeadId, Effect] | None",
-) -> "Ranking":
+def _ranked(every: Look, ranked: Ranked) -> Look:
     """Order heads; those of a pattern by how far above chance they are, unless told otherwise."""
     from attnviz.analysis.ranking import rank
 
+    record, heads = every.record, every.heads
+    if ranked.pattern is not None:
+        heads = _with_pattern(record, heads, ranked.pattern)
     criterion = ranked.sort or ranked.pattern or "pattern"
-    values = None if effects is None else {head: effect.mean for head, effect in effects.items()}
+    effects = effects_of(replace(every, heads=heads)) if criterion == _EFFECT else None
+    values = None if effects is None else {head: found.mean for head, found in effects.by_head.items()}
     ranking = rank(record, heads, criterion, lowest=ranked.lowest, effects=values)
-    return replace(ranking, entries=ranking.entries[: ranked.top])
-
-
-def _effects(reading: "Reading", record: "Attention", heads: "Sequence[HeadId]") -> "Mapping[HeadId, Effect]":
-    from attnviz.studies.ablation import effects_of
-
-    return effects_of(reading, heads, record.block)
+    ranking = replace(ranking, entries=ranking.entries[: ranked.top])
+    if len(ranking.entries) < len(heads):
+        note(f"the first {len(ranking.entries)} of {len(heads)} heads by {criterion}; --top for more")
+    return replace(
+        every, heads=tuple(entry.head for entry in ranking.entries), ranking=ranking, effects=effects
+    )

@@ -10,7 +10,7 @@ import typer
 from attnviz.selection import Selection
 
 if TYPE_CHECKING:
-    from attnviz.record import Block
+    from attnviz.record import Block, View
 
 _INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
 _VIEW = "View"
@@ -217,6 +217,11 @@ class Viewed:
         ),
     ] = None
 
+    @property
+    def kind(self) -> "View":
+        """The view asked for, as a record names it."""
+        return self.view.value
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -266,3 +271,9 @@ class Output:
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_OUTPUT)
     ] = False
+
+
+def place_or_name(given: str | None) -> int | str | None:
+    """Read a token's position, counted from either end, or its text."""
+    numeric = given is not None and given.removeprefix("-").isdecimal()
+    return int(given) if numeric and given is not None else given

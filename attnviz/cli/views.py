@@ -1,8 +1,8 @@
 """What of a reading is shown: the weights, or what is made of them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from attnviz.cli.options import Viewed, ViewName
+from attnviz.cli.options import Viewed, ViewName, place_or_name
 from attnviz.errors import RequestError
 from attnviz.outcome import Question
 from attnviz.outline import Outline
@@ -34,9 +34,11 @@ def view_of(
     """
     from attnviz.analysis.through.view import NEEDS, view
 
-    kind = asked.view.value
+    kind = asked.kind
     needs = NEEDS[kind]
-    question = _question(asked) if needs.answer else _no_question(asked)
+    question = Question(place_or_name(asked.at), asked.answer)
+    if question != Question() and not needs.answer:
+        _refuse_question(asked)
     heads = outline.resolve(meant)
     if needs.layers_below:
         if meant.heads is not None:
@@ -46,23 +48,16 @@ def view_of(
         layers = tuple(dict.fromkeys(head.layer for head in heads))
         below = [layer.number for layer in outline.layers if layer.number <= max(layers)]
         source = reading.record(Selection(numbers_as_ranges(below)), block=outline.block)
-        gradients = reading.weight_gradients(source, question) if question else None
-        record = view(source, kind, layers=layers, gradients=gradients)
+        gradients = reading.weight_gradients(source, question) if needs.answer else None
+        record = view(source, kind, layers=layers, gradients=gradients, attending=outline.numbers)
         return record, tuple(HeadId(layer, record.heads[0]) for layer in layers)
     source = reading.record(meant, block=outline.block, internals=needs.internals)
-    gradients = reading.weight_gradients(source, question) if question else None
+    gradients = reading.weight_gradients(source, question) if needs.answer else None
     return view(source, kind, gradients=gradients), heads
 
 
-def _question(asked: Viewed) -> Question:
-    at = asked.at
-    numeric = at is not None and at.removeprefix("-").isdecimal()
-    return Question(int(at) if numeric and at is not None else at, asked.answer)
-
-
-def _no_question(asked: Viewed) -> None:
+def _refuse_question(asked: Viewed) -> NoReturn:
     """Refuse to be asked about an answer that a view does not look at."""
-    if asked.answer is not None or asked.at is not None:
-        got = "--answer" if asked.answer is not None else "--at"
-        allowed = f"with --view {ViewName.gradients} or {ViewName.relevance}"
-        raise RequestError(f"{asked.view} asks about no answer: got {got}, allowed {allowed}")
+    got = "--answer" if asked.answer is not None else "--at"
+    allowed = f"with --view {ViewName.gradients} or {ViewName.relevance}"
+    raise RequestError(f"{asked.view} asks about no answer: got {got}, allowed {allowed}")

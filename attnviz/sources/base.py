@@ -11,7 +11,6 @@ from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
-from attnviz.relation import Followed
 from attnviz.selection import HeadId, Selection
 
 EVERYTHING = Selection()
@@ -127,11 +126,6 @@ class Source(ABC):
             RequestError: the prompt holds what this model cannot read.
             SourceError: the text or the model cannot be read; the subclass says why.
         """
-
-    @property
-    def relations(self) -> Mapping[HeadId, Followed]:
-        """The grammatical relation each head was found to follow best when the model was made, if any was."""
-        return {}
 
     def anatomy(self) -> Anatomy:
         """Say what the model is made of, and hold a capture of a sample against every check.

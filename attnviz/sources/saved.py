@@ -1,8 +1,9 @@
 """A saved record as a source: everything can be drawn and told again without the model."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
-from attnviz.selection import Selection
+from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
 from attnviz.store import read
+
+Fact = TypeVar("Fact")
 
 
 class SavedSource(Source):
@@ -120,7 +123,11 @@ def _part(record: Attention, selection: Selection) -> Attention:
         heads=heads,
         sight={layer: mask for layer, mask in record.sight.items() if layer in layers},
         sinks=tuple(layer for layer in record.sinks if layer in layers),
-        taught={
-            head: what for head, what in record.taught.items() if head.layer in layers and head.index in heads
-        },
+        taught=_of(record.taught, layers, heads),
+        follows=_of(record.follows, layers, heads),
     )
+
+
+def _of(known: Mapping[HeadId, Fact], layers: Sequence[int], heads: Sequence[int]) -> dict[HeadId, Fact]:
+    """Keep what is known of some layers and heads."""
+    return {head: fact for head, fact in known.items() if head.layer in layers and head.index in heads}

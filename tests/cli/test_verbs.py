@@ -58,7 +58,7 @@ def test_json_agrees_with_the_python_names() -> None:
     assert told["schema"] == "attnviz/focus/1"
     assert [head["head"] for head in told["heads"]] == [f"L1H{k}" for k in range(8)]
     expected = package.focus(record, [HeadId(1, 0)]).heads[0]
-    assert told["heads"][0]["entropy"] == pytest.approx(expected.entropy)
+    assert told["heads"][0]["entropy"] == pytest.approx(expected.entropy.mean)
     assert told["heads"][0]["focus"][0]["token"] == expected.words[0].token
     assert told["heads"][0]["taught"] is True
     compared = json.loads(attnviz("compare", FOX, "--head", "L1H0,L1H1", "--json").out)

@@ -1,23 +1,56 @@
 """What heads read, as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
 
+from attnviz.analysis.effect import Effects
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.parts import Parts
 from attnviz.analysis.patterns.find import Pattern
+from attnviz.analysis.ranking import Ranking
+from attnviz.relation import Followed
 from attnviz.render.machine.parts import parts_fields
-from attnviz.render.machine.plain import Fields, as_text, identity, plain, predictions, taught, tokens
+from attnviz.render.machine.plain import (
+    Fields,
+    as_text,
+    identity,
+    number,
+    plain,
+    predictions,
+    taught,
+    tokens,
+)
+from attnviz.selection import HeadId
 
 FOCUS = "attnviz/focus/1"
 
+NO_RELATION: Mapping[HeadId, Followed] = MappingProxyType({})
 
-def focus_json(focus: Focus, parts: Parts | None = None) -> str:
+_AVERAGES = ("entropy", "breadth", "distance", "self_mass", "special_mass")
+
+
+def focus_json(
+    focus: Focus,
+    parts: Parts | None = None,
+    *,
+    ranking: Ranking | None = None,
+    effects: Effects | None = None,
+    follows: Mapping[HeadId, Followed] = NO_RELATION,
+) -> str:
     """Write what heads read: words, links, pattern and breadth of each, and of all together.
 
     `entropy` is in bits, `breadth` and `distance` in tokens, every mass and weight a share of 1 but a word's
     `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they
     are others, and `predictions`, one for each query, where there are any; `parts` of an input that has
-    several are as in `parts_json`.
+    several are as in `parts_json`. `spreads` are standard deviations: of a head's averages over its queries,
+    and in `together` of a word's mass over the heads.
+
+    Args:
+        focus: what to write.
+        parts: of an input with several, what they read of each other.
+        ranking: by what the heads were ranked; each then has its `value` and `spread`.
+        effects: what the answer loses without each head.
+        follows: which grammatical relation a head follows.
     """
     across = {"queries": tokens(focus.queries)} if focus.queries != focus.tokens else {}
     expected = {"predictions": predictions(focus.predictions)} if focus.predictions else {}
@@ -27,43 +60,76 @@ def focus_json(focus: Focus, parts: Parts | None = None) -> str:
             "model": focus.model,
             "text": focus.text,
             "block": focus.block,
+            **({"view": focus.view} if focus.view != "weights" else {}),
             "tokens": tokens(focus.tokens),
             **across,
             **expected,
-            "heads": [_head(head) for head in focus.heads],
+            **({"ranking": _ranking(ranking)} if ranking else {}),
+            **({"effects": _effects(effects)} if effects else {}),
+            "heads": [{**_head(head), **_known(head.head, effects, follows)} for head in focus.heads],
             "together": _together(focus.together),
             **({"parts": parts_fields(parts)} if parts else {}),
         }
     )
 
 
+def _ranking(ranking: Ranking) -> Fields:
+    return {
+        "by": ranking.criterion,
+        "unit": ranking.unit,
+        "lowest_first": ranking.lowest,
+        "heads": [
+            {"head": str(entry.head), "value": number(entry.value), "spread": number(entry.spread)}
+            for entry in ranking.entries
+        ],
+    }
+
+
+def _effects(effects: Effects) -> Fields:
+    return {"of": effects.outlook, "unit": effects.unit, "rows": len(effects.tokens)}
+
+
+def _known(head: HeadId, effects: Effects | None, follows: Mapping[HeadId, Followed]) -> Fields:
+    """Give what else is known of a head."""
+    lost = effects.by_head.get(head) if effects else None
+    grammar = follows.get(head)
+    return {
+        **({"effect": {"mean": plain(lost.mean), "spread": plain(lost.spread)}} if lost else {}),
+        **({"relation": grammar.facts()} if grammar else {}),
+    }
+
+
 def _head(head: HeadFocus) -> Fields:
     return {
         **identity(head.head),
         **taught(head.taught),
-        "focus": _words(head.words),
+        "focus": [_word(word) for word in head.words],
         "links": [_link(link) for link in head.links],
         "pattern": _pattern(head.pattern),
-        "entropy": plain(head.entropy),
-        "breadth": plain(head.breadth),
-        "distance": plain(head.distance),
+        "entropy": plain(head.entropy.mean),
+        "breadth": plain(head.breadth.mean),
+        "distance": plain(head.distance.mean),
         "hidden_mass": plain(head.hidden_mass),
-        "self_mass": plain(head.self_mass),
-        "special_mass": plain(head.special_mass),
+        "self_mass": plain(head.self_mass.mean),
+        "special_mass": plain(head.special_mass.mean),
+        "spreads": {name: plain(getattr(head, name).spread) for name in _AVERAGES},
     }
 
 
 def _together(together: Together) -> Fields:
     return {
-        "focus": _words(together.words),
+        "focus": [
+            {**_word(word), "spread": None if word.spread is None else plain(word.spread)}
+            for word in together.words
+        ],
         "links": [{**_link(link), "head": str(link.head)} for link in together.links],
         "covered": list(together.covered),
         "coverable": together.coverable,
     }
 
 
-def _words(words: Iterable[FocusWord]) -> list[Fields]:
-    return [{"token": word.token, "position": word.position, "mass": plain(word.mass)} for word in words]
+def _word(word: FocusWord) -> Fields:
+    return {"token": word.token, "position": word.position, "mass": plain(word.mass)}
 
 
 def _link(link: Link) -> Fields:

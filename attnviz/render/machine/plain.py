@@ -24,6 +24,11 @@ def plain(numbers: ArrayLike) -> Any:  # noqa: ANN401
     return np.asarray(numbers, dtype=np.float32).astype(str).astype(np.float64).tolist()
 
 
+def number(value: float | None) -> float | None:
+    """Give a number plain; null for one that is not known or is none."""
+    return None if value is None or np.isnan(value) else float(plain(value))
+
+
 def tokens(tokens: Iterable[Token]) -> list[Fields]:
     """Give tokens, each as its fields."""
     return [token.facts() for token in tokens]

@@ -1,7 +1,7 @@
 """What each head reads: a row or a short block for each, then all of them together."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
@@ -10,6 +10,7 @@ from rich.text import Text
 from attnviz.analysis.focus import Focus, HeadFocus
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
+from attnviz.render.terminal.beside import Beside
 from attnviz.render.terminal.flow import Flow
 
 # From this width on an entry is a row of columns, below it a block of lines.
@@ -68,18 +69,28 @@ class FocusTable:
 
     Attributes:
         focus: what to tell.
+        beside: what else is known of each head.
+        caption: what the numbers are, where they are not the weights themselves.
     """
 
     focus: Focus
+    beside: tuple[Beside, ...] = ()
+    caption: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._heading()
+        if self.caption:
+            yield Text(self.caption)
         if sentence := sentences.in_a_sentence(self.focus):
             yield sentence
         yield ""
         things = sentences.things(self.focus)
-        heads = [_head_entry(head, things) for head in self.focus.heads]
-        yield _as_columns(heads) if options.max_width >= _WIDE else _as_blocks(heads)
+        heads = [_head_entry(head, things, self.beside) for head in self.focus.heads]
+        yield (
+            _as_columns(heads, [fact.title for fact in self.beside])
+            if options.max_width >= _WIDE
+            else _as_blocks(heads)
+        )
         if len(heads) > 1:
             yield ""
             yield _as_blocks([_together_entry(self.focus)])
@@ -88,6 +99,7 @@ class FocusTable:
             yield _as_line("said" if self._speaks() else "given", said)
         yield ""
         yield Text(" ".join(self._footnotes()), style="dim")
+        yield from (Text(fact.told, style="dim") for fact in self.beside)
 
     def _heading(self) -> Text:
         block = "" if self.focus.block == "self" else f", {self.focus.block} attention"
@@ -128,9 +140,10 @@ class _Entry:
     pattern: tuple[Text, ...]
     breadth: tuple[Text, ...] = ()
     taught: tuple[Text, ...] = ()
+    beside: Mapping[str, Text] = field(default_factory=dict)
 
 
-def _head_entry(head: HeadFocus, things: str) -> _Entry:
+def _head_entry(head: HeadFocus, things: str, beside: Sequence[Beside]) -> _Entry:
     return _Entry(
         name=str(head.head),
         words=tuple(sentences.focus_words(head.words)),
@@ -138,6 +151,7 @@ def _head_entry(head: HeadFocus, things: str) -> _Entry:
         pattern=tuple(sentences.pattern(head.pattern)),
         breadth=tuple(sentences.breadth(head, things)),
         taught=(Text(f"taught {printable_sentence(head.taught)}"),) if head.taught else (),
+        beside={fact.title: fact.facts[head.head] for fact in beside if head.head in fact.facts},
     )
 
 
@@ -155,9 +169,11 @@ def _together_entry(focus: Focus) -> _Entry:
     )
 
 
-def _as_columns(entries: list[_Entry]) -> Table:
+def _as_columns(entries: list[_Entry], beside: Sequence[str]) -> Table:
     table = Table(box=None, padding=(0, 2, 1, 0), pad_edge=False, header_style="dim")
     table.add_column("head", no_wrap=True)
+    for title in beside:
+        table.add_column(title, no_wrap=True)
     table.add_column("focuses on", ratio=4)
     table.add_column("strongest links", ratio=3)
     table.add_column("pattern", ratio=5)
@@ -166,7 +182,8 @@ def _as_columns(entries: list[_Entry]) -> Table:
         listed = (
             Text("\n").join(pieces) for pieces in (entry.links, entry.pattern + entry.taught, entry.breadth)
         )
-        table.add_row(Text(entry.name, style="bold"), Flow(entry.words, gap=" "), *listed)
+        facts = (entry.beside.get(title, Text()) for title in beside)
+        table.add_row(Text(entry.name, style="bold"), *facts, Flow(entry.words, gap=" "), *listed)
     return table
 
 
@@ -175,7 +192,9 @@ def _as_blocks(entries: list[_Entry]) -> Table:
     for entry in entries:
         words = Flow((Text("focuses on"), *entry.words), gap=" ")
         facts = Flow((*entry.pattern, *entry.breadth, *entry.taught), gap=", ")
-        table.add_row(Text(entry.name, style="bold"), Group(words, Flow(entry.links), facts))
+        beside = [Text(f"{title} ") + fact for title, fact in entry.beside.items()]
+        lines = [Flow(tuple(beside), gap=", ")] if beside else []
+        table.add_row(Text(entry.name, style="bold"), Group(*lines, words, Flow(entry.links), facts))
     return table
 
 

@@ -53,10 +53,14 @@ def enumeration(parts: Sequence[Text]) -> list[Text]:
 def focus_words(words: Sequence[FocusWord]) -> list[Text]:
     """Name the words a head focuses on, each with the attention it receives beyond chance."""
     named = [
-        Text.assemble((word(found.token, found.place), "bold"), (f" ({found.mass:.1f})", "dim"))
-        for found in words
+        Text.assemble((word(found.token, found.place), "bold"), (_mass(found), "dim")) for found in words
     ]
     return enumeration(named) or [Text("no word in particular", style="dim")]
+
+
+def _mass(found: FocusWord) -> str:
+    spread = "" if found.spread is None else f" ±{found.spread:.1f}"
+    return f" ({found.mass:.1f}{spread})"
 
 
 def link(found: Link) -> Text:
@@ -101,8 +105,15 @@ def things(focus: Focus) -> str:
 def breadth(head: HeadFocus, things: str = "words") -> list[Text]:
     """Say how many words, or other things, a head reads, and which shares of the mass are set aside."""
     shares = (("self", head.self_mass), ("special", head.special_mass))
-    aside = [f"{name} {weight_text(share)} aside" for name, share in shares if share >= smallest_written(2)]
-    return [Text(f"reads {head.breadth:.1f} {things}"), *(Text(share, style="dim") for share in aside)]
+    aside = [
+        Text(f"{name} {weight_text(share.mean)} ±{decimals(share.spread)} aside", style="dim")
+        for name, share in shares
+        if share.mean >= smallest_written(2)
+    ]
+    reads = Text.assemble(
+        f"reads {head.breadth.mean:.1f}", (f" ±{head.breadth.spread:.1f}", "dim"), f" {things}"
+    )
+    return [reads, *aside]
 
 
 def coverage(focus: Focus) -> str:

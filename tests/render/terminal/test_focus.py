@@ -28,8 +28,8 @@ def test_tells_words_links_pattern_and_breadth_of_a_head(width):
         f"{head.pattern.label} {head.pattern.score:.2f}".replace("0.", "."),
         "over chance)",
         "taught modifier -> noun",
-        f"reads {head.breadth:.1f} words",
-        f"self {head.self_mass:.2f} aside".replace("0.", "."),
+        f"reads {head.breadth.mean:.1f} words",
+        f"self {head.self_mass.mean:.2f} aside".replace("0.", "."),
     ):
         assert told in text
 
