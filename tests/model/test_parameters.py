@@ -1,4 +1,5 @@
 import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from attnviz.errors import Damaged, IncompleteModel, NotFound
 from attnviz.model.network import Architecture, parameter_shapes
 from attnviz.model.parameters import is_model_folder, load_model, save_model
 from attnviz.model.vocabulary import Vocabulary
+from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
 WORDS = Vocabulary(("fox", "dog"), ("g",))
@@ -32,6 +34,20 @@ def test_comes_back_as_it_was_in_half_precision(folder, arrays):
     assert model.network.embedding.dtype == np.float32
     np.testing.assert_array_equal(model.network.embedding, arrays["embedding"].astype(np.float16))
     assert len(model.revision) == 12
+
+
+def test_what_heads_follow_comes_back_too(folder, arrays, tmp_path):
+    found = Followed(HeadId(0, 1), "obj", "dependent -> head", 0.5, 0.25, -2, 12)
+    about = {"facts": {"followed": [{**asdict(found), "head": str(found.head)}]}}
+    save_model(tmp_path / "measured", SIZES, WORDS, arrays, about)
+    assert load_model(tmp_path / "measured").followed == {HeadId(0, 1): found}
+    assert load_model(folder).followed == {}, "a model written before this was measured"
+
+
+def test_what_heads_follow_may_be_damaged(arrays, tmp_path):
+    save_model(tmp_path / "model", SIZES, WORDS, arrays, {"facts": {"followed": [{"head": "L0H1"}]}})
+    with pytest.raises(Damaged):
+        load_model(tmp_path / "model")
 
 
 def test_other_weights_are_another_revision(folder, arrays, tmp_path):

@@ -241,6 +241,15 @@ def test_weight_gradients_are_differences(source, reading):
         assert found.values[layer, head, query, key] == pytest.approx((up - down) / (2 * step), abs=1e-6)
 
 
+def test_a_gate_opens_all_weights_of_its_head_at_once(reading):
+    """The chain rule: a gate's slope is the sum over its head's weights of weight x the weight's slope."""
+    record = reading.record()
+    rows = [reading.weight_gradients(record, Question(row, "original")).values for row in range(10)]
+    expected = -np.mean([(record.weights * values).sum(axis=(2, 3)) for values in rows], axis=0)
+    slopes = reading.gate_gradients()["self"]
+    np.testing.assert_allclose([*slopes.values()], expected.ravel(), atol=1e-6)
+
+
 def test_without_a_question_the_likeliest_judgement_of_the_last_word_is_meant(reading):
     found = reading.weight_gradients(reading.record())
     assert (found.row, found.token, found.answer) == (9, ".", "original")
