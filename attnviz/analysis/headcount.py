@@ -125,9 +125,12 @@ class Trial:
             KeyError, TypeError, ValueError: it is something else.
         """
         given = {field.name: stored[field.name] for field in fields(cls)}
-        given["removal"] = tuple(map(float, given["removal"]))
-        given["relations"] = tuple(Followed(**relation) for relation in given["relations"])
-        trial = cls(**given)
+        lists = {
+            "removal": tuple(map(float, given.pop("removal"))),
+            "relations": tuple(Followed(**relation) for relation in given.pop("relations")),
+        }
+        numbers = {name: _number(name, value) for name, value in given.items()}
+        trial = cls(**numbers, **lists)
         if not (trial.heads >= 1 and trial.removal and trial.seconds > 0):
             raise ValueError(f"no training has {trial.heads} heads and {trial.seconds} seconds a step")
         return trial
@@ -203,6 +206,10 @@ class Sweep:
         trials = tuple(Trial.of(trial) for trial in stored["trainings"])
         if not trials:
             raise ValueError("no training")
+        if len({(trial.heads, trial.seed) for trial in trials}) < len(trials):
+            raise ValueError("a training is there twice")
+        if len({tuple(followed.relation for followed in trial.relations) for trial in trials}) > 1:
+            raise ValueError("trainings were measured on different relations")
         return cls(Conditions(**stored["conditions"]), trials)
 
     @property
@@ -343,6 +350,9 @@ def _time(sweep: Sweep, trial: Trial) -> float | None:
     return None if first is None else trial.seconds / first.seconds
 
 
+# What only two heads or more have.
+_OF_PAIRS = ("divergence", "closest", "subspace")
+
 _PER_THOUSAND = "nats per 1,000 words"
 
 QUANTITIES = (
@@ -454,6 +464,17 @@ def mean_fixed_offset(sweep: Sweep) -> float | None:
 
 def _followed(trial: Trial, relation: str) -> Followed:
     return next(followed for followed in trial.relations if followed.relation == relation)
+
+
+def _number(name: str, value: Any) -> Any:  # noqa: ANN401
+    """Give a number as it is stored; one head has no other to be compared with.
+
+    Raises:
+        TypeError: it is no number.
+    """
+    if isinstance(value, int | float) or (value is None and name in _OF_PAIRS):
+        return value
+    raise TypeError(f"{name}: got {value!r}, allowed a number")
 
 
 def _basis(matrix: Matrix) -> Matrix:

@@ -161,9 +161,29 @@ def test_a_sweep_is_read_back_as_it_was_written():
     found = sweep()
     stored = {"conditions": asdict(found.conditions), "trainings": [asdict(one) for one in found.trials]}
     assert Sweep.of_stored(stored) == found
-    for broken in ({**stored, "trainings": []}, {**stored, "conditions": {"width": 8}}):
-        with pytest.raises((ValueError, TypeError)):
-            Sweep.of_stored(broken)
-    stored["trainings"][0]["heads"] = 0
-    with pytest.raises(ValueError, match="0 heads"):
+
+
+def broken(**change):
+    stored = {"conditions": asdict(sweep().conditions), "trainings": [asdict(one) for one in sweep().trials]}
+    stored["trainings"][1] |= change
+    return stored
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ({**broken(), "trainings": []}, "no training"),
+        ({**broken(), "conditions": {"width": 8}}, "missing"),
+        (broken(heads=0), "0 heads"),
+        (broken(loss="low"), "loss: got 'low', allowed a number"),
+        (broken(auc=None), "auc: got None"),
+        (broken(heads=1), "twice"),
+        (broken(relations=[]), "different relations"),
+        (broken(removal=[]), "no training has"),
+        (broken(relations=[{"relation": "det"}]), "missing"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_sweep_is_refused(stored, message):
+    with pytest.raises((ValueError, TypeError), match=message):
         Sweep.of_stored(stored)
