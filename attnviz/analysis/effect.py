@@ -21,13 +21,13 @@ Numbers = NDArray[np.float64]
 # Distributions over a large vocabulary are compared so many probabilities at a time.
 _AT_ONCE = 1 << 22
 
-# What two outcomes say, by what their rows are.
-_COMPARED: dict[Outlook, str] = {
-    "next token": "KL divergence of the next-token distribution from what it was",
-    "masked token": "KL divergence of the distribution over tokens from what it was",
-    "judgement": "KL divergence of the judgement whether a token was replaced from what it was",
-    "class": "KL divergence of the distribution over classes from what it was",
-    "states": "1 - cosine of the final state and what it was",
+# What an effect is, by what the rows of an outcome are.
+_MOVED: dict[Outlook, str] = {
+    "next token": "how far the distribution over next tokens moves: KL divergence",
+    "masked token": "how far the distribution over tokens moves: KL divergence",
+    "judgement": "how far the judgement whether a token was replaced moves: KL divergence",
+    "class": "how far the distribution over classes moves: KL divergence",
+    "states": "how far final states turn: 1 - cosine",
 }
 
 
@@ -132,7 +132,7 @@ class Effects:
         unit = f", in {self.unit}" if self.unit else ""
         count = len(self.tokens)
         over = f"mean over {count} tokens ± their standard deviation" if count > 1 else "of one row"
-        return f"{_COMPARED[self.outlook]}{unit}; {over}"
+        return f"{_MOVED[self.outlook]}{unit}; {over}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from attnviz.analysis.effect import Ablation, Effect, Effects, Importance, Mode, cost, effect, importances
-from attnviz.errors import CaptureFailed, NoAnswer, OutOfRange, RequestError
+from attnviz.errors import BudgetError, CaptureFailed, NoAnswer, OutOfRange, RequestError, UnsupportedModel
 from attnviz.outcome import Gates, Outcome
 from attnviz.outline import Outline, choose
 from attnviz.prompt import Prompt
@@ -223,10 +223,10 @@ def _gates(block: Block, removals: Iterable[Removal], gate: float) -> Gates:
 
 
 def _importance(reading: Reading, block: Block) -> tuple[dict[HeadId, Importance], str | None]:
-    """Run a model backwards, and say why where it has no answer to do that from."""
+    """Run a model backwards, and say why where that cannot be done: what was measured forwards still stands."""
     try:
         return importances(reading.gate_gradients()[block]), None
-    except NoAnswer as error:
+    except (NoAnswer, UnsupportedModel, BudgetError) as error:
         return {}, str(error)
 
 
