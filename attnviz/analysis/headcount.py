@@ -124,13 +124,15 @@ class Trial:
         Raises:
             KeyError, TypeError, ValueError: it is something else.
         """
-        given = {field.name: stored[field.name] for field in fields(cls)}
-        lists = {
-            "removal": tuple(map(float, given.pop("removal"))),
-            "relations": tuple(Followed(**relation) for relation in given.pop("relations")),
-        }
-        numbers = {name: _number(name, value) for name, value in given.items()}
-        trial = cls(**numbers, **lists)
+        given: dict[str, Any] = {field.name: stored[field.name] for field in fields(cls)}
+        for name, value in given.items():
+            if name == "removal":
+                given[name] = tuple(_number(name, loss) for loss in value)
+            elif name == "relations":
+                given[name] = tuple(Followed(**relation) for relation in value)
+            else:
+                given[name] = _number(name, value)
+        trial = cls(**given)
         if not (trial.heads >= 1 and trial.removal and trial.seconds > 0):
             raise ValueError(f"no training has {trial.heads} heads and {trial.seconds} seconds a step")
         return trial
@@ -451,7 +453,7 @@ def quantity(name: str) -> Quantity:
     """Find a quantity by its name.
 
     >>> quantity("loss").unit
-    'nats/word'
+    'nats per word'
     """
     return next(one for one in QUANTITIES if one.name == name)
 
