@@ -8,11 +8,11 @@ import torch
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
 from attnviz.observe import Observer, RowBlock
-from attnviz.outcome import OPEN, Gates, Outcome
+from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
-from attnviz.selection import Selection
-from attnviz.sources.base import EVERYTHING, Check
+from attnviz.selection import HeadId, Selection
+from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
 from attnviz.sources.huggingface.capturing.capture import capture
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
@@ -20,6 +20,7 @@ from attnviz.sources.huggingface.capturing.sight import Sight
 from attnviz.sources.huggingface.capturing.vectors import KeepVectors
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.intervening.gates import concerned, gating, layer_gates
+from attnviz.sources.huggingface.intervening.gradients import gate_gradients, weight_gradients
 from attnviz.sources.huggingface.intervening.outcomes import run_outcome
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
@@ -95,6 +96,14 @@ class PretrainedReading:
         sites = self.watched.sites
         with torch.no_grad():
             return run_outcome(self.feed, self.watched, gating(closed, sites), concerned(closed, sites))
+
+    def gate_gradients(self) -> dict[Block, dict[HeadId, float]]:
+        """Say how the loss changes with each head's gate; see `Reading`."""
+        return gate_gradients(self.feed, self.watched)
+
+    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> Gradients:
+        """Say how an answer depends on every weight of a record; see `Reading`."""
+        return weight_gradients(self.feed, self.watched, record, question)
 
     def checks(self) -> tuple[Check, ...]:
         """Capture every layer of every block, keep nothing, and say which checks held.

@@ -1,6 +1,6 @@
 """Heads closed, wholly or in part, whatever kind of model they are in."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -48,9 +48,9 @@ def gating(gates: LayerGates, sites: Iterable[Site]) -> Change:
     return change
 
 
-def concerned(gates: LayerGates, sites: Sequence[Site]) -> list[Site]:
-    """Give the calls of the modules that have a gate: the others need not be watched."""
-    modules = {site.seen.module for site in sites if site.block and (site.block, site.layer) in gates}
+def concerned(layers: Container[tuple[Block, int]], sites: Sequence[Site]) -> list[Site]:
+    """Give the calls of the modules that some layers are made of: the others need not be watched."""
+    modules = {site.seen.module for site in sites if site.block and (site.block, site.layer) in layers}
     return [site for site in sites if site.seen.module in modules]
 
 

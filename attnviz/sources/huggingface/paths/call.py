@@ -52,6 +52,11 @@ class Call(Protocol):
         """To how many keys a sliding window keeps each query, where the model says so."""
         ...
 
+    @property
+    def scale(self) -> float | None:
+        """What products of queries and keys are multiplied by before the softmax; None if not seen."""
+        ...
+
     def visible(self) -> Tensor | None:
         """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
         ...
@@ -67,6 +72,20 @@ class Call(Protocol):
 
         Shape:
             gates: (head,), or (batch, head) where heads and windows come as one axis.
+        """
+        ...
+
+    def shifted(self, added: Tensor) -> Tensor:
+        """Do what the model would have done, with numbers added to the weights that its values have.
+
+        The output is linear in these weights. Zeros that want gradients get what it depends on each of them,
+        all others left as they are.
+
+        Shape:
+            added: (batch, head, query, key).
+
+        Raises:
+            UnsupportedModel: the values are not seen.
         """
         ...
 
@@ -132,6 +151,11 @@ class Vectors:
     def vectors(self) -> tuple[Tensor, Tensor, Tensor]:
         """The queries, keys and values."""
         return self.query, self.key, self.value
+
+    def weighed(self, weights: Tensor) -> Tensor:
+        """Multiply weights (batch, head, query, key) with the values: (batch, head, query, d_v)."""
+        shared = self.value.repeat_interleave(self.heads // self.value.shape[1], dim=1)
+        return weights.to(shared) @ shared
 
     def visible(self) -> Tensor | None:
         """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""

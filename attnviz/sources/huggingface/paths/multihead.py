@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from attnviz.errors import UnsupportedModel
 from attnviz.sources.huggingface.paths.masks import shown
 
 _SIGNATURE = inspect.signature(F.multi_head_attention_forward)
@@ -61,18 +62,14 @@ class MultiheadCall:
     @cached_property
     def vectors(self) -> tuple[Tensor, Tensor, Tensor] | None:
         """Queries, keys and values, each (batch, head, token, d); None if the module adds keys of its own."""
-        given = self.arguments
-        if any(given[name] is not None for name in ("bias_k", "static_k", "static_v")):
+        if any(self.arguments[name] is not None for name in ("bias_k", "static_k", "static_v")):
             return None
-        weights = [given[f"{name}_proj_weight"] for name in "qkv"]
-        if not given["use_separate_proj_weight"]:
-            weights = list(given["in_proj_weight"].chunk(3))
-        biases = (None,) * 3 if given["in_proj_bias"] is None else given["in_proj_bias"].chunk(3)
-        query, key, value = (
-            self._split(F.linear(given[name], weight, bias))
-            for name, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True)
-        )
-        return query, key, value
+        return self._projected(0), self._projected(1), self._projected(2)
+
+    @property
+    def scale(self) -> float:
+        """Torch's function knows one scale: the root of the length of a head's queries."""
+        return float((self._query.shape[-1] // self.heads) ** -0.5)
 
     def visible(self) -> Tensor | None:
         """Say which keys any head let each query see: bool (batch or 1, query, key); None means all."""
@@ -98,6 +95,16 @@ class MultiheadCall:
         output = self.as_usual()
         apart = output.reshape(len(output), self.batch, self.heads, -1)
         return (apart * gates.to(output)[..., None]).reshape(output.shape)
+
+    def shifted(self, added: Tensor) -> Tensor:
+        """Do it with numbers added to the weights: added (batch, head, query, key).
+
+        Keys the module adds itself have values of their own, which stay as they are.
+        """
+        if self.arguments["static_v"] is not None:
+            raise UnsupportedModel(f"{type(self.module).__name__} is given its values already made")
+        output, values = self.as_usual(), self._projected(2)
+        return output + (added.to(values) @ values).permute(2, 0, 1, 3).reshape(output.shape)
 
     def finished(self, output: Tensor) -> tuple[Tensor, Tensor | None]:
         """Mix the heads, and give what the caller asked for."""
@@ -139,6 +146,16 @@ class MultiheadCall:
         unmixed = {"out_proj_weight": identity, "out_proj_bias": None}
         done: tuple[Tensor, Any] = F.multi_head_attention_forward(**{**self.arguments, **unmixed, **changed})
         return done
+
+    def _projected(self, place: int) -> Tensor:
+        """Make the queries (place 0), keys (1) or values (2) of what came in: (batch, head, token, d)."""
+        given = self.arguments
+        if given["use_separate_proj_weight"]:
+            weight = given[f"{'qkv'[place]}_proj_weight"]
+        else:
+            weight = given["in_proj_weight"].chunk(3)[place]
+        bias = None if given["in_proj_bias"] is None else given["in_proj_bias"].chunk(3)[place]
+        return self._split(F.linear(given[("query", "key", "value")[place]], weight, bias))
 
     def _split(self, tensor: Tensor) -> Tensor:
         """Bring (token, [batch,] head x d) to (batch, head, token, d)."""

@@ -40,6 +40,11 @@ class FusedCall(Vectors):
         output = self.as_usual()
         return (self.by_head(output) * gates.to(output)[..., None, None]).reshape(output.shape)
 
+    def shifted(self, added: Tensor) -> Tensor:
+        """Do it with numbers added to the weights: added (batch, head, query, key)."""
+        output = self.as_usual()
+        return output + self.weighed(added).reshape(output.shape)
+
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Do some rows by the formula the fused function stands for.
 

@@ -98,6 +98,11 @@ class ProductCall:
         return
 
     @property
+    def scale(self) -> None:
+        """Logits are not seen, only what the softmax makes of them."""
+        return
+
+    @property
     def window(self) -> None:
         """No sliding window is named here: it is in the mask."""
         return
@@ -122,6 +127,11 @@ class ProductCall:
         apart = self._weights.reshape(self.batch, self.heads, self.queries, self.keys)
         weights = (apart * gates.to(apart)[..., None, None]).reshape(self._weights.shape)
         return self._product(weights)
+
+    def shifted(self, added: Tensor) -> Tensor:
+        """Do it with numbers added to the weights: added (batch, head, query, key)."""
+        weights = self._weights
+        return self._product(weights + added.to(weights).reshape(weights.shape))
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Multiply some rows only.

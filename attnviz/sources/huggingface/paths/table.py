@@ -57,6 +57,15 @@ class TableCall(Vectors):
         passed = self.options.get("sliding_window")
         return passed if isinstance(passed, int) else None
 
+    @property
+    def scale(self) -> float | None:
+        """What the model passes on, or else what its function takes instead."""
+        passed = self.options.get("scaling")
+        if passed is None:
+            return float(self.query.shape[-1] ** -0.5)
+        one = isinstance(passed, int | float) or (isinstance(passed, Tensor) and passed.numel() == 1)
+        return float(passed) if one else None  # type: ignore[arg-type] # as just asked
+
     def as_usual(self) -> Tensor:
         """Do what the model would have done: the output (batch, query, head, d_v)."""
         return self.usual(self.module, self.query, self.key, self.value, self.mask, **self.options)[0]
@@ -65,6 +74,10 @@ class TableCall(Vectors):
         """Do it with each head's part multiplied by its gate: gates (head,) or (batch, head)."""
         output = self.as_usual()
         return output * gates.to(output)[..., None, :, None]
+
+    def shifted(self, added: Tensor) -> Tensor:
+        """Do it with numbers added to the weights: added (batch, head, query, key)."""
+        return self.as_usual() + self.weighed(added).transpose(1, 2)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Let the model's own plain function do some rows; softmax rows do not depend on each other.

@@ -73,6 +73,7 @@ class ValuesCall:
     batch: ClassVar[int] = 1
     vectors: ClassVar[None] = None
     window: ClassVar[None] = None
+    scale: ClassVar[None] = None
 
     @property
     def heads(self) -> int:
@@ -104,6 +105,15 @@ class ValuesCall:
         assert made is not None  # it was there when the module was tried out
         apart = made.reshape(len(made), self.heads, -1)
         return (apart * gates.to(made)[:, None]).reshape(made.shape)
+
+    def shifted(self, added: Tensor) -> Tensor:
+        """Give it with numbers added to the weights, added (1, head, query, key); see `gated`."""
+        trial = self.reading.trial
+        seen = trial.run.again()
+        made = seen.at(trial.sink)
+        assert made is not None  # as above
+        sources = [seen.made[number] for number in trial.sources]
+        return made + self.reading.weighed(added.to(made)[0], sources, self.reading.source_of)
 
     def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Give some rows of weights times values, and the weights (1, head, query, key)."""
@@ -233,15 +243,25 @@ class _Reading:
 
     def made(self, start: int, stop: int) -> Tensor:
         """Multiply some rows of the weights with the values, and add the rest: (query, channel)."""
-        weights, made = self.weights[:, start:stop], []
-        for values in self.trial.sources.values():
+        sources = list(self.trial.sources.values())
+        made = self.weighed(self.weights[:, start:stop], sources, self.source_of[start:stop])
+        return made + self.trial.rest[start:stop]
+
+    def weighed(self, weights: Tensor, sources: Sequence[Tensor], source_of: Tensor) -> Tensor:
+        """Multiply weights with the values each query reads.
+
+        Shape:
+            weights: (head, query, key).
+            sources: values as the projections give them.
+            source_of: (query,), the place among the sources.
+            result: (query, channel).
+        """
+        made = []
+        for values in sources:
             own = _by_head(flat(values), self.trial.width // self.d_v)
             shared = own.repeat_interleave(self.heads // len(own), dim=0)
             made.append((weights @ shared).transpose(0, 1).flatten(1))
-        picked = torch.stack(made)[
-            self.source_of[start:stop], torch.arange(stop - start, device=weights.device)
-        ]
-        return picked + self.trial.rest[start:stop]
+        return torch.stack(made)[source_of, torch.arange(len(source_of), device=weights.device)]
 
 
 def _understood(run: Run, expected: int | None) -> _Reading | None:
