@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from attnviz.analysis.measures.distance import distance
 from attnviz.analysis.measures.entropy import breadth, entropy
 from attnviz.analysis.patches import is_picture, patch_distance, patch_distances, place_of
-from attnviz.analysis.patterns.find import Pattern, find_pattern
+from attnviz.analysis.patterns.find import Pattern, find_patterns
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys, uniform
 from attnviz.record import Attention, Block, Prediction, Token, View, Weights
 from attnviz.selection import HeadId
@@ -176,8 +176,8 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     'dog'
     """
     chosen = record.head_ids if heads is None else tuple(heads)
-    far = _distance(record)
-    told = tuple(_head_focus(record, head, top, far) for head in chosen)
+    far, patterns = _distance(record), find_patterns(record, chosen)
+    told = tuple(_head_focus(record, head, patterns[head], top, far) for head in chosen)
     return Focus(
         model=record.model,
         text=record.text,
@@ -191,14 +191,14 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     )
 
 
-def _head_focus(record: Attention, head: HeadId, top: int, far: Far) -> HeadFocus:
+def _head_focus(record: Attention, head: HeadId, pattern: Pattern, top: int, far: Far) -> HeadFocus:
     weights = record.head(head)
     rows = counted_queries(record)
     return HeadFocus(
         head=head,
         words=_words(record, weights, _between_words(record, head.layer), top),
         links=_strongest(_links(record, head), top),
-        pattern=find_pattern(record, head),
+        pattern=pattern,
         entropy=_average(entropy(weights)[rows]),
         breadth=_average(breadth(weights)[rows]),
         distance=_average(far(weights)[rows]),

@@ -147,5 +147,17 @@ def _pattern(pattern: Pattern) -> Fields:
         "label": pattern.label,
         "score": plain(pattern.score),
         "over_chance": plain(pattern.over_chance),
+        "error": number(pattern.error),
         "nearest": pattern.nearest,
+        "queries": pattern.queries,
+        "evidence": [
+            {
+                "from": one.query,
+                "from_position": one.query_position,
+                "to": one.key,
+                "to_position": one.key_position,
+                "weight": plain(one.weight),
+            }
+            for one in pattern.evidence
+        ],
     }

@@ -1,10 +1,12 @@
 """What a head reads, in words."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
+from attnviz.analysis.patterns.evidence import Evidence
 from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.record import Prediction
 from attnviz.render.labels import printable
@@ -70,17 +72,26 @@ def link(found: Link) -> Text:
 
 
 def pattern(found: Pattern) -> list[Text]:
-    """Name a pattern with its score and its margin over chance, or the one that came near.
+    """Name a pattern with its score, its margin over chance and what carries it, or the one that came near.
 
-    >>> pattern(Pattern("next", "next", 0.62, 0.53))[0].plain
-    'next .62 (+.53 over chance)'
+    >>> [text.plain for text in pattern(Pattern("next", "next", 0.62, 0.53, error=0.04))]
+    ['next .62 (+.53 ±.04 over chance)']
     """
     score = f" {decimals(found.score)} ({decimals(found.over_chance, '+')}"
     if found.label != NO_PATTERN:
-        return [Text.assemble(found.label, (f"{score} over chance)", "dim"))]
+        error = "" if isnan(found.error) else f" ±{decimals(found.error)}"
+        named = Text.assemble(found.label, (f"{score}{error} over chance)", "dim"))
+        return [named, *(_evidence(one) for one in found.evidence[:1])]
     if found.over_chance < _NEAR:
         return [Text(NO_PATTERN)]
     return [Text(NO_PATTERN), Text(f"nearest: {found.nearest}{score})", style="dim")]
+
+
+def _evidence(found: Evidence) -> Text:
+    """Say what carries a pattern most: a link, or a key that all queries look at."""
+    target = word(found.key)
+    told = f"at {target}" if found.query is None else f"as in {word(found.query)} → {target}"
+    return Text(f"{told} {weight_text(found.weight)}", style="dim")
 
 
 def shows_a_picture(focus: Focus) -> bool:
