@@ -1,6 +1,7 @@
 """Files and standard input to texts and parsed sentences, line by line, so that size does not matter."""
 
 import gzip
+import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,10 @@ STDIN = Path("-")
 
 # CoNLL-U columns, counted from 0: https://universaldependencies.org/format.html
 _ID, _FORM, _HEAD, _RELATION, _COLUMNS = 0, 1, 6, 7, 10
+_TEXT = re.compile(r"#\s*text\s*=(.*)")
+
+# The columns of each word of a sentence, with the numbers of their lines.
+_Rows = list[tuple[int, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,13 @@ class Parsed:
         words: the words as written.
         heads: for each word, the position of the word it depends on, counted from 0; -1 for the root.
         relations: for each word, the name of that dependency, such as "nsubj" or "nmod:poss".
+        text: the sentence as it was written, with its spaces; empty where the treebank does not tell.
     """
 
     words: tuple[str, ...]
     heads: tuple[int, ...]
     relations: tuple[str, ...]
+    text: str = ""
 
 
 def read_texts(paths: Iterable[Path]) -> Iterator[str]:
@@ -61,32 +68,36 @@ def read_treebank(path: Path) -> Iterator[Parsed]:
         EmptyText: there is no sentence in it.
     """
     empty = True
-    for rows in _sentences(path):
+    for rows, text in _sentences(path):
         empty = False
-        yield _parsed(path, rows)
+        yield _parsed(path, rows, text)
     if empty:
         raise EmptyText(f"no sentence in {path}")
 
 
-def _sentences(path: Path) -> Iterator[list[tuple[int, list[str]]]]:
-    """Collect the numbered lines of each sentence, without comments, contractions and unwritten words."""
-    rows: list[tuple[int, list[str]]] = []
+def _sentences(path: Path) -> Iterator[tuple[_Rows, str]]:
+    """Collect the numbered lines of each sentence, without contractions and unwritten words, and its text."""
+    rows: _Rows = []
+    text = ""
     for number, line in _numbered_lines(path):
         if not line.strip():
             if rows:
-                yield rows
-            rows = []
-        elif not line.startswith("#"):
+                yield rows, text
+            rows, text = [], ""
+        elif line.startswith("#"):
+            told = _TEXT.match(line)
+            text = told[1].strip() if told else text
+        else:
             columns = line.rstrip("\r\n").split("\t")
             if len(columns) != _COLUMNS:
                 raise Damaged(f"{path}, line {number}: got {len(columns)} columns, allowed {_COLUMNS}")
             if "-" not in columns[_ID] and "." not in columns[_ID]:
                 rows.append((number, columns))
     if rows:
-        yield rows
+        yield rows, text
 
 
-def _parsed(path: Path, rows: list[tuple[int, list[str]]]) -> Parsed:
+def _parsed(path: Path, rows: _Rows, text: str) -> Parsed:
     heads = []
     for position, (number, columns) in enumerate(rows, 1):
         if columns[_ID] != str(position):
@@ -99,6 +110,7 @@ def _parsed(path: Path, rows: list[tuple[int, list[str]]]) -> Parsed:
         tuple(columns[_FORM] for _, columns in rows),
         tuple(heads),
         tuple(columns[_RELATION] for _, columns in rows),
+        text,
     )
 
 

@@ -19,7 +19,10 @@ ROWS = (
     "5\t.\t.\tPUNCT\t_\t_\t4\tpunct\t_\t_",
 )
 FOXES = Parsed(
-    ("Foxes", "do", "n't", "jump", "."), (3, 3, 3, -1, 3), ("nsubj", "aux", "advmod", "root", "punct")
+    words=("Foxes", "do", "n't", "jump", "."),
+    heads=(3, 3, 3, -1, 3),
+    relations=("nsubj", "aux", "advmod", "root", "punct"),
+    text="Foxes don't jump.",
 )
 
 
@@ -86,6 +89,11 @@ def test_missing_file_and_folder_are_named(tmp_path):
 def test_reads_sentences_without_contractions_and_unwritten_words(written, name, end):
     content = "\n".join(ROWS) + "\n\n\n" + "\r\n".join(ROWS) + end
     assert list(read_treebank(written(content, name))) == [FOXES, FOXES]
+
+
+def test_a_sentence_without_a_text_takes_none_from_the_one_before(written):
+    content = "\n".join((*ROWS, "", "# newdoc", *ROWS[1:])) + "\n"
+    assert [parsed.text for parsed in read_treebank(written(content, "t.conllu"))] == [FOXES.text, ""]
 
 
 @pytest.mark.parametrize(

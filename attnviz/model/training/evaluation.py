@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from attnviz.model.network import Network, read
 from attnviz.model.training.examples import Batch, Replacer, Texts, in_order
 from attnviz.model.training.material import Treebank
-from attnviz.model.training.teaching import Direction, Relation, gold_pairs
+from attnviz.model.training.teaching import Direction, Relation, Sentence, gold_pairs
 from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
@@ -138,12 +138,33 @@ def evaluate_links(network: Network, treebank: Treebank, tests: Sequence[Relatio
         batch = treebank.texts.batch(chosen)
         strongest = strongest_links(network, batch)
         sentences = [treebank.sentences[number] for number in chosen]
-        for place, test in enumerate(tests):
-            pairs = gold_pairs(sentences, test, batch.present.shape[1])
-            hits[..., place] += _right(strongest, pairs).sum(axis=(0, -1)).reshape(shape[:2])
-            offset_hits[:, place] += _right(_shifted(pairs), pairs).sum(axis=(0, -1))
-            rows[place] += pairs.any(axis=-1).sum()
+        right, offset_right, having = tally(strongest, sentences, tests)
+        hits += right.reshape(shape)
+        offset_hits += offset_right
+        rows += having
     return Links(tuple(tests), hits, offset_hits, rows)
+
+
+def tally(
+    links: Counts, sentences: Sequence[Sentence], tests: Sequence[Relation]
+) -> tuple[Counts, Counts, Counts]:
+    """Count how often links are the gold ones.
+
+    Shape:
+        links: (sentence, head, query), the word that each looks at; itself where it looks at none.
+
+    Returns:
+        Words whose link is right (head, test); words for which a fixed offset would be right (offset, test);
+        words that have the relation (test).
+    """
+    hits = np.zeros((links.shape[1], len(tests)), dtype=int)
+    offset_hits, rows = np.zeros((len(OFFSETS), len(tests)), dtype=int), np.zeros(len(tests), dtype=int)
+    for place, test in enumerate(tests):
+        pairs = gold_pairs(sentences, test, links.shape[-1])
+        hits[:, place] = _right(links, pairs).sum(axis=(0, -1))
+        offset_hits[:, place] = _right(_shifted(pairs), pairs).sum(axis=(0, -1))
+        rows[place] = pairs.any(axis=-1).sum()
+    return hits, offset_hits, rows
 
 
 def evaluate_places(network: Network, texts: Texts) -> NDArray[np.float64]:
