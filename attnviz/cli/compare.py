@@ -10,8 +10,6 @@ from attnviz.cli.options import BlockName, Heads, Input, Model, Output, Tokens
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from attnviz.analysis.comparing.contrast import Contrast
     from attnviz.outline import Outline
     from attnviz.record import Attention
@@ -110,10 +108,12 @@ def _compare(source: Input, by: Model, which: Heads, against: Against, tokens: T
 
     record, heads = attend(source, by, which, tokens, default="-1")
     found = hold_against(record, *heads)
-    if _as_picture(out):
+    if _suffix(out) in _PICTURES:
+        from attnviz.render.figure import encode
         from attnviz.render.figure.divergences import draw_divergences
 
-        _draw(draw_divergences(found, theme=out.theme or "light"), comparison_json(found), out)
+        figure = draw_divergences(found, theme=out.theme or "light")
+        _write(encode(figure, _suffix(out)), comparison_json(found), out)
     else:
         view = ComparisonView(found, terminal_theme(out), against.top or TOLD)
         show(view, comparison_json(found), out)
@@ -130,10 +130,12 @@ def _contrast(source: Input, by: Model, which: Heads, against: Against, tokens: 
     found = contrast(first, second, *heads)
     mapped = _mapped(found, heads, which)
     machine = contrast_json(found, mapped)
-    if _as_picture(out):
+    if _suffix(out) in _PICTURES:
+        from attnviz.render.figure import encode
         from attnviz.render.figure.contrast import draw_contrast
 
-        _draw(draw_contrast(found, mapped, theme=out.theme or "light"), machine, out)
+        figure = draw_contrast(found, mapped, theme=out.theme or "light")
+        _write(encode(figure, _suffix(out)), machine, out)
     else:
         show(ContrastView(found, terminal_theme(out), mapped, against.top or TOLD), machine, out)
 
@@ -181,15 +183,14 @@ def _of_the_second(which: Heads, first: "Outline", reading: "Reading") -> Heads:
     return replace(which, block=block, layer=which.layer if named or which.layer else "all")
 
 
-def _as_picture(out: Output) -> bool:
-    return out.output is not None and out.output.suffix.lower() in _PICTURES
+def _suffix(out: Output) -> str:
+    return "" if out.output is None else out.output.suffix.lower()
 
 
-def _draw(figure: "Figure", machine: str, out: Output) -> None:
+def _write(picture: bytes, machine: str, out: Output) -> None:
     """Write a picture, and print its path, or the machine form."""
     from attnviz.cli.outputs import write
-    from attnviz.render.figure import encode
 
     assert out.output is not None
-    write(out.output, encode(figure, out.output.suffix), force=out.force)
+    write(out.output, picture, force=out.force)
     print(machine if out.json else out.output)

@@ -76,6 +76,8 @@ def matched(contrast: Contrast) -> Iterator[str]:
         yield "pieces of words merged, since tokens do not pair up"
     yield from _alone("first", contrast.first)
     yield from _alone("second", contrast.second)
+    if contrast.view != "weights":
+        yield f"not weights, but the view {contrast.view} of them"
 
 
 def _things(contrast: Contrast) -> str:
@@ -87,6 +89,9 @@ def _alone(name: str, side: Side) -> Iterator[str]:
     if side.keys:
         told = f"only in the {name}: {_words(side.keys)}, with {percent(side.elsewhere)} of its mass"
         yield f"{told}, shown as {ELSEWHERE}"
+    if side.dropped:
+        again = "; rows brought back to 1" if side.renormalized else ""
+        yield f"{percent(side.dropped)} of the {name}'s mass is on tokens not shown{again}"
     if side.queries and side.queries != side.keys:
         yield f"rows only in the {name}, not compared: {_words(side.queries)}"
 

@@ -172,7 +172,10 @@ def test_models_with_other_heads_and_tokens_are_compared_by_words(minilm: Path) 
     assert done.code == 0
     assert "heads of other shapes" in done.out
     assert "only in the second: [CLS], [SEP], with" in done.out
-    assert "[CLS]" not in attnviz("compare", CAT, "--with-model", minilm, "--special", "drop").out
+    dropped = attnviz("compare", CAT, "--with-model", minilm, "--special", "drop")
+    assert "[CLS]" not in dropped.out
+    _, share = re.findall(r"they hold (\d+%) of the mass", dropped.err)
+    assert f"{share} of the second's mass is on tokens not shown" in dropped.out
     told = json.loads(attnviz("compare", CAT, "--with-model", minilm, "--layer", "1", "--json").out)
     assert {head["layer"] for head in told["heads"]} == {1}
     # Any layer of the other model may hold the nearest head.

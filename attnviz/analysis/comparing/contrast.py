@@ -26,6 +26,8 @@ class Side:
         queries: its queries that nothing on the other side stands for; their rows are not compared.
         keys: its keys that nothing on the other side stands for; in every row they count as one, "elsewhere".
         elsewhere: the share of the mass on these keys: the mean over heads and compared rows, 0 to 1.
+        dropped: the mean share of a query's mass on keys that were taken out of the record before.
+        renormalized: whether what was left was then brought back to a mass of 1.
     """
 
     model: str
@@ -33,6 +35,8 @@ class Side:
     queries: tuple[Token, ...]
     keys: tuple[Token, ...]
     elsewhere: float
+    dropped: float = 0.0
+    renormalized: bool = False
 
 
 @dataclass(frozen=True)
@@ -301,4 +305,6 @@ def _side(record: Attention, queries: Sequence[int], keys: Sequence[int], cells:
         queries=tuple(record.queries[i] for i in queries),
         keys=tuple(record.keys[j] for j in keys),
         elsewhere=float(cells[..., -1].mean()),
+        dropped=record.dropped,
+        renormalized=record.renormalized,
     )

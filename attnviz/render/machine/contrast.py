@@ -15,6 +15,7 @@ def contrast_json(contrast: Contrast, heads: Sequence[HeadId]) -> str:
     `divergence` and its `spread` over the rows are in bits, 0 to 1. `weights` of a difference are the
     second's minus the first's, a row for each of `queries` and a column for each of `keys`; `elsewhere`, one
     for each query, is the same of the mass on keys without a match, of which `mass` is a side's mean share.
+    `dropped` is the share on tokens taken out before, where some were.
 
     Args:
         contrast: what to write.
@@ -40,15 +41,9 @@ def contrast_json(contrast: Contrast, heads: Sequence[HeadId]) -> str:
 
 
 def _side(side: Side) -> Fields:
-    return {
-        "model": side.model,
-        "text": side.text,
-        "unmatched": {
-            "queries": tokens(side.queries),
-            "keys": tokens(side.keys),
-            "mass": plain(side.elsewhere),
-        },
-    }
+    alone = {"queries": tokens(side.queries), "keys": tokens(side.keys), "mass": plain(side.elsewhere)}
+    dropped = {"dropped": plain(side.dropped), "renormalized": side.renormalized} if side.dropped else {}
+    return {"model": side.model, "text": side.text, "unmatched": alone, **dropped}
 
 
 def _match(match: Match) -> Fields:
