@@ -37,6 +37,12 @@ def focus(
             "--effects", help="Say what the answer loses without each head.", rich_help_panel="Output"
         ),
     ] = False,
+    measures: Annotated[
+        bool,
+        typer.Option(
+            "--measures", help="Every measure of each head in numbers, instead.", rich_help_panel="Output"
+        ),
+    ] = False,
     treebank: Annotated[
         Path | None,
         typer.Option(
@@ -55,23 +61,31 @@ def focus(
     from rich.console import Group
 
     from attnviz.analysis.focus import focus as find
+    from attnviz.analysis.measures.table import measure
     from attnviz.analysis.parts import between_parts, has_parts
     from attnviz.cli.looking import effects_of, follows_in, look
     from attnviz.cli.outputs import check_output, show
     from attnviz.render import notes
     from attnviz.render.machine.focus import focus_json
+    from attnviz.render.machine.measures import measures_json
     from attnviz.render.terminal.focus import FocusTable
+    from attnviz.render.terminal.measures import MeasuresTable
     from attnviz.render.terminal.parts import PartsTable
 
     check_output(out, ".txt", ".json")
     seen = look(source, by, which, tokens, ranked, viewed, default="-1")
     record, heads = seen.record, seen.heads
+    caption = " ".join(notes.view(record))
+    if measures:
+        measured = measure(record, heads)
+        show(MeasuresTable(measured, caption), measures_json(measured), out)
+        return
     lost = effects_of(seen) if effects else seen.effects
     follows = follows_in(seen, treebank) if treebank else record.follows
     found = find(record, heads, top=tell)
     parts = between_parts(record, heads) if has_parts(record) else None
     beside = tuple(_beside(seen.ranking, lost, follows))
-    table = FocusTable(found, beside, " ".join(notes.view(record)))
+    table = FocusTable(found, beside, caption)
     told = Group(table, "", PartsTable(parts)) if parts else table
     machine = focus_json(found, parts, ranking=seen.ranking, effects=lost, follows=follows)
     show(told, machine, out)

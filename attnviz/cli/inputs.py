@@ -27,7 +27,7 @@ AS_WEIGHTS = Viewed()
 
 
 def attend(
-    given: Input, by: Model, which: Heads, tokens: Tokens, *, default: str
+    given: Input, by: Model, which: Heads, tokens: Tokens, *, default: str, viewed: Viewed = AS_WEIGHTS
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Read the input, run the model (or open the saved record), and say which heads are meant.
 
@@ -37,6 +37,7 @@ def attend(
         which: the heads asked for.
         tokens: how tokens are to be shown.
         default: the layers meant where none was asked for; a note on stderr says so.
+        viewed: what of them is shown.
 
     Returns:
         A record that holds the heads meant, and their names in the order asked for.
@@ -46,7 +47,8 @@ def attend(
         SourceError: the model or a file cannot be used.
     """
     reading = open_reading(given, by)
-    return record_of(reading, block_of(reading, which), which, tokens, default=default)
+    outline = block_of(reading, which)
+    return record_of(reading, outline, which, tokens, default=default, viewed=viewed)
 
 
 def block_of(reading: "Reading", which: Heads) -> Outline:

@@ -60,6 +60,7 @@ _MEANS = "Means are over the text's own tokens; nothing is renormalised."
 _MEANS_OF_PATCHES = "Means are over the patches; nothing is renormalised."
 _MEANS_OF_FRAMES = "Means are over the frames; nothing is renormalised."
 _SAID = "jumps .84: the model gave jumps a probability of .84 at this place."
+_CAUTION = "Attention shows what a head reads, not why the model answers: --effects says what depends on it."
 _TAUGHT = "taught: trained towards this; the other heads found their patterns by themselves."
 
 
@@ -122,6 +123,7 @@ class FocusTable:
             yield _SAID
         if any(head.taught for head in self.focus.heads):
             yield _TAUGHT
+        yield _CAUTION
 
     def _about_a_sound(self) -> Iterator[str]:
         across = self.focus.block == "cross"
