@@ -127,12 +127,16 @@ class Effects:
         return {entry.head: entry for entry in self.entries if entry.head is not None}
 
     @property
+    def measure(self) -> str:
+        """Say what the effect at one row is."""
+        return f"{_MOVED[self.outlook]}, in {self.unit}" if self.unit else _MOVED[self.outlook]
+
+    @property
     def description(self) -> str:
         """Say what a mean and its spread are, in one line."""
-        unit = f", in {self.unit}" if self.unit else ""
         count = len(self.tokens)
-        over = f"mean over {count} tokens ± their standard deviation" if count > 1 else "of one row"
-        return f"{_MOVED[self.outlook]}{unit}; {over}"
+        over = f"; mean over {count} tokens ± their standard deviation" if count > 1 else ""
+        return self.measure + over
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,17 @@ CAUTION = (
 
 # Of more heads that are removed together than this only how many is told.
 _MOST_NAMED = 8
+_MOST_IN_TITLE = 4
 
 # Effects smaller than this are told in thousandths, where there is room for a few digits only.
 _SMALL = 0.1
 _DIGITS, _MOST_DIGITS = 3, 6
+
+# Where not even so many digits of the largest effect have room, cells have no numbers.
+_LEAST_DIGITS = 2
+
+# The sign of an effect too small to be told.
+NOTHING = "·"
 
 
 def heading(ablation: Ablation) -> str:
@@ -45,28 +52,64 @@ def heading(ablation: Ablation) -> str:
     return f"each of {len(entries)} heads removed, one at a time"
 
 
+def title(ablation: Ablation) -> str:
+    """Say the same in the few words of a title."""
+    entries = ablation.effects.entries
+    if ablation.mode == "alone":
+        each = entries[0].name if len(entries) == 1 else "each head"
+        return f"Effect of leaving {each} alone in its layer"
+    if ablation.mode == "layers":
+        return (
+            "Effect of removing whole layers" if len(entries) > 1 else f"Effect of removing {entries[0].name}"
+        )
+    if len(entries) > 1:
+        return "Effect of removing each head"
+    removed = entries[0].removed
+    named = ", ".join(map(str, removed)) if len(removed) <= _MOST_IN_TITLE else f"{len(removed)} heads"
+    return f"Effect of removing {named}"
+
+
 def described(ablation: Ablation) -> Iterator[str]:
-    """Say how to read the numbers, a sentence for each kind of them."""
-    effects = ablation.effects
-    yield f"Effect: {effects.description}."
-    if effects.aside:
-        rows = "row" if effects.aside == 1 else "rows"
-        yield f"{effects.aside} {rows} at tokens the model added not counted."
-    if effects.noise:
-        yield f"Run again with nothing removed, the answer moves by {short(effects.noise)} by itself."
-    if effects.cost is not None:
+    """Say how to read a table, a sentence for each kind of number."""
+    found = ablation.effects
+    yield f"Effect: {found.description}."
+    yield from set_aside(ablation)
+    if found.cost is not None:
         yield (
-            f"Surprisal: what {_REFERENCES[effects.outlook]} costs the model, -log2 p, in bits per token;"
-            f" {short(effects.cost)} with all heads."
+            f"Surprisal: what {_REFERENCES[found.outlook]} costs the model, -log2 p, in bits per token;"
+            f" {short(found.cost)} with all heads."
         )
-    if ablation.importance and ablation.mode in ("each", "alone"):
-        yield (
-            "Importance: the size of the loss's gradient by the head's gate, over the length of its layer's"
-            " (Michel et al. 2019, section 4.1), and its rank."
-        )
+    if ablation.importance_ranks:
+        yield f"{_IMPORTANCE}, and its rank."
     if ablation.unknown is not None:
         yield f"No importance: {ablation.unknown}."
 
+
+def described_in_a_map(ablation: Ablation) -> Iterator[str]:
+    """Say how to read a map of mean effects."""
+    count = len(ablation.effects.tokens)
+    over = f"; mean over {count} tokens" if count > 1 else ""
+    yield f"Effect: {ablation.effects.measure}{over}."
+    yield from set_aside(ablation)
+    if ablation.importance_ranks:
+        yield f"{_IMPORTANCE}."
+    if ablation.unknown is not None:
+        yield f"No importance: {ablation.unknown}."
+
+
+def set_aside(ablation: Ablation) -> Iterator[str]:
+    """Say which rows do not count, and what the numbers cannot be told from."""
+    found = ablation.effects
+    if found.aside:
+        yield f"{found.aside} token{'s' * (found.aside > 1)} that the model added not counted."
+    if found.noise:
+        yield f"Run again with nothing removed, the answer moves by {short(found.noise)}."
+
+
+_IMPORTANCE = (
+    "Importance: the size of the loss's gradient by the head's gate, over the length of its layer's (Michel et"
+    " al. 2019, section 4.1)"
+)
 
 _REFERENCES = {
     "next token": "the token that follows",
@@ -120,6 +163,33 @@ def factor_of(top: float) -> float:
     return 1000.0 if top < _SMALL else 1.0
 
 
+def number(value: float, top: float, room: int) -> str:
+    """Write an effect for a cell of a map, with as many digits as there is room for.
+
+    Args:
+        value: the effect.
+        top: the largest of the map; small ones are told in thousandths (`factor_of`).
+        room: for so many characters; nothing is written if that is too little.
+
+    >>> number(0.159, 0.159, 4), number(0.0002, 0.159, 4), number(12.34, 20.0, 4), number(0.159, 0.159, 1)
+    ('.159', '·', '12.3', '')
+    """
+    factor = factor_of(top)
+    digits = digits_of(top * factor)
+    while digits > 0 and len(_plain(top * factor, digits)) > room:
+        digits -= 1
+    largest = _plain(top * factor, digits)
+    if len(largest) > room or sum(map(str.isdigit, largest)) < _LEAST_DIGITS:
+        return ""
+    return NOTHING if value * factor < 0.5 * 10.0**-digits else _plain(value * factor, digits)
+
+
+def _plain(value: float, digits: int) -> str:
+    """Write a number without the zero before its point."""
+    text = f"{value:.{digits}f}"
+    return text[1:] if text.startswith("0.") else text
+
+
 def is_grid(ablation: Ablation) -> bool:
     """Say whether there are heads enough, in layers enough, for a map of layers and heads."""
     layers, indices, _ = as_grid(ablation)
@@ -142,5 +212,5 @@ def as_grid(ablation: Ablation) -> tuple[list[int], list[int], NDArray[np.float6
 
 
 def unit(ablation: Ablation) -> str:
-    """Name what an effect counts, in a word or two."""
-    return "KL in bits" if ablation.effects.unit else "1 - cosine"
+    """Name what an effect counts, beside a scale."""
+    return ablation.effects.unit or "1 - cos"

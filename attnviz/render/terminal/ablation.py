@@ -213,7 +213,7 @@ def _totals(ablation: Ablation, entry: Effect, digits: int) -> Iterator[Text]:
 
 
 def _unit(ablation: Ablation) -> str:
-    return ablation.effects.unit or "1 - cosine"
+    return ablation.effects.unit or "1 - cos"
 
 
 def _bar(value: float, top: float) -> Text:

@@ -15,15 +15,8 @@ from attnviz.render.terminal.ink import Ink, Painted, Typed, can_paint, readable
 from attnviz.render.terminal.square import Axis, Panel, draw, lay_out, printed
 from attnviz.render.theme import Theme
 
-# So many digits of the largest effect are told where they have room, and where not even so many do, none.
-_DIGITS, _LEAST_DIGITS = 3, 2
-
 # What such a number takes with its gaps, and the names of layers with theirs.
 _WIDEST_CELL, _NAMES = 6, 6
-
-
-# The sign of an effect too small to be told.
-NOTHING = "·"
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,7 @@ class EffectMap:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         layers, indices, values = effects.as_grid(self.ablation)
-        ink = _ink(console, self.theme, float(np.nanmax(values)) or 1.0, effects.unit(self.ablation))
+        ink = _ink(console, self.theme, float(np.nanmax(values)) or 1.0, _what(self.ablation))
         panels = [Panel("", values)]
         rows, columns = _axis("", (f"L{layer}" for layer in layers)), _axis("head →", map(str, indices))
         layout = lay_out(min(options.max_width, _widest(len(indices))), panels, rows, columns)
@@ -48,6 +41,10 @@ class EffectMap:
         yield ink.scale(layout.cell)
         if np.isnan(values).any():
             yield ink.masked("not removed")
+
+
+def _what(ablation: Ablation) -> str:
+    return "effect in bits" if ablation.effects.unit else "effect, 1 - cos"
 
 
 def _widest(columns: int) -> int:
@@ -71,7 +68,7 @@ class PaintedEffects(Painted):
     def cell(self, weight: float, width: int) -> Segment:
         """Paint a cell, and write the effect on it."""
         color = self._color(weight)
-        text = "" if np.isnan(weight) else number(weight, self.top, width)
+        text = "" if np.isnan(weight) else _number(weight, self.top, width)
         return Segment(fit(text, width, "^"), style(readable_on(color), color))
 
     def scale(self, width: int) -> Text:
@@ -87,40 +84,23 @@ class TypedEffects(Typed):
         """Write the effect, or shade a narrow cell."""
         if np.isnan(weight):
             return Segment(" " * width)
-        if number(self.top, self.top, width):
-            return Segment(fit(number(weight, self.top, width), width, "^"))
+        if _number(self.top, self.top, width):
+            return Segment(fit(_number(weight, self.top, width), width, "^"))
         shade = self._shade(weight)
-        return Segment(fit(shade, width) if shade == NOTHING else shade * width)
+        return Segment(fit(shade, width) if shade == effects.NOTHING else shade * width)
 
     def scale(self, width: int) -> Text:
         """Say what the numbers are, or list the shades with the effect each begins at."""
-        if not number(self.top, self.top, width):
+        if not _number(self.top, self.top, width):
             return super().scale(1)
-        return Text(f"{self.what}, {NOTHING} about 0") + _thousandths(self.top, width)
+        return Text(f"{self.what}, {effects.NOTHING} about 0") + _thousandths(self.top, width)
 
 
-def number(value: float, top: float, width: int) -> str:
-    """Write an effect for a cell, with as many digits as there is room for; nothing if there is too little.
-
-    >>> number(0.159, 0.159, 6), number(0.0002, 0.159, 6), number(12.34, 20.0, 6), number(0.159, 0.159, 3)
-    ('.159', '·', '12.3', '')
-    """
-    factor = effects.factor_of(top)
-    digits = effects.digits_of(top * factor, _DIGITS)
-    while digits > 0 and len(_plain(top * factor, digits)) > width - 2:
-        digits -= 1
-    largest = _plain(top * factor, digits)
-    if len(largest) > width - 2 or sum(map(str.isdigit, largest)) < _LEAST_DIGITS:
-        return ""
-    return NOTHING if value * factor < 0.5 * 10.0**-digits else _plain(value * factor, digits)
-
-
-def _plain(value: float, digits: int) -> str:
-    """Write a number without the zero before its point."""
-    text = f"{value:.{digits}f}"
-    return text[1:] if text.startswith("0.") else text
+def _number(value: float, top: float, width: int) -> str:
+    """Write an effect for a cell, with a gap on either side; nothing if there is too little room."""
+    return effects.number(value, top, width - 2)
 
 
 def _thousandths(top: float, width: int) -> str:
     """Say so if the cells tell thousandths."""
-    return "; numbers are thousandths" if effects.factor_of(top) != 1 and number(top, top, width) else ""
+    return "; numbers are thousandths" if effects.factor_of(top) != 1 and _number(top, top, width) else ""
