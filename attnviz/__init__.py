@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attnviz.analysis.alignment import align as align
+    from attnviz.analysis.comparing.contrast import contrast as contrast
     from attnviz.analysis.comparing.heads import compare as compare
     from attnviz.analysis.focus import focus as focus
     from attnviz.analysis.hidden import drop_special as drop_special
+    from attnviz.analysis.measures.table import measure as measure
     from attnviz.analysis.parts import between_parts as between_parts
+    from attnviz.analysis.patterns.find import find_patterns as find_patterns
+    from attnviz.analysis.ranking import rank as rank
+    from attnviz.analysis.through.view import view as view
     from attnviz.analysis.words import merge_words as merge_words
     from attnviz.errors import AttnvizError as AttnvizError
     from attnviz.record import Attention as Attention
@@ -25,6 +30,7 @@ if TYPE_CHECKING:
     from attnviz.sources import load as load
     from attnviz.store import read as read
     from attnviz.store import save as save
+    from attnviz.studies.ablation import ablate as ablate
 
 __version__ = "0.1.0"
 
@@ -34,18 +40,24 @@ _HOMES = {
     "HeadId": "attnviz.selection",
     "Selection": "attnviz.selection",
     "Token": "attnviz.record",
+    "ablate": "attnviz.studies.ablation",
     "align": "attnviz.analysis.alignment",
     "between_parts": "attnviz.analysis.parts",
     "compare": "attnviz.analysis.comparing.heads",
+    "contrast": "attnviz.analysis.comparing.contrast",
     "drop_special": "attnviz.analysis.hidden",
+    "find_patterns": "attnviz.analysis.patterns.find",
     "focus": "attnviz.analysis.focus",
     "from_arrays": "attnviz.record",
     "heatmap": "attnviz.render.figure",
     "load": "attnviz.sources",
+    "measure": "attnviz.analysis.measures.table",
     "merge_words": "attnviz.analysis.words",
     "overlay": "attnviz.render.figure.overlay",
+    "rank": "attnviz.analysis.ranking",
     "read": "attnviz.store",
     "save": "attnviz.store",
+    "view": "attnviz.analysis.through.view",
 }
 
 __all__ = [*_HOMES]
