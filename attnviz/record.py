@@ -97,6 +97,11 @@ class Internals:
         output_bias: float32 (layer, d_model), zero where a layer has none; None along with `output_weights`.
         scales: float (layer), what q k^T is multiplied by before the softmax, such as 1 / sqrt(d_k); NaN
             where it could not be told.
+        inputs: float32 (layer, token, d_model), what the projections to queries, keys and values take; None
+            where it was not kept.
+        distances: float32 (layer, head, 2 x reach + 1, d_k), for models that learn distances the vectors that
+            keys so far behind (first) to so far ahead (last) add to themselves before q k^T; distances beyond
+            the reach count as the reach. None for other models, and once tokens were taken out.
     """
 
     queries: NDArray[np.float32]
@@ -105,6 +110,8 @@ class Internals:
     output_weights: NDArray[np.float32] | None = None
     output_bias: NDArray[np.float32] | None = None
     scales: NDArray[np.float32] | None = None
+    inputs: NDArray[np.float32] | None = None
+    distances: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for field_ in fields(self):

@@ -196,8 +196,8 @@ def _head_focus(record: Attention, head: HeadId, pattern: Pattern, top: int, far
     rows = counted_queries(record)
     return HeadFocus(
         head=head,
-        words=_words(record, weights, _between_words(record, head.layer), top),
-        links=_strongest(_links(record, head), top),
+        words=_words(record, weights, between_words(record, head.layer), top),
+        links=_strongest(links_of(record, head), top),
         pattern=pattern,
         entropy=_average(entropy(weights)[rows]),
         breadth=_average(breadth(weights)[rows]),
@@ -209,9 +209,9 @@ def _head_focus(record: Attention, head: HeadId, pattern: Pattern, top: int, far
 
 
 def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
-    cells = np.any([_between_words(record, head.layer) for head in heads], axis=0)
+    cells = np.any([between_words(record, head.layer) for head in heads], axis=0)
     usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
-    links = [link for head in heads for link in _links(record, head)]
+    links = [link for head in heads for link in links_of(record, head)]
     covered = {link.target_position for link in links}
     if record.block != "cross" and not (is_picture(record) and record.queries != record.keys):
         covered |= {link.source_position + _start(record) for link in links}
@@ -223,7 +223,7 @@ def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
     )
 
 
-def _between_words(record: Attention, layer: int) -> Mask:
+def between_words(record: Attention, layer: int) -> Mask:
     """Give the cells words and links are made of: (query, key), from what was written to something else."""
     written = np.outer(counted_queries(record), ~special_keys(record))
     cells: Mask = written & record.visible(layer) & ~self_links(record)
@@ -264,9 +264,15 @@ def _notable(received: NDArray[np.floating], top: int) -> list[int]:
     return [j for j in order if received[j] >= enough]
 
 
-def _links(record: Attention, head: HeadId) -> list[Link]:
-    """List one head's links worth telling, in the order of the text."""
-    weights, cells = record.head(head), _between_words(record, head.layer)
+def links_of(record: Attention, head: HeadId) -> list[Link]:
+    """List one head's links worth telling, in the order of the text.
+
+    A link is told if it carries twice what evenly spread mass would give it, from .1 on; from .5 on always.
+
+    Raises:
+        OutOfRange: the record lacks that head.
+    """
+    weights, cells = record.head(head), between_words(record, head.layer)
     told = cells & (weights >= np.clip(2 * uniform(cells), TOLD_FROM, TOLD_ALWAYS))
     found = []
     for i, j in np.argwhere(told).tolist():

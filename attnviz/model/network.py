@@ -102,11 +102,13 @@ class Reading:
         judgements: (..., token), logits of "this word was replaced".
         queries: for each layer, (..., head, query, d_k).
         memories: for each layer, keys (..., head, key, d_k) and values (..., head, key, d_v).
+        inputs: for each layer, what these were made from: (..., token, width).
     """
 
     judgements: Array
     queries: tuple[Array, ...]
     memories: tuple[Memory, ...]
+    inputs: tuple[Array, ...]
 
 
 def parameter_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
@@ -198,7 +200,7 @@ def read(
     """
     of_layer = gates or {}
     x = dropped(layer_norm(embed(features, network.embedding), network.embedding_norm))
-    queries, memories = [], []
+    queries, memories, inputs = [], [], []
     for number, layer in enumerate(network.layers):
         y = layer_norm(x, layer.attention_norm)
         memory = remember(y, layer.attention)
@@ -209,8 +211,9 @@ def read(
         x = x + dropped(feed_forward(layer_norm(x, layer.inner_norm), layer.inner, layer.outer))
         queries.append(query)
         memories.append(memory)
+        inputs.append(y)
     judgements = linear(layer_norm(x, network.final_norm), network.judgement)[..., 0]
-    return Reading(judgements, tuple(queries), tuple(memories))
+    return Reading(judgements, tuple(queries), tuple(memories), tuple(inputs))
 
 
 def answer_logits(judgements: Array) -> Array:

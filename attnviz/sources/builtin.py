@@ -1,7 +1,7 @@
 """The built-in model, or one trained like it, as a source of records; numpy and safetensors suffice."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -301,4 +301,12 @@ def _internals(network: Network, reading: Reading, keep: KeepRows) -> Internals:
         output_weights=np.stack([output_of_heads(layer)[heads] for layer in attention]),
         output_bias=np.stack([layer.output.bias for layer in attention]),
         scales=np.full(len(keep.layers), 1 / math.sqrt(queries.shape[-1]), dtype=np.float32),
+        inputs=np.stack([reading.inputs[layer] for layer in keep.layers]),
+        distances=_distances(attention, heads),
     )
+
+
+def _distances(attention: Sequence[MultiHead], heads: list[int]) -> NDArray[np.float32] | None:
+    """Stack the vectors of distances of some heads; None for a model that knows no positions."""
+    learned = [layer.distances[heads] for layer in attention if layer.distances is not None]
+    return np.stack(learned) if len(learned) == len(attention) else None

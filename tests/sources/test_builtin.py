@@ -137,9 +137,23 @@ def test_internals_add_up_to_what_attention_adds(source):
     np.testing.assert_allclose(held.scales, 1 / np.sqrt(model.architecture.d_k))
 
 
+def test_internals_hold_what_the_vectors_were_made_from(source):
+    held = source.attend(FOX, Selection("0-1", "1,6"), internals=True).internals
+    network = load_model().network
+    for number, layer in enumerate(network.layers):
+        for vectors, projection in (
+            (held.queries, layer.attention.query),
+            (held.values, layer.attention.value),
+        ):
+            made = (held.inputs[number] @ projection.weight + projection.bias).reshape(10, 8, -1)
+            np.testing.assert_allclose(vectors[number], made[:, [1, 6]].swapaxes(0, 1), atol=1e-5)
+        np.testing.assert_array_equal(held.distances[number], layer.attention.distances[[1, 6]])
+
+
 def test_internals_of_a_selection_are_those_of_its_heads(source):
     every = source.attend(FOX, internals=True).internals
     some = source.attend(FOX, Selection("1", "2,4"), internals=True).internals
+    np.testing.assert_array_equal(some.inputs, every.inputs[1:])
     np.testing.assert_array_equal(some.output_weights, every.output_weights[1:, [2, 4]])
     np.testing.assert_array_equal(some.output_bias, every.output_bias[1:])
     assert some.scales.shape == (1,)
