@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -51,6 +52,19 @@ class Progress:
     words: int
 
 
+class Watcher(Protocol):
+    """Who looks at a network while it is trained; `arrays` are its own parameters, and change with it."""
+
+    def begin(self, step: int, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Look before the first step, or before the next one of a training that goes on."""
+
+    def see(self, step: int, loss: float, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+        """Look after a step."""
+
+    def keep(self) -> None:
+        """Store what was seen: a checkpoint is about to be written."""
+
+
 @dataclass(frozen=True, eq=False)
 class Trained:
     """What comes out of a training.
@@ -73,6 +87,7 @@ def train(
     report: Callable[[Progress], None] = lambda _: None,
     *,
     pushed_apart: bool = True,
+    watcher: Watcher | None = None,
 ) -> Trained:
     """Train a network, continuing from the checkpoint in `folder` if there is one.
 
@@ -82,8 +97,9 @@ def train(
         material: what to learn from.
         settings: how.
         folder: where checkpoints are kept, one every 100 steps.
-        report: told after every step.
+        report: told after every step; if it raises KeyboardInterrupt, a checkpoint is written first.
         pushed_apart: make the overlap of heads small too; off where it is to be seen what they do without.
+        watcher: shown the network after every step.
 
     Raises:
         Damaged: the checkpoint cannot be read.
@@ -92,12 +108,23 @@ def train(
     """
     with _threads(settings.threads):
         training = _Training(material, settings, folder, pushed_apart=pushed_apart)
-        for _ in range(training.step, settings.steps):
-            report(training.advance())
-            if training.step % _CHECKPOINT_EVERY == 0:
-                training.save()
         arrays = {name: tensor.detach().numpy() for name, tensor in training.parameters.items()}
+        if watcher:
+            watcher.begin(training.step, arrays)
+        for _ in range(training.step, settings.steps):
+            progress = training.advance()
+            if watcher:
+                watcher.see(progress.step, progress.detection, arrays)
+            with _kept_if_interrupted(training, watcher):
+                report(progress)
+            if training.step % _CHECKPOINT_EVERY == 0:
+                _keep(training, watcher)
         return Trained(arrays, training.lessons, training.seconds)
+
+
+def lessons_of(material: Material, settings: Settings) -> tuple[Relation, ...]:
+    """Say what the first heads of the last layer are taught: nothing where there is no treebank."""
+    return lessons_for(settings.heads) if material.treebank.sentences else ()
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -130,7 +157,7 @@ class _Training:
     def __init__(self, material: Material, settings: Settings, folder: Path, *, pushed_apart: bool) -> None:
         self.step, self._seconds_before, self._began = 0, 0.0, time.monotonic()
         self._material, self._settings, self._folder = material, settings, folder
-        self.lessons = lessons_for(settings.heads) if material.treebank.sentences else ()
+        self.lessons = lessons_of(material, settings)
         self._replacer = Replacer(material.texts, material.vocabulary)
         self._architecture = settings.architecture(material.vocabulary.rows)
         self._pushed_apart = pushed_apart
@@ -256,6 +283,23 @@ def _groups(parameters: dict[str, Tensor]) -> list[dict[str, object]]:
     matrices = [tensor for tensor in parameters.values() if tensor.ndim > 1]
     vectors = [tensor for tensor in parameters.values() if tensor.ndim == 1]
     return [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+
+
+@contextmanager
+def _kept_if_interrupted(training: _Training, watcher: Watcher | None) -> Iterator[None]:
+    """Lose no step to Ctrl-C where it comes between two steps."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _keep(training, watcher)
+        raise
+
+
+def _keep(training: _Training, watcher: Watcher | None) -> None:
+    """Write a checkpoint, and first what was seen up to it: what was seen later is forgotten."""
+    if watcher:
+        watcher.keep()
+    training.save()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from attnviz.model.training.facts import as_json, measure
 from attnviz.model.training.loop import Progress, Trained, train
 from attnviz.model.training.material import SHORTEST, Material, prepare
 from attnviz.model.training.settings import Settings
+from attnviz.model.training.snapshots import SENTENCE, Snapshot, Snapshots
 from attnviz.model.training.teaching import Parse, heads_taught, sentences_of
 
 _LONGEST_JUDGED = 60
@@ -32,8 +33,10 @@ def make_model(
     command: str = "",
     words_of_its_makers: str = "",
     report: Callable[[Progress], None] = lambda _: None,
+    watched: str = SENTENCE,
+    show: Callable[[Snapshot], None] = lambda _: None,
 ) -> None:
-    """Train a model and write its folder: weights, vocabulary, facts and card.
+    """Train a model and write its folder: weights, vocabulary, facts, card, and how its heads came about.
 
     Args:
         folder: where the model goes, and meanwhile the checkpoints; one that is there is continued.
@@ -44,16 +47,20 @@ def make_model(
         command: what the card gives as the way to make the model again.
         words_of_its_makers: what the card says beside the measurements, in Markdown.
         report: told after every step.
+        watched: the sentence on which it is kept what heads do while they learn.
+        show: handed what they do each time it is kept.
 
     Raises:
-        EmptyText: there is too little to learn from.
+        EmptyText: there is too little to learn from, or no word in the sentence to watch.
+        TextTooLong: that sentence has more than 48 words.
         Damaged: the checkpoint cannot be read.
         RequestError: the checkpoint is of a training with other settings or on other material.
         Unwritable: the folder cannot be written.
     """
     taught_from, judged_by = _set_aside(list(treebank), list(judged))
     material = prepare(texts, taught_from, settings.words, settings.endings)
-    trained = train(material, settings, folder, report)
+    snapshots = Snapshots(folder, settings, material, watched, show)
+    trained = train(material, settings, folder, report, watcher=snapshots)
     architecture = settings.architecture(material.vocabulary.rows)
     stored = {name: array.astype(np.float32) for name, array in half_precision(trained.arrays).items()}
     sentences = sentences_of(judged_by, SHORTEST, _LONGEST_JUDGED)
@@ -64,6 +71,7 @@ def make_model(
         "training": _training_facts(material, settings, trained, command),
         "facts": as_json(facts),
     }
+    snapshots.keep()
     whole = save_model(folder, architecture, material.vocabulary, trained.arrays, about)
     write_whole(folder / CARD, model_card(whole, words_of_its_makers).encode())
     remove_checkpoint(folder)
