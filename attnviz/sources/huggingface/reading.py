@@ -1,10 +1,12 @@
 """One input as a pretrained model reads it: watched first, recorded when asked."""
 
 from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
 from attnviz.observe import Observer, RowBlock
@@ -72,16 +74,17 @@ class PretrainedReading:
         cut = Cut.of(self.feed.sides[outline.block], queries, keys)
         own = KeepOwn(chosen, cut)
         seen = Sight(cut)
-        vectors = KeepVectors(own.kept.heads, cut) if internals else None
+        vectors = KeepVectors(own.kept.layers, own.kept.heads, cut) if internals else None
 
-        def on_call(site: Site, call: Call) -> None:
+        def on_call(site: Site, call: Call, usual: Tensor) -> None:
             seen.take(site, call)
             if vectors and call.vectors is None:
                 raise MissingInternals(f"layer {site.layer} of {self.name} does not show its vectors")
             if vectors:
-                vectors.take(site, call)
+                vectors.take(site, call, usual)
 
-        self._capture(outline, own, own.kept.layers, Checks(), on_call)
+        with vectors.watching(self.feed.model) if vectors else nullcontext():
+            self._capture(outline, own, own.kept.layers, Checks(), on_call)
         try:
             return self._record(outline, own, seen, vectors)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
@@ -128,7 +131,7 @@ class PretrainedReading:
         observer: Observer,
         chosen: Collection[int],
         checks: Checks,
-        on_call: Callable[[Site, Call], None] | None = None,
+        on_call: Callable[[Site, Call, Tensor], None] | None = None,
     ) -> None:
         """Run the model again, hand its weights on, and hold what it gives against the watched pass."""
         block, sites = outline.block, self.watched.sites

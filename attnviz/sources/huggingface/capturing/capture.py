@@ -31,7 +31,7 @@ def capture(
     block: Block,
     chosen: Collection[int],
     checks: Checks | None = None,
-    on_call: Callable[[Site, Call], None] | None = None,
+    on_call: Callable[[Site, Call, Tensor], None] | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Any:  # noqa: ANN401 - what a model gives has no common class
     """Run the model once and hand the weights of some layers to an observer.
@@ -46,7 +46,8 @@ def capture(
         block: whose layers are meant.
         chosen: the numbers of the layers to hand on.
         checks: where to note the checks that held.
-        on_call: takes each attention call of the chosen layers and its place, before its rows.
+        on_call: takes the place of each attention call of the chosen layers, the call, and what it gave,
+            before its rows.
         block_bytes: about how much memory one block of weights may take; at least one row is done at once.
 
     Returns:
@@ -66,7 +67,7 @@ def capture(
             if isinstance(call, ValuesCall):
                 call = call.cut(*site.extent)
             if on_call:
-                on_call(site, call)
+                on_call(site, call, usual)
             in_blocks = _in_blocks if site.seen.windows is None else _in_windows
             for start, weights in in_blocks(call, usual, site, block_bytes, noted):
                 joined.update(site, start, weights)

@@ -180,6 +180,19 @@ def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:
     checks.passed(UNCHANGED, apart, _closely(apart))
 
 
+def alike(ours: Tensor, theirs: Tensor, *, coarse: bool = False) -> bool:
+    """Say whether two ways to one result agree, as a share of the largest number.
+
+    Args:
+        ours: one result.
+        theirs: the other, in the precision the model computes in.
+        coarse: whether it computes with numbers it keeps in fewer digits than that.
+    """
+    largest = float(theirs.abs().max()) if theirs.numel() else 0.0
+    allowed = _COARSE if coarse else _allowed(theirs)
+    return bool(((ours - theirs).abs() <= allowed * largest).all())
+
+
 def steady(one: Any, other: Any) -> bool:  # noqa: ANN401 - what a model gives has no common class
     """Say whether two runs of a model gave the same."""
     return _apart_by(one, other) <= _allowed(*_states(other))
