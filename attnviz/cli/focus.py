@@ -63,7 +63,7 @@ def focus(
     from attnviz.analysis.focus import focus as find
     from attnviz.analysis.measures.table import measure
     from attnviz.analysis.parts import between_parts, has_parts
-    from attnviz.cli.looking import effects_of, follows_in, look
+    from attnviz.cli.looking import effects_of, look, relations_in
     from attnviz.cli.outputs import check_output, show
     from attnviz.render import notes
     from attnviz.render.machine.focus import focus_json
@@ -81,7 +81,8 @@ def focus(
         show(MeasuresTable(measured, caption), measures_json(measured), out)
         return
     lost = effects_of(seen) if effects else seen.effects
-    follows = follows_in(seen, treebank) if treebank else record.follows
+    grammar = relations_in(seen, treebank) if treebank else None
+    follows = grammar.by_head if grammar else record.follows
     found = find(record, heads, top=tell)
     parts = between_parts(record, heads) if has_parts(record) else None
     beside = tuple(_beside(seen.ranking, lost, follows))

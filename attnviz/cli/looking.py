@@ -8,14 +8,15 @@ from attnviz.cli.inputs import block_of, open_source, record_of
 from attnviz.cli.options import Heads, Input, Model, Ranked, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
+from attnviz.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from attnviz.analysis.effect import Effects
+    from attnviz.analysis.links import Relations
     from attnviz.analysis.ranking import Ranking
     from attnviz.record import Attention
-    from attnviz.relation import Followed
     from attnviz.selection import HeadId
     from attnviz.sources.base import Reading, Source
 
@@ -102,14 +103,24 @@ def effects_of(seen: Look) -> "Effects":
         return effects_of(seen.reading, seen.heads, seen.record.block, progress=tick)
 
 
-def follows_in(seen: Look, treebank: Path) -> "Mapping[HeadId, Followed]":
-    """Find which grammatical relation each head that is shown follows best in a treebank, with progress.
+def relations_in(seen: Look, treebank: Path) -> "Relations":
+    """Find which grammatical relations the heads shown follow in a treebank, with progress on stderr.
 
     Raises:
-        RequestError: there is no model behind a saved record, or no sentence in the treebank.
+        RequestError: there is no model behind a saved record, or what is shown are no weights of heads.
+        EmptyText: no sentence of the treebank fits the model's tokens.
         SourceError: the treebank cannot be read.
     """
-    raise NotImplementedError
+    from attnviz.cli.progress import progress
+    from attnviz.corpus import read_treebank
+    from attnviz.studies.relations import relations
+
+    if seen.record.view != "weights":
+        raise RequestError(f"a treebank is read with weights: got --view {seen.record.view}, allowed weights")
+    names = Selection(heads=",".join(map(str, seen.heads)))
+    sentences = list(read_treebank(treebank))
+    with progress("reading the treebank") as tick:
+        return relations(seen.source, sentences, names, block=seen.record.block, progress=tick)
 
 
 def _best(which: Heads) -> list[str]:

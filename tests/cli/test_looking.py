@@ -121,15 +121,15 @@ def test_an_answer_is_asked_about_at_a_word() -> None:
 
 def test_effects_stand_beside_the_weights() -> None:
     found = told("focus", FOX, "--effects", "--layer", "1")
-    assert found["effects"] == {"of": "judgement", "unit": "bits", "rows": 10}
-    effects = {head["head"]: head["effect"]["mean"] for head in found["heads"]}
+    assert (found["effects"]["outlook"], found["effects"]["unit"]) == ("judgement", "bits")
+    effects = {head["head"]: head["effect"]["effect"] for head in found["heads"]}
     ranked = told("focus", FOX, "--layer", "1", "--sort", "effect")
     assert [head["head"] for head in ranked["heads"]] == sorted(
         effects, key=effects.__getitem__, reverse=True
     )
     shown = attnviz("focus", FOX, "--effects", "--layer", "1", "--width", "80").out
     first = ranked["heads"][0]
-    assert f"without it {first['effect']['mean']:.3f}" in shown
+    assert f"without it {first['effect']['effect']:.3f}" in shown
 
 
 def test_every_measure_is_told_in_numbers(record: package.Attention) -> None:
@@ -145,7 +145,7 @@ def test_states_have_no_gradient_but_an_effect(minilm: Path) -> None:
     assert done.code == 3
     assert done.err.startswith("attnviz: the model has no head that answers")
     found = told("focus", FOX, "-m", minilm, "--layer", "5", "--head", "3,11", "--effects")
-    assert found["effects"]["of"] == "states"
+    assert found["effects"]["outlook"] == "states"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from attnviz.analysis.parts import Parts
 from attnviz.analysis.patterns.find import Pattern
 from attnviz.analysis.ranking import Ranking
 from attnviz.relation import Followed
+from attnviz.render.machine.ablation import effect_fields, measured_fields
 from attnviz.render.machine.parts import parts_fields
 from attnviz.render.machine.plain import (
     Fields,
@@ -65,7 +66,7 @@ def focus_json(
             **across,
             **expected,
             **({"ranking": _ranking(ranking)} if ranking else {}),
-            **({"effects": _effects(effects)} if effects else {}),
+            **({"effects": measured_fields(effects)} if effects else {}),
             "heads": [{**_head(head), **_known(head.head, effects, follows)} for head in focus.heads],
             "together": _together(focus.together),
             **({"parts": parts_fields(parts)} if parts else {}),
@@ -85,16 +86,12 @@ def _ranking(ranking: Ranking) -> Fields:
     }
 
 
-def _effects(effects: Effects) -> Fields:
-    return {"of": effects.outlook, "unit": effects.unit, "rows": len(effects.tokens)}
-
-
 def _known(head: HeadId, effects: Effects | None, follows: Mapping[HeadId, Followed]) -> Fields:
     """Give what else is known of a head."""
     lost = effects.by_head.get(head) if effects else None
     grammar = follows.get(head)
     return {
-        **({"effect": {"mean": plain(lost.mean), "spread": plain(lost.spread)}} if lost else {}),
+        **({"effect": effect_fields(lost)} if lost else {}),
         **({"relation": grammar.facts()} if grammar else {}),
     }
 

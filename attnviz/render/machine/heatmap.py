@@ -45,6 +45,8 @@ def _rarer(record: Attention) -> Fields:
         "heads_per_key": record.heads_per_key if record.heads_per_key > 1 else None,
         "border": said if any(said.values()) else None,
         "predictions": predictions(record.predictions),
+        "view": record.view if record.view != "weights" else None,
+        "answer": record.answer,
         "dropped": plain(record.dropped),
         "renormalized": record.renormalized,
     }
