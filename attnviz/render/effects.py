@@ -107,8 +107,8 @@ def set_aside(ablation: Ablation) -> Iterator[str]:
 
 
 _IMPORTANCE = (
-    "Importance: the size of the loss's gradient by the head's gate, over the length of its layer's (Michel et"
-    " al. 2019, section 4.1)"
+    "Importance: the size of the loss's gradient by the head's gate, over the length of its layer's"
+    " (Michel et al. 2019, section 4.1)"
 )
 
 _REFERENCES = {

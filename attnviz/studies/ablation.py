@@ -223,7 +223,7 @@ def _gates(block: Block, removals: Iterable[Removal], gate: float) -> Gates:
 
 
 def _importance(reading: Reading, block: Block) -> tuple[dict[HeadId, Importance], str | None]:
-    """Run a model backwards, and say why where that cannot be done: what was measured forwards still stands."""
+    """Run a model backwards, and say why where that cannot be done: effects are told without it."""
     try:
         return importances(reading.gate_gradients()[block]), None
     except (NoAnswer, UnsupportedModel, BudgetError) as error:

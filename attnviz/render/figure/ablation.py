@@ -91,7 +91,7 @@ def _draw_map(ablation: Ablation, theme: Theme, sheet: Sheet) -> Figure:
     canvas = open_canvas(sheet, replace(upper, height=lower.height), colors, lettering)
     _draw_cells(canvas, ablation, values, words)
     below = replace(canvas, layout=lower)
-    draw_scatter(below, points, box, (_IMPORTANCE, effects.unit(ablation)))
+    draw_scatter(below, points, box, (_IMPORTANCE, f"effect, {effects.unit(ablation)}"))
     draw_words(below, Words("Effect against importance", _AGAINST, told))
     return canvas.figure
 
