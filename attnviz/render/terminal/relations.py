@@ -18,8 +18,9 @@ _GAP = 2
 _WIDE = 60
 
 _READ = (
-    "right: of the words that stand in the relation, the share that give most weight to the right one of all "
-    "other words. fixed: the share that would be right at one fixed distance, the best there is."
+    "relation: as Universal Dependencies call it; governor: the word that another depends on. right: of the "
+    "words that stand in the relation, the share that give most weight to the right one of all other words. "
+    "fixed: the share that would be right at one fixed distance, the best there is."
 )
 
 
@@ -92,12 +93,12 @@ def _link(followed: Followed) -> str:
 
     >>> from attnviz.selection import HeadId
     >>> _link(Followed(HeadId(0, 0), "obj", "head -> dependent", 0.9, 0.4, 2, 50))
-    'head → its obj'
+    'governor → its obj'
     """
     name = printable_sentence(followed.relation)
     if followed.direction == "dependent -> head":
-        return f"{name} → its head"
-    return f"head → its {name}" if followed.direction == "head -> dependent" else name
+        return f"{name} → its governor"
+    return f"governor → its {name}" if followed.direction == "head -> dependent" else name
 
 
 def _at(offset: int | str) -> str:
