@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from attnviz import __version__
+from attnviz.cli.ablate import ablate
 from attnviz.cli.align import align
 from attnviz.cli.compare import compare
 from attnviz.cli.export import export
@@ -37,5 +38,5 @@ def attnviz(
     """
 
 
-for verb in (heatmap, focus, compare, align, export, info, train):
+for verb in (heatmap, focus, compare, ablate, align, export, info, train):
     app.command()(grouped(verb))
