@@ -1,0 +1,1 @@
+"""One head at one query, step by step: the numbers behind a row of weights, and what becomes of it."""
