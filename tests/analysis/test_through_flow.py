@@ -131,10 +131,12 @@ class TestFlow:
 
     def test_too_many_tokens_are_refused_with_the_number_allowed(self) -> None:
         weights = np.broadcast_to(np.full((60, 60), 1 / 60), (6, 1, 60, 60))
-        with pytest.raises(RequestError, match="got 60 tokens for 6 maps through up to 6 layers, allowed 50"):
+        with pytest.raises(RequestError, match=r"up to each of 6 layers would .* got 60 tokens, allowed 37"):
             flow(weights)
-        with pytest.raises(RequestError, match="got 80 tokens for a map through up to 6 layers, allowed 66"):
-            flow(np.broadcast_to(np.full((80, 80), 1 / 80), (6, 1, 80, 80)), layers=[5])
+        with pytest.raises(RequestError, match=r"up to layer 5 would .* got 60 tokens, allowed 49"):
+            flow(weights, layers=[5])
+        with pytest.raises(RequestError, match=r"up to layer 5 would .* got 60 tokens, allowed 41"):
+            flow(weights, np.tri(60) > 0, layers=[5])
 
     def test_other_keys_than_queries_are_refused(self) -> None:
         with pytest.raises(RequestError, match="got 2 queries and 3 keys"):

@@ -14,8 +14,8 @@ from attnviz.record import Mask
 Numbers = NDArray[np.float64]
 Distances = NDArray[np.int16]
 
-# Pipes looked at, over all pairs of tokens: about a minute's work of one core.
-LARGEST = 100_000_000
+# Pipes between all layers and over all pairs of tokens: some twenty seconds' work of one core.
+LARGEST = 30_000_000
 
 # So many pipes are worked on at once: what fits a processor's cache is fastest.
 _AT_ONCE = 2**17
@@ -66,7 +66,7 @@ def flow(weights: Array, visible: Array | None = None, layers: Sequence[int] | N
     """
     mixed = np.asarray(with_residual(weights), dtype=np.float64)
     asked = range(len(mixed)) if layers is None else [range(len(mixed))[layer] for layer in layers]
-    _check_size(mixed.shape[-1], asked, len(mixed))
+    _check_size(mixed.shape[-1], asked, times=1 if visible is None else 2)
     widest = _of_layers(mixed, asked)
     if visible is None:
         return widest
@@ -75,15 +75,13 @@ def flow(weights: Array, visible: Array | None = None, layers: Sequence[int] | N
     return corrected
 
 
-def _check_size(tokens: int, asked: Sequence[int], layers: int) -> None:
-    depth = max(sum(asked), 1)
-    if depth * tokens**4 > LARGEST:
-        most = int((LARGEST / depth) ** 0.25)
-        maps = f"{len(asked)} maps" if len(asked) > 1 else "a map"
-        raise RequestError(
-            f"flow takes too long: got {tokens} tokens for {maps} through up to {layers} layers, "
-            f"allowed {most} tokens"
-        )
+def _check_size(tokens: int, asked: Sequence[int], times: int) -> None:
+    """Refuse what would take too long, the flows of even attention too."""
+    work = max(sum(asked), 1) * times
+    if work * tokens**4 > LARGEST:
+        most = int((LARGEST / work) ** 0.25)
+        layers = f"up to layer {max(asked)}" if len(asked) == 1 else f"up to each of {len(asked)} layers"
+        raise RequestError(f"flow {layers} would take too long: got {tokens} tokens, allowed {most}")
 
 
 def _of_layers(mixed: Numbers, asked: Sequence[int]) -> Numbers:

@@ -126,24 +126,22 @@ def describe(record: Attention) -> str:
 
     >>> import attnviz
     >>> describe(view(attnviz.from_arrays([[1.0]], ["a"]), "rollout"))
-    'rollout: weights averaged over heads, half of each row left where it is, multiplied through layer 0'
+    'rollout: heads averaged, half of each row left where it is, multiplied through layer 0'
     """
-    kind, answer = record.view, record.answer or "an answer"
-    last = record.layers[-1]
+    kind, last = record.view, record.layers[-1]
     through = f"through layers 0 to {last}" if last else "through layer 0"
     through = "through the layers up to each" if len(record.layers) > 1 else through
-    even = ", relative to even attention over what each query sees" if record.causal else ""
+    even = ", relative to even attention" if record.causal else ""
     whose = "the layer's output, all heads together" if record.heads == (TOGETHER,) else "the head's output"
-    speaks = f"weight × gradient of {answer} where it speaks for it"
-    mixed = "weights averaged over heads, half of each row left where it is"
+    speaks = f"weight × gradient of {record.answer or 'an answer'}, where above 0"
+    mixed = "heads averaged, half of each row left where it is"
     said: dict[View, str] = {
         "weights": "how each query shares its attention out among keys",
-        "norms": f"the length of what each key adds to {whose}, as shares of each row",
+        "norms": f"length of what each key adds to {whose}, as shares of each row",
         "gradients": f"{speaks}; 1 is the largest row",
         "rollout": f"{mixed}, multiplied {through}{even}",
-        "flow": f"{mixed}, and the most that can flow {through}{even}; shares of each row",
-        "relevance": f"{speaks}, averaged over heads, added up {through}; shares of each row, and the row "
-        "asked about explains the answer",
+        "flow": f"{mixed}, the most that flows {through}{even}; shares of each row",
+        "relevance": f"{speaks}, added up {through}; shares of each row; read the row asked about",
     }
     return f"{kind}: {said[kind]}"
 
