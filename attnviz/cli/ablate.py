@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from attnviz.analysis.effect import Ablation
     from attnviz.outline import Outline
-    from attnviz.render.figure.size import Size
 
 _SUFFIXES = (".txt", ".json", ".png", ".svg", ".pdf")
 _PICTURES = _SUFFIXES[2:]
@@ -63,7 +62,7 @@ class Paper:
 
     size: Annotated[
         str | None,
-        typer.Option(help="Column, page, slide, or 3.3x3in, 8x8cm.", rich_help_panel=_PICTURE),
+        typer.Option(help="Its width: column, page, 3.3in, 84mm.", rich_help_panel=_PICTURE),
     ] = None
     dpi: Annotated[
         int | None,
@@ -81,14 +80,12 @@ def ablate(source: Input, by: Model, which: Heads, removed: Removed, out: Output
     from attnviz.cli.inputs import block_of, open_reading
     from attnviz.cli.outputs import check_output, show, terminal_theme
     from attnviz.cli.progress import progress
-    from attnviz.render.figure.size import parse_size
     from attnviz.render.machine.ablation import ablation_json
     from attnviz.render.terminal.ablation import TOLD, AblationView
     from attnviz.studies.ablation import remove
 
     check_output(out, *_SUFFIXES)
-    _check(source, which, removed)
-    size = parse_size(paper.size) if paper.size else None
+    _check(source, which, removed, paper)
     reading = open_reading(source, by)
     outline = block_of(reading, which)
     selection = which.selection("all")
@@ -103,22 +100,26 @@ def ablate(source: Input, by: Model, which: Heads, removed: Removed, out: Output
             progress=tick,
         )
     if out.output is not None and out.output.suffix.lower() in _PICTURES:
-        _draw(found, size, paper.dpi, out)
+        _draw(found, paper, out)
     else:
         view = AblationView(found, terminal_theme(out), removed.top or TOLD)
         show(view, ablation_json(found), out)
 
 
-def _check(source: Input, which: Heads, removed: Removed) -> None:
+def _check(source: Input, which: Heads, removed: Removed, paper: Paper) -> None:
     """Refuse what cannot be done before a model is loaded.
 
     Raises:
-        RequestError: there is no model to run, or single heads of whole layers.
+        RequestError: there is no model to run, single heads of whole layers, or no such size.
     """
+    from attnviz.render.figure.size import parse_size
+
     if source.record is not None:
         raise RequestError("no model to remove heads from: got --record, allowed what a model can read anew")
     if removed.mode is ModeName.layers and which.head is not None:
         raise RequestError(f"layers are removed whole: got --head {which.head}, allowed --layer")
+    if paper.size is not None and parse_size(paper.size).height is not None:
+        raise RequestError(f"no height: got --size {paper.size}, allowed a width: column, page or 84mm")
 
 
 def _announce(outline: "Outline", which: Heads, removed: Removed) -> None:
@@ -135,7 +136,7 @@ def _announce(outline: "Outline", which: Heads, removed: Removed) -> None:
     note(f"{len(heads)} heads of layers {layers}: the model is run {times} times; --layer, --head for fewer")
 
 
-def _draw(found: "Ablation", size: "Size | None", dpi: int | None, out: Output) -> None:
+def _draw(found: "Ablation", paper: Paper, out: Output) -> None:
     """Write a picture, and print its path, or the machine form."""
     from attnviz.cli.outputs import write
     from attnviz.render.figure import encode
@@ -143,6 +144,6 @@ def _draw(found: "Ablation", size: "Size | None", dpi: int | None, out: Output) 
     from attnviz.render.machine.ablation import ablation_json
 
     assert out.output is not None
-    figure: Figure = draw_ablation(found, theme=out.theme or "light", size=size, dpi=dpi)
+    figure: Figure = draw_ablation(found, theme=out.theme or "light", size=paper.size, dpi=paper.dpi)
     write(out.output, encode(figure, out.output.suffix), force=out.force)
     print(ablation_json(found) if out.json else out.output)
