@@ -1,6 +1,6 @@
 """Effects of removed heads as a map, layers down and heads across: painted, or typed without colours."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,8 @@ class EffectMap:
         layers, indices, values = effects.as_grid(self.ablation)
         ink = _ink(console, self.theme, float(np.nanmax(values)) or 1.0, _what(self.ablation))
         panels = [Panel("", values)]
-        rows, columns = _axis("", (f"L{layer}" for layer in layers)), _axis("head →", map(str, indices))
+        rows = _axis("", (f"L{layer}" for layer in layers), layers)
+        columns = _axis("head →", map(str, indices), indices)
         layout = lay_out(min(options.max_width, _widest(len(indices))), panels, rows, columns)
         yield from printed(draw(panels, layout, ink))
         yield ink.scale(layout.cell)
@@ -52,9 +53,11 @@ def _widest(columns: int) -> int:
     return _NAMES + _WIDEST_CELL * columns
 
 
-def _axis(name: str, labels: Iterable[str]) -> Axis:
+def _axis(name: str, labels: Iterable[str], numbers: Sequence[int]) -> Axis:
+    """Name rows or columns; where names have no room, their numbers stand in for them."""
     shown = tuple(labels)
-    return Axis(name, shown, (False,) * len(shown), tuple(range(at, at + 1) for at in range(len(shown))))
+    positions = tuple(range(number, number + 1) for number in numbers)
+    return Axis(name, shown, (False,) * len(shown), positions)
 
 
 def _ink(console: Console, theme: Theme, top: float, what: str) -> Ink:
