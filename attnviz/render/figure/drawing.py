@@ -7,6 +7,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from attnviz.record import Attention
+from attnviz.render.figure.frame import Moment
 from attnviz.render.figure.grid import draw_grid
 from attnviz.render.figure.layout import Sheet
 from attnviz.render.figure.panels import draw_panels
@@ -23,11 +24,18 @@ PLAIN: dict[Any, Any] = {
 }
 
 
-def draw(record: Attention, heads: Sequence[HeadId], theme: Theme, size: Size, dpi: int) -> Figure:
+def draw(
+    record: Attention,
+    heads: Sequence[HeadId],
+    theme: Theme,
+    size: Size,
+    dpi: int,
+    moment: Moment | None = None,
+) -> Figure:
     """Draw heads as panels side by side, or as the grid of layers and heads."""
     way = draw_panels if fits_panels(heads) else draw_grid
     with matplotlib.rc_context(PLAIN):
-        return way(record, heads, theme, Sheet.of(size, dpi))
+        return way(record, heads, theme, Sheet.of(size, dpi), moment)
 
 
 def fits_panels(heads: Sequence[HeadId]) -> bool:

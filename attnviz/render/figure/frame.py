@@ -38,6 +38,19 @@ _EXPLAINED: dict[Sign, str] = {
 
 
 @dataclass(frozen=True)
+class Moment:
+    """What makes a figure one of several that follow each other.
+
+    Attributes:
+        when: said before the title.
+        top: the weight with the last colour, the same in all of them.
+    """
+
+    when: str
+    top: float
+
+
+@dataclass(frozen=True)
 class Words:
     """What a figure says around its panels.
 
@@ -57,6 +70,10 @@ class Words:
     def lines(self) -> int:
         """How many lines stand below the panels."""
         return len(self.notes) + len(self.signs)
+
+    def at(self, moment: Moment | None) -> "Words":
+        """Say when first, where the figure is one of several: that is never cut off."""
+        return self if moment is None else replace(self, title=f"{moment.when} · {self.title}")
 
     def with_notes(self, *more: str) -> "Words":
         """Add lines below the panels."""

@@ -15,6 +15,7 @@ from attnviz.render.figure.canvas import HAIRLINE, Canvas, open_canvas
 from attnviz.render.figure.colors import RULE, STRIPE, ColorScale
 from attnviz.render.figure.fonts import letter
 from attnviz.render.figure.frame import (
+    Moment,
     Words,
     draw_words,
     gather,
@@ -41,7 +42,9 @@ _INSET = 0.12
 LARGEST_TILE = 12
 
 
-def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet) -> Figure:
+def draw_grid(
+    record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet, moment: Moment | None = None
+) -> Figure:
     """Draw the layers and heads there are among `heads`, all on one colour scale.
 
     Args:
@@ -49,6 +52,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
         heads: which to show; the place of any other head is left grey.
         theme: the colours.
         sheet: the paper.
+        moment: when this is, and the scale's top, where the figure is one of several.
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
@@ -59,7 +63,7 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
         *notes.sinks(record, heads),
         *_sharing(record, heads),
     )
-    words = Words(name_heads(heads), source_line(record), told, tuple(signs(record, heads)))
+    words = Words(name_heads(heads), source_line(record), told, tuple(signs(record, heads))).at(moment)
     lettering = letter([words.title, words.source])
     content = Content(
         panels=1,
@@ -76,7 +80,8 @@ def draw_grid(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: S
     if note:
         words = words.with_notes(*note)
         layout = fit(sheet, replace(content, notes=words.lines))
-    canvas = open_canvas(sheet, layout, ColorScale(theme, float(weights.max()) or 1.0), lettering)
+    top = moment.top if moment else float(weights.max()) or 1.0
+    canvas = open_canvas(sheet, layout, ColorScale(theme, top), lettering)
     pixels = tile_pixels(layout, sheet, gap)
     tiles = striped(stretch(_shrink(record, heads, pixels), *pixels), _stripe(sheet))
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]

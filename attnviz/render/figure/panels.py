@@ -22,6 +22,7 @@ from attnviz.render.figure.canvas import Canvas, open_canvas
 from attnviz.render.figure.colors import ColorScale
 from attnviz.render.figure.fonts import Lettering, letter
 from attnviz.render.figure.frame import (
+    Moment,
     Words,
     draw_words,
     gather,
@@ -59,7 +60,9 @@ _NUMBERED = 12
 _LEAST_NUMBER = 4.0
 
 
-def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet) -> Figure:
+def draw_panels(
+    record: Attention, heads: Sequence[HeadId], theme: Theme, sheet: Sheet, moment: Moment | None = None
+) -> Figure:
     """Draw one heatmap for each head, all on one colour scale.
 
     Args:
@@ -67,15 +70,20 @@ def draw_panels(record: Attention, heads: Sequence[HeadId], theme: Theme, sheet:
         heads: which, in the order of the panels.
         theme: the colours.
         sheet: the paper.
+        moment: when this is, and the scale's top, where the figure is one of several; numbers in cells would
+            change faster than they can be read.
     """
-    words, lessons = _words(record, heads), [_lesson(record, head) for head in heads]
+    words, lessons = _words(record, heads).at(moment), [_lesson(record, head) for head in heads]
     lettering = letter([*_texts(record, heads), words.title, words.source, *filter(None, lessons)])
     layout, words, following = _plan(sheet, record, heads, words, lettering)
     rows, columns = _cells(layout, sheet)
     sinks = [sink_column(record, head, rows) for head in heads]
-    canvas = open_canvas(sheet, layout, ColorScale(theme, _top(record, heads, sinks)), lettering)
+    top = moment.top if moment else _top(record, heads, sinks)
+    canvas = open_canvas(sheet, layout, ColorScale(theme, top), lettering)
     for number, seen in enumerate(as_seen(record, heads)):
-        axes = _draw_panel(canvas, number, record, heads, pool(seen, rows, columns), sinks[number])
+        cells = pool(seen, rows, columns)
+        numbered = moment is None and len(heads) == 1 and max(cells.shape) <= _NUMBERED
+        axes = _draw_panel(canvas, number, record, heads, cells, sinks[number], numbered=numbered)
         if len(heads) > 1:
             _write_title(canvas, number, heads[number], lessons[number])
         if following:
@@ -194,6 +202,8 @@ def _draw_panel(
     heads: Sequence[HeadId],
     cells: Weights,
     sink: Weights | None,
+    *,
+    numbered: bool,
 ) -> Axes:
     """Draw one head; only the panels at the left and at the bottom have labels."""
     hidden = outside(cells)
@@ -209,7 +219,6 @@ def _draw_panel(
         canvas.label_rows(axes, in_seconds(record.queries, QUERIES))
     if lowest:
         canvas.label_columns(axes, in_seconds(record.keys, KEYS))
-    numbered = len(heads) == 1 and max(cells.shape) <= _NUMBERED
     if numbered:
         _write_numbers(canvas, axes, cells)
     if sink is not None:
