@@ -50,12 +50,12 @@ def gate_gradients(feed: Feed, watched: Watched) -> dict[Block, dict[HeadId, flo
         UnsupportedModel: it cannot be run backwards.
         BudgetError: that does not fit into memory.
     """
-    gates = {
-        (block, layer.number): torch.ones(len(layer.heads)).requires_grad_()
-        for block, outline in watched.outlines.items()
-        for layer in outline.layers
-    }
     with _differentiating(feed):
+        gates = {
+            (block, layer.number): torch.ones(len(layer.heads)).requires_grad_()
+            for block, outline in watched.outlines.items()
+            for layer in outline.layers
+        }
         outcome = run_outcome(feed, watched, gating(gates, watched.sites))
         own = {place: place for place in gates}
         slopes = _Backwards(feed, watched, outcome).by(_loss(outcome), gates, own)
@@ -91,8 +91,8 @@ def weight_gradients(feed: Feed, watched: Watched, record: Attention, question: 
     what = f"the gradients of weights for {layers[0].queries} x {layers[0].keys} tokens"
     refuse_beyond_memory(_KEPT_PER_WEIGHT * weights, what)
     meant = {(record.block, number) for number in record.layers}
-    shifts = _Shifts(meant, weighing_sites(watched.sites), _zero(feed.model))
     with _differentiating(feed):
+        shifts = _Shifts(meant, weighing_sites(watched.sites), _zero(feed.model))
         outcome = run_outcome(feed, watched, shifts.change, concerned(meant, watched.sites))
         row, answer = settle(replace(outcome, rows=outcome.rows.detach()), question)
         said = torch.log_softmax(outcome.rows[row], dim=-1)[answer] / math.log(2)
