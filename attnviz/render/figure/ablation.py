@@ -30,6 +30,9 @@ from attnviz.render.theme import Theme
 # Fewer heads than this are no cloud of points.
 _FEWEST = 4
 
+# Beyond this ratio of its sides a map of tokens is no longer made of square cells.
+_LONGEST = 6.0
+
 # In letters: a cell at most, and the share of the width that tokens' labels may take.
 _LARGEST_CELL, _LABEL_SHARE = 5.0, 0.2
 
@@ -80,6 +83,8 @@ def _draw_map(ablation: Ablation, theme: Theme, sheet: Sheet) -> Figure:
         largest_cell=_LARGEST_CELL,
     )
     upper = fit(sheet, content)
+    if len(points) >= _FEWEST:  # both drawings begin at the margin
+        upper = replace(upper, edge=MARGIN * upper.letter)
     told = _told(_notes(ablation, values), upper, lettering)
     colors = ColorScale(theme, float(np.nanmax(values)) or 1.0)
     if len(points) < _FEWEST:
@@ -123,19 +128,21 @@ def _draw_tokens(ablation: Ablation, theme: Theme, sheet: Sheet) -> Figure:
     values = np.stack([entry.rows for entry in entries])
     words = Words(effects.title(ablation), source_line(ablation))
     lettering = letter([words.source, *map(shown, tokens)])
-    names = [entry.name if entry.head is not None else "removed" for entry in entries]
+    together = entries[0].head is None
+    names = [f"{len(entries[0].removed)} heads"] if together else [entry.name for entry in entries]
     content = Content(
         panels=1,
         rows=NameLabels(names, lettering).every,
         columns=TokenLabels(tokens, lettering, _LABEL_SHARE * sheet.width / sheet.letter).every,
         largest_cell=_LARGEST_CELL,
+        ratio=min(max(len(tokens) / len(entries), 1 / _LONGEST), _LONGEST),
     )
     told = _told(_notes(ablation, values), fit(sheet, content), lettering)
     layout = fit(sheet, replace(content, notes=len(told)))
     canvas = open_canvas(sheet, layout, ColorScale(theme, float(values.max()) or 1.0), lettering)
     rows, columns = (min(*both) for both in zip(values.shape, layout.pixels(sheet.pixel), strict=True))
     axes = canvas.panel(0, "effects", pool(values.astype(np.float32), rows, columns))
-    canvas.label_rows(axes, "layer" if ablation.mode == "layers" else "head")
+    canvas.label_rows(axes, "layer" if ablation.mode == "layers" else "" if together else "head")
     canvas.label_columns(axes, "at")
     if columns == values.shape[1]:
         _write_numbers(canvas, axes, values)
