@@ -69,7 +69,7 @@ class Choices:
     layers: Annotated[int, typer.Option(help="Number of layers.", rich_help_panel=_NETWORK)] = 2
     steps: Annotated[
         int, typer.Option(help="Batches of texts each learns from.", rich_help_panel=_NETWORK)
-    ] = 360
+    ] = 600
     seeds: Annotated[int, typer.Option(help="How often each is trained.", rich_help_panel=_NETWORK)] = 3
     seed: Annotated[int, typer.Option(help="The first of these seeds.", rich_help_panel=_NETWORK)] = 0
     threads: Annotated[int, typer.Option(help="Processor threads.", rich_help_panel=_NETWORK)] = 1

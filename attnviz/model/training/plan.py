@@ -26,7 +26,7 @@ class Plan:
     heads: tuple[int, ...] = HEAD_COUNTS
     width: int = 128
     layers: int = 2
-    steps: int = 360
+    steps: int = 600
     seeds: int = 3
     seed: int = 0
     threads: int = 1
