@@ -43,6 +43,7 @@ from attnviz.sources.huggingface.reading import PretrainedReading
 from attnviz.sources.huggingface.watching.sites import once
 from tests.sources.architectures import ARCHITECTURES
 from tests.sources.test_gates import READINGS
+from tests.sources.test_modules import LENGTH, D, Heads
 from tests.sources.test_output_projection import PROJECTIONS
 from tests.sources.test_parity import GIVEN
 from tests.sources.tiny_layouts import read
@@ -452,6 +453,20 @@ def test_it_does_not_matter_whether_the_caller_keeps_gradients(without):
         assert not torch.is_grad_enabled()
 
 
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_half_precision_gives_the_same_but_for_rounding(precision):
+    feed = READINGS["gpt2"]()
+    usual = read(replace(feed, answering=Answering(Answers(feed))))
+    expected = usual.weight_gradients(usual.record(), Question(5, "2"))
+    feed.model.to(precision)
+    half = read(usual.feed)
+    ours = half.weight_gradients(half.record(), Question(5, "2"))
+    assert ours.values.dtype == np.float32
+    np.testing.assert_allclose(ours.values, expected.values, atol=0.1 * np.abs(expected.values).max())
+    slopes = half.gate_gradients()["self"]
+    assert all(np.isfinite(slope) for slope in slopes.values())
+
+
 def test_states_have_no_probability(minilm):
     reading = load(minilm).read(Prompt(FOX))
     for ask in (reading.gate_gradients, lambda: reading.weight_gradients(reading.record())):
@@ -591,3 +606,57 @@ def test_multihead_attention_with_keys_of_its_own(options, batch_first):
         said = torch.log_softmax(rows[2], -1).max() / math.log(2)
     (theirs,) = torch.autograd.grad(said, added)
     np.testing.assert_allclose(ours[0], theirs.numpy(), atol=1e-6)
+
+
+class Cut(nn.Module):
+    """Attention to whole, or to pieces of, what comes in, written in one call or in several."""
+
+    def __init__(self, *, at_once, alone):
+        super().__init__()
+        torch.manual_seed(0)
+        self.qkv, self.out = nn.Linear(16, 48), nn.Linear(16, 5)
+        self.at_once, self.alone = at_once, alone
+
+    def forward(self, x):
+        query, key, value = (one.unflatten(-1, (4, 4)).transpose(1, 2) for one in self.qkv(x).chunk(3, -1))
+        piece = torch.arange(12) // 5
+        mask = piece[:, None] == piece if self.alone else torch.ones(12, 12, dtype=torch.bool)
+        if self.at_once:
+            made = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        else:
+            made = torch.cat([self.part(query, key, value, piece == number) for number in range(3)], dim=2)
+        return CausalLMOutput(logits=self.out(made.transpose(1, 2).flatten(2)))
+
+    def part(self, query, key, value, own):
+        seen = (key[:, :, own], value[:, :, own]) if self.alone else (key, value)
+        return F.scaled_dot_product_attention(query[:, :, own], *seen)
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_pieces_are_one_layer(alone):
+    found = []
+    for at_once in (True, False):
+        module, side = Cut(at_once=at_once, alone=alone).eval(), Positions(12)
+        x = torch.randn(1, 12, 16, generator=torch.Generator().manual_seed(1))
+        reading = read(Feed(module, {"x": x}, {"self": (side, side)}, answering=Answering(module)))
+        assert len(reading.watched.sites) == (1 if at_once else 3)
+        found.append(reading.weight_gradients(reading.record(), Question(7)).values)
+    assert found[0][:, :, 7].any()
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+
+
+def test_heads_in_modules_of_their_own_have_their_own_gradients():
+    torch.manual_seed(0)
+    module, x = Heads().eval(), torch.randn(1, LENGTH, D, generator=torch.Generator().manual_seed(1))
+    reading = ModuleSource(module).read_tensors(x)
+    reading = replace(reading, feed=replace(reading.feed, answering=Answering(Answers(reading.feed))))
+    record = reading.record()
+    found = reading.weight_gradients(record, Question(2)).values
+    rows = reading.outcome().rows
+    answer, step = int(rows[2].argmax()), 1e-2
+    for head in record.heads:
+        ends = [reading.outcome({"self": {HeadId(0, head): 1 + sign * step}}).rows for sign in (1, -1)]
+        said = [float(torch.log_softmax(end[2].double(), -1)[answer]) / math.log(2) for end in ends]
+        ours = float((record.weights[0] * found[0])[record.heads.index(head)].sum())
+        assert ours == pytest.approx((said[0] - said[1]) / (2 * step), rel=1e-2, abs=1e-4)
+        assert abs(ours) > 1e-3

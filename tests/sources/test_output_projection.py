@@ -228,6 +228,25 @@ class ByHand(nn.Module):
         return self.after(self.heads(x))
 
 
+class InPieces(ByHand):
+    """Queries come five at a time, or each five see themselves only; the projection takes all."""
+
+    def __init__(self, *after, alone=False):
+        super().__init__(*after)
+        self.alone = alone
+
+    def heads(self, x):
+        query, key, value = (
+            one.unflatten(-1, (HEADS, -1)).transpose(1, 2) for one in self.qkv(x).chunk(3, -1)
+        )
+        parts = [(q, k, v) for q, k, v in zip(*(one.split(5, 2) for one in (query, key, value)), strict=True)]
+        made = [
+            F.scaled_dot_product_attention(q, *((k, v) if self.alone else (key, value)), scale=0.3)
+            for q, k, v in parts
+        ]
+        return torch.cat(made, dim=2).transpose(1, 2).flatten(2)
+
+
 class Convolved(ByHand):
     def forward(self, x):
         return self.after(self.heads(x).mT).mT
@@ -267,13 +286,15 @@ FOUND = {
     "nothing before it": lambda: ByHand(nn.Dropout(0.1), nn.Identity(), nn.Linear(D, 24)),
     "an adapter": lambda: ByHand(Adapted()),
     "two matrices that are one module": lambda: ByHand(nn.Linear(D, 6), nn.Linear(6, 24)),
+    "pieces": lambda: InPieces(nn.Linear(D, 24)),
+    "pieces by themselves": lambda: InPieces(nn.Linear(D, 24), alone=True),
     "a convolution": lambda: Convolved(nn.Conv1d(D, 24, 1, groups=2)),
 }
 
 
 @pytest.mark.parametrize("kind", FOUND)
 def test_projections_of_any_make(kind):
-    module, x = FOUND[kind]().eval(), numbers(1, 7, D)
+    module, x = FOUND[kind]().eval(), numbers(1, 12, D)
     record = ModuleSource(module).attend(x, internals=True)
     with torch.no_grad():
         assert_close(contributions(record)[0], module(x)[0].numpy())

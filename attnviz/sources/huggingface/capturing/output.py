@@ -129,7 +129,7 @@ class KeepProjections:
             return  # of those that hold one another the outermost is meant, else the first
         for axis in _AXES:
             rows = _as_rows(entered, axis)
-            if any(torch.equal(rows, form.to(rows.dtype)) for form in self._given.forms):
+            if any(_same(rows, form) for form in self._given.forms):
                 self._keep(module, _laid(module, entered.ndim, axis), rows, _as_rows(output, axis))
                 return
 
@@ -143,7 +143,9 @@ class KeepProjections:
         refuse_beyond_memory(
             numbers, f"the output projections of {len(self._layers)} layers x {len(self._heads)} heads"
         )
-        channels = torch.tensor([head * d_v + place for head in self._heads for place in range(d_v)])
+        channels = torch.tensor(
+            [head * d_v + place for head in self._heads for place in range(d_v)], device=rows.device
+        )
         self._trying = True
         try:
             with torch.no_grad():
@@ -169,6 +171,12 @@ def _own_rows(site: Site, call: Call, usual: Tensor) -> Tensor:
     return apart.transpose(1, 2).reshape(squares * queries, -1)
 
 
+def _same(rows: Tensor, form: Tensor) -> bool:
+    """Say whether rows are what heads gave, in whatever precision."""
+    alike = rows.shape == form.shape and rows.device == form.device
+    return alike and torch.equal(rows, form.to(rows.dtype))
+
+
 def _as_rows(numbers: Tensor, axis: int) -> Tensor:
     """Lay numbers out as (row, channel)."""
     return numbers.movedim(axis, -1).flatten(0, -2)
@@ -187,7 +195,7 @@ def _laid(module: nn.Module, dimensions: int, axis: int) -> Mix:
 def _read_off(mix: Mix, rows: Tensor, channels: Tensor) -> tuple[Tensor, Tensor]:
     """Read an affine map: what it makes of some channels (channel, d_model), and of nothing (d_model,)."""
     units = rows.new_zeros(len(channels), rows.shape[-1])
-    units[torch.arange(len(channels)), channels] = _LARGE
+    units.scatter_(1, channels[:, None], _LARGE)
     nothing = mix(torch.zeros_like(units[:1]))
     return (mix(units).float() - nothing.float()) / _LARGE, nothing[0]
 

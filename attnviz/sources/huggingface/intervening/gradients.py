@@ -30,6 +30,8 @@ from attnviz.sources.question import settle
 Layer = tuple[Block, int]
 Name = TypeVar("Name", bound=Hashable)
 
+_PRECISIONS = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+
 # So many numbers are kept for each weight: its gradient, what that is made of, and what goes into the result.
 _KEPT_PER_WEIGHT = 4
 
@@ -129,9 +131,10 @@ def _place_of(record: Attention, feed: Feed, watched: Watched) -> tuple[Outline,
 
 
 def _zero(model: nn.Module) -> Tensor:
-    """Give a zero in the model's precision, and where the model is."""
-    numbers = (part for part in model.parameters() if part.is_floating_point())
-    return torch.zeros_like(next(numbers, torch.zeros(())), requires_grad=False).flatten()[0].clone()
+    """Give a zero in the model's precision, and where the model is; packed or unloaded parts do not tell."""
+    parts = (part for part in model.parameters() if part.dtype in _PRECISIONS and not part.is_meta)
+    first = next(parts, torch.zeros(()))
+    return torch.zeros((), dtype=first.dtype, device=first.device)
 
 
 @dataclass(eq=False)
