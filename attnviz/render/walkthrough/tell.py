@@ -1,0 +1,43 @@
+"""A walk told at one of three levels."""
+
+from collections.abc import Callable, Iterator
+from typing import Literal, get_args
+
+from attnviz.analysis.walkthrough.steps import Walkthrough
+from attnviz.render.labels import printable_sentence
+from attnviz.render.walkthrough import beginner, formulas, practitioner
+from attnviz.render.walkthrough.blocks import Page, Story
+from attnviz.render.walkthrough.numbers import name_of
+
+Level = Literal["beginner", "practitioner", "math"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+
+_TOLD: dict[Level, Callable[[Walkthrough], Iterator[Page]]] = {
+    "beginner": beginner.pages,
+    "practitioner": practitioner.pages,
+    "math": formulas.pages,
+}
+
+_TITLES: dict[Level, str] = {
+    "beginner": "How a program reads a sentence",
+    "practitioner": "Multi-head attention, step by step",
+    "math": "Multi-head attention, in formulas",
+}
+
+
+def tell(walk: Walkthrough, level: Level) -> Story:
+    """Tell a walk: six steps, and what the number of heads buys.
+
+    Args:
+        walk: the numbers.
+        level: "beginner" needs no word of the field, "practitioner" gives shapes and sums, "math" formulas.
+    """
+    word = name_of(walk.queries, walk.position).text
+    block = "" if walk.block == "self" else f", {walk.block} attention"
+    about = {
+        "beginner": printable_sentence(walk.text),
+        "practitioner": f"{printable_sentence(walk.model)}{block}: head {walk.head} at {word} (place {walk.position})",
+        "math": f"{printable_sentence(walk.model)}{block}: head {walk.head} at {word} (i = {walk.position})",
+    }[level]
+    return Story(_TITLES[level], about, tuple(_TOLD[level](walk)))
