@@ -123,6 +123,15 @@ class History:
             losses=self.losses + later.losses,
         )
 
+    def thinned(self, most: int) -> "History":
+        """Keep so many steps at most, evenly spaced, the first and the last among them; of one the last."""
+        if most >= len(self):
+            return self
+        places = np.linspace(len(self) - 1, 0, max(most, 1)).round().astype(int)[::-1].tolist()
+        steps = tuple(self.steps[place] for place in places)
+        losses = tuple(self.losses[place] for place in places)
+        return replace(self, weights=self.weights[places], steps=steps, losses=losses)
+
     def until(self, step: int) -> "History":
         """Forget what came after a step.
 

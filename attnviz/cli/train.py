@@ -1,8 +1,8 @@
 """`attnviz train`: make a model of the built-in kind from text."""
 
 import shlex
-import sys
-import time
+import signal
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,13 +14,14 @@ from attnviz.errors import OutputExists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
+    from attnviz.cli.watching import Display
     from attnviz.model.training.loop import Progress
     from attnviz.model.training.settings import Settings
 
-_TEXTS, _NETWORK, _OUTPUT = "Texts", "Network and training", "Output"
-_NO_PART_OF_THE_RECIPE = ("files", "resume", "debug")
-_LINE_EVERY = 100
+_TEXTS, _NETWORK, _WATCH, _OUTPUT = "Texts", "Network and training", "Watching", "Output"
+_NO_PART_OF_THE_RECIPE = ("files", "watch", "watch_layer", "resume", "debug")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,43 @@ class Choices:
 
 
 @dataclass(frozen=True)
+class Watching:
+    """What is seen of the heads while they learn."""
+
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show how the heads come about.", rich_help_panel=_WATCH)
+    ] = False
+    watch_text: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="On this sentence, of 48 words at most.", rich_help_panel=_WATCH),
+    ] = None
+    watch_layer: Annotated[
+        int, typer.Option(metavar="N", help="The layer to show; -1 is the last.", rich_help_panel=_WATCH)
+    ] = -1
+
+    @property
+    def text(self) -> str:
+        """The sentence, checked.
+
+        Raises:
+            EmptyText, TextTooLong: there is no word in it, or too many.
+        """
+        from attnviz.model.training.sentence import SENTENCE, check_sentence
+
+        return SENTENCE if self.watch_text is None else check_sentence(self.watch_text)
+
+    def layer(self, layers: int) -> int:
+        """Give the number of the layer to show.
+
+        Raises:
+            OutOfRange: there is no such layer.
+        """
+        from attnviz.selection import Selection
+
+        return Selection(str(self.watch_layer)).resolve(range(layers), range(1))[0].layer
+
+
+@dataclass(frozen=True)
 class Target:
     """Where the model goes."""
 
@@ -94,28 +132,34 @@ class Target:
     ] = False
 
 
-def train(reading: Reading, choices: Choices, target: Target) -> None:
-    """Train a small transformer on texts; --model FOLDER then reads with it.
+def train(reading: Reading, choices: Choices, watching: Watching, target: Target) -> None:
+    """Train a small transformer on texts; --model FOLDER then reads with it, play FOLDER shows how it learned.
 
     Every 100 steps a checkpoint is kept in the folder: after an interruption, --resume goes on from there.
+    Ctrl-C ends after the step that is being done, which is kept.
     """
     from attnviz.cli.inputs import read_text
+    from attnviz.cli.watching import display
     from attnviz.corpus import read_texts, read_treebank
     from attnviz.model.training.run import make_model
 
     settings = choices.settings()
+    watched, layer = watching.text, watching.layer(settings.layers)
     _make_room(target)
     makers = read_text(target.about) if target.about else ""
-    with _progress(settings.steps) as report:
+    shown = layer if watching.watch else None
+    with display(settings.steps, shown) as screen, _between_steps(settings.steps, screen) as report:
         make_model(
             target.output,
             settings,
             read_texts(reading.files),
             read_treebank(reading.treebank) if reading.treebank else (),
             read_treebank(reading.dev) if reading.dev else (),
-            command=_command(reading, choices, target),
+            command=_command(reading, choices, watching, target),
             words_of_its_makers=makers,
             report=report,
+            watched=watched,
+            show=screen.show,
         )
     print(target.output)
 
@@ -134,10 +178,10 @@ def _make_room(target: Target) -> None:
     remove_checkpoint(target.output)
 
 
-def _command(reading: Reading, choices: Choices, target: Target) -> str:
+def _command(reading: Reading, choices: Choices, watching: Watching, target: Target) -> str:
     """Write the command that makes the same model again, defaults left out."""
     words = ["attnviz", "train", *map(str, reading.files)]
-    for group in (reading, choices, target):
+    for group in (reading, choices, watching, target):
         for field in fields(group):
             value = getattr(group, field.name)
             if field.name not in _NO_PART_OF_THE_RECIPE and value != field.default:
@@ -146,59 +190,29 @@ def _command(reading: Reading, choices: Choices, target: Target) -> str:
 
 
 @contextmanager
-def _progress(steps: int) -> "Iterator[Callable[[Progress], None]]":
-    """Show on stderr how far the training is: a bar on a terminal, a line every 100 steps elsewhere."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+def _between_steps(steps: int, screen: "Display") -> "Iterator[Callable[[Progress], None]]":
+    """Let the first Ctrl-C wait for the end of a step, so that none is lost; a second one does not wait."""
+    asked = training = False
 
-    console = Console(stderr=True, highlight=False)
-    if not console.is_terminal:
-        yield _Lines(steps).report
-        return
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
-    with Bar(*columns, TimeRemainingColumn(), console=console) as bar:
-        task = bar.add_task("training", total=steps, told="reading the texts")
-        speed = _Speed()
+    def note_it(_number: int, _frame: "FrameType | None") -> None:
+        nonlocal asked
+        if asked or not training:
+            raise KeyboardInterrupt
+        asked = True
 
-        def report(progress: "Progress") -> None:
-            bar.update(task, completed=progress.step, told=_told(progress, speed.after(progress)))
+    def report(progress: "Progress") -> None:
+        nonlocal training
+        training = progress.step < steps
+        screen.report(progress)
+        if asked:
+            raise KeyboardInterrupt
 
+    # Elsewhere Ctrl-C is somebody else's: in a thread, or in a job that is to outlive its terminal.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, note_it)
+    try:
         yield report
-
-
-class _Lines:
-    """Tells a log how far a training is."""
-
-    def __init__(self, steps: int) -> None:
-        self._steps, self._speed = steps, _Speed()
-
-    def report(self, progress: "Progress") -> None:
-        """Print a line every 100 steps and at the end."""
-        speed = self._speed.after(progress)
-        if progress.step % _LINE_EVERY == 0 or progress.step == self._steps:
-            print(
-                f"step {progress.step}/{self._steps}  {_told(progress, speed)}", file=sys.stderr, flush=True
-            )
-
-
-class _Speed:
-    """Words per second since the first step."""
-
-    def __init__(self) -> None:
-        self._began: float | None = None
-        self._words = 0
-
-    def after(self, progress: "Progress") -> float:
-        """Count a step's words; the first step only starts the clock."""
-        now = time.monotonic()
-        if self._began is None:
-            self._began = now
-            return 0.0
-        self._words += progress.words
-        return self._words / max(1e-9, now - self._began)
-
-
-def _told(progress: "Progress", speed: float) -> str:
-    taught = "" if progress.teaching is None else f"  grammar {progress.teaching:.3f}"
-    return f"loss {progress.detection:.3f}{taught}  {speed:,.0f} words/s"
+    finally:
+        if signal.getsignal(signal.SIGINT) is note_it:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

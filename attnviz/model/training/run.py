@@ -15,8 +15,9 @@ from attnviz.model.training.checkpoint import remove_checkpoint
 from attnviz.model.training.facts import as_json, measure
 from attnviz.model.training.loop import Progress, Trained, train
 from attnviz.model.training.material import SHORTEST, Material, prepare
+from attnviz.model.training.sentence import SENTENCE
 from attnviz.model.training.settings import Settings
-from attnviz.model.training.snapshots import SENTENCE, Snapshot, Snapshots
+from attnviz.model.training.snapshots import Snapshot, Snapshots
 from attnviz.model.training.teaching import Parse, heads_taught, sentences_of
 
 _LONGEST_JUDGED = 60

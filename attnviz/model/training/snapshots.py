@@ -7,25 +7,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import EmptyText, RequestError, TextTooLong
+from attnviz.errors import RequestError
 from attnviz.history import History, read_history, save_history
 from attnviz.model.network import assemble, read
 from attnviz.model.tokenizer import words
 from attnviz.model.training.loop import lessons_of
 from attnviz.model.training.material import Material
+from attnviz.model.training.sentence import SENTENCE, check_sentence
 from attnviz.model.training.settings import Settings
 from attnviz.model.training.teaching import heads_taught
 from attnviz.model.vocabulary import Vocabulary
 from attnviz.record import Attention, Token
 
 HISTORY = "history.safetensors"
-SENTENCE = "The quick brown fox jumps over the lazy dog."
 
 # Snapshots of a whole training, besides the one before its first step.
 TIMES = 60
-
-# What is kept grows with the square of the words: 61 times, 16 heads and 48 words take 4.5 MB.
-_LONGEST = 48
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
@@ -36,11 +33,13 @@ class Snapshot:
 
     Attributes:
         step: the steps done.
+        planned: the steps of the whole training.
         loss: of the last one's batch, in nats per word; None before the first.
         record: their attention.
     """
 
     step: int
+    planned: int
     loss: float | None
     record: Attention
 
@@ -127,7 +126,7 @@ class Snapshots:
             taught=self._taught,
         )
         self._seen = now if self._seen is None else self._seen.then(now)
-        self._show(Snapshot(step, loss, now.record(0)))
+        self._show(Snapshot(step, self._settings.steps, loss, now.record(0)))
 
     def _weights(self, arrays: Arrays) -> NDArray[np.float16]:
         """Read the sentence: (layer, head, query, key)."""
@@ -138,20 +137,6 @@ class Snapshots:
 
         read(assemble(self._architecture, arrays), self._features, watch)
         return np.stack([np.concatenate(blocks, axis=-2) for blocks in layers]).astype(np.float16)
-
-
-def check_sentence(text: str) -> None:
-    """Refuse what cannot be watched, before anything is read.
-
-    Raises:
-        EmptyText: there is no word in the text.
-        TextTooLong: it has more than 48 words.
-    """
-    count = sum(1 for _ in words(text))
-    if not count:
-        raise EmptyText("empty text to watch: there is no word in it")
-    if count > _LONGEST:
-        raise TextTooLong(f"the text to watch is too long: got {count} words, allowed {_LONGEST}")
 
 
 def spacing(steps: int) -> int:

@@ -8,28 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from attnviz.errors import RequestError, UnknownSuffix
+from attnviz.errors import UnknownSuffix
 from attnviz.history import History
 from attnviz.render.figure import chosen_theme
 from attnviz.render.figure.drawing import draw
 from attnviz.render.figure.encoding import to_bytes
 from attnviz.render.figure.frame import Moment
+from attnviz.render.figure.pace import SUFFIXES, frame_durations
 from attnviz.render.figure.size import Size, check_dpi
 from attnviz.render.when import when
 from attnviz.selection import HeadId
 
-# GIF has 256 colours in a picture, and PNG all of them; both know pictures that move.
-SUFFIXES = (".gif", ".png", ".apng")
-
 # A picture for screens: as many pixels per inch as these have.
 DPI = 100
 
-# Times a second; GIF counts in hundredths, and viewers slow down what is shorter than two.
-FASTEST = 50
-
-# The last frame is what is to be looked at: it stays so long, in seconds.
-HELD = 2.5
-
+# GIF has so many colours in a picture.
 _COLORS = 256
 
 # One head alone needs no page.
@@ -55,7 +48,7 @@ def animate(
         history: what to play.
         heads: which heads, one or more.
         suffix: of the file's name: ".gif", or ".png" or ".apng" for an animated PNG.
-        fps: frames a second, above 0 to 50.
+        fps: frames a second, 0.1 to 50.
         theme: "light" or "dark".
         size: of the picture; None means as large as the content needs, and of one head 5 inches wide.
         dpi: pixels per inch, 100 unless told.
@@ -115,21 +108,6 @@ def frames(
 def scale_top(history: History, heads: Sequence[HeadId]) -> float:
     """Give the largest weight of all steps, so that a colour means the same in each."""
     return max(float(record.head(head).max()) for record in history for head in heads) or 1.0
-
-
-def frame_durations(count: int, fps: float) -> list[int]:
-    """Say how long each frame is shown, in milliseconds; GIF rounds to hundredths of a second.
-
-    Raises:
-        RequestError: no speed a viewer keeps up with.
-
-    >>> frame_durations(3, 8)
-    [120, 120, 2500]
-    """
-    if not 0 < fps <= FASTEST:
-        raise RequestError(f"frames a second: got {fps:g}, allowed above 0 to {FASTEST}")
-    each = 10 * round(100 / fps)
-    return [each] * (count - 1) + [max(each, round(1000 * HELD))]
 
 
 def _few_colors(pictures: Sequence[Image.Image]) -> list[Image.Image]:

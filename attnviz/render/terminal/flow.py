@@ -21,7 +21,7 @@ class Flow:
     gap: str = "   "
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line in self._lines(options.max_width):
+        for line in self.lines(options.max_width):
             yield Text(self.gap).join(line)
 
     def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
@@ -29,7 +29,8 @@ class Flow:
         whole = sum(lengths) + len(self.gap) * (len(lengths) - 1)
         return Measurement(max(lengths), whole).with_maximum(options.max_width)
 
-    def _lines(self, width: int) -> Iterator[list[Text]]:
+    def lines(self, width: int) -> Iterator[list[Text]]:
+        """Divide the pieces into lines."""
         line: list[Text] = []
         filled = 0
         for piece in self.pieces:
