@@ -10,8 +10,6 @@ from attnviz.cli.options import Heads, Input, Model, Output
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from attnviz.analysis.effect import Ablation
     from attnviz.outline import Outline
 
@@ -144,6 +142,6 @@ def _draw(found: "Ablation", paper: Paper, out: Output) -> None:
     from attnviz.render.machine.ablation import ablation_json
 
     assert out.output is not None
-    figure: Figure = draw_ablation(found, theme=out.theme or "light", size=paper.size, dpi=paper.dpi)
+    figure = draw_ablation(found, theme=out.theme or "light", size=paper.size, dpi=paper.dpi)
     write(out.output, encode(figure, out.output.suffix), force=out.force)
     print(ablation_json(found) if out.json else out.output)
