@@ -194,9 +194,9 @@ def test_noise_is_how_far_shuffled_rows_are_off_chance() -> None:
             rows[i, : i + 1] = generator.permutation(rows[i, : i + 1])
         return rows
 
-    margins = [shapes.weigh(shuffled())[0].over_chance for _ in range(6000)]
+    margins = [shapes.weigh(shuffled()[None])[0][0].over_chance for _ in range(6000)]
     assert np.mean(margins) == pytest.approx(0, abs=0.005)
-    assert shapes.weigh(weights)[0].noise == pytest.approx(np.std(margins), rel=0.05)
+    assert shapes.weigh(weights[None])[0][0].noise == pytest.approx(np.std(margins), rel=0.05)
 
 
 def test_the_error_is_how_far_samples_of_queries_are_off() -> None:
@@ -207,7 +207,9 @@ def test_the_error_is_how_far_samples_of_queries_are_off() -> None:
     cells, reachable = generator.random((every, 12)) < 0.3, np.ones((every, 12), dtype=bool)
 
     def score(rows: np.ndarray):
-        return Shapes.of(cells[rows][None], reachable[rows], np.array([False])).weigh(weights[rows])[0]
+        return Shapes.of(cells[rows][None], reachable[rows], np.array([False])).weigh(weights[None, rows])[0][
+            0
+        ]
 
     draws = [score(generator.choice(every, drawn)) for _ in range(1500)]
     spread = np.std([draw.over_chance for draw in draws])

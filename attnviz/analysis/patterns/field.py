@@ -1,6 +1,6 @@
 """What one head is held against: every shape, prepared once for all heads that see alike."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import nan
@@ -23,6 +23,9 @@ SELF, BROAD = "self", "broad"
 # Where one and the same key has most of the mass: a line down the square of a text, one patch of a picture.
 VERTICAL, ONE_PATCH = "vertical", "one patch"
 
+# Weights are turned to float64 that many at a time.
+_CELLS_AT_ONCE = 2**18
+
 # The patterns that are about keys, whoever looks.
 _ABOUT_KEYS = frozenset({"first", "special", "punctuation", VERTICAL, ONE_PATCH})
 
@@ -36,7 +39,7 @@ class Shuffled:
         asked: the rows that count.
     """
 
-    cells: NDArray[np.intp]
+    cells: NDArray[np.integer]
     asked: NDArray[np.intp]
 
 
@@ -107,7 +110,7 @@ class Field:
         if cells.ndim == 1:
             return Shuffled(np.flatnonzero(cells), np.arange(len(reachable)))
         cells &= reachable
-        return Shuffled(np.flatnonzero(cells), np.flatnonzero(cells.any(axis=-1)))
+        return Shuffled(np.flatnonzero(cells).astype(np.int32), np.flatnonzero(cells.any(axis=-1)))
 
     @cached_property
     def distances(self) -> NDArray[np.intp]:
@@ -126,10 +129,19 @@ class Field:
         cells = CONTENT[name](wording)
         return cells if cells.ndim == 1 else cells[self.queries]
 
-    def hold(self, head: HeadId) -> "Found":
-        """Hold one head against everything."""
-        weights = self.record.head(head)[self.queries].astype(np.float64)
-        return Found(self, weights)
+    def hold(self, heads: Sequence[HeadId]) -> Iterator["Found"]:
+        """Hold heads against everything, several at once."""
+        size = len(self.queries) * len(self.record.keys)
+        several = max(1, _CELLS_AT_ONCE // size)
+        for first in range(0, len(heads), several):
+            yield from self._hold(heads[first : first + several])
+
+    def _hold(self, heads: Sequence[HeadId]) -> Iterator["Found"]:
+        weights = np.array([self.record.head(head)[self.queries] for head in heads], dtype=np.float64)
+        elsewhere = np.where(self.itself, 0.0, weights)
+        scores, resting = self.shapes.weigh(elsewhere), self.resting.weigh(weights)
+        for each in zip(heads, weights, elsewhere, scores, resting, strict=True):
+            yield Found(self, *each)
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,16 +190,19 @@ class Found:
 
     Attributes:
         field: what it is held against.
+        head: its name.
         weights: (row, key).
+        elsewhere: the same, self-links aside.
+        scores: what it gives each set of cells.
+        at_rest: what it gives itself, alone in a list.
     """
 
     field: Field
+    head: HeadId
     weights: Numbers
-
-    @cached_property
-    def elsewhere(self) -> Numbers:
-        """The weights, self-links aside: (row, key)."""
-        return np.where(self.field.itself, 0.0, self.weights)
+    elsewhere: Numbers
+    scores: Sequence[Score]
+    at_rest: Sequence[Score]
 
     @cached_property
     def _beyond(self) -> Numbers:
@@ -197,14 +212,14 @@ class Found:
     @cached_property
     def resting(self) -> Held:
         """How much it rests on itself."""
-        [score] = self.field.resting.weigh(self.weights)
+        [score] = self.at_rest
         return Held(SELF, score, self.field.itself, self)
 
     @cached_property
     def shapes(self) -> tuple[Held, ...]:
         """What it gives each set of cells, and the one key that it gives most."""
         shapes = self.field.shapes
-        scores = zip(self.field.names, shapes.weigh(self.elsewhere), shapes.cells, strict=True)
+        scores = zip(self.field.names, self.scores, shapes.cells, strict=True)
         held = [Held(name, score, cells, self) for name, score, cells in scores]
         return (*held, *self._one_key())
 
@@ -215,7 +230,7 @@ class Found:
         most = candidates[self._beyond.sum(axis=0)[candidates].argmax()]
         reachable = self.field.shapes.reachable
         cells = reachable & (np.arange(reachable.shape[-1]) == most)
-        [score] = Shapes.of(cells[None], reachable, np.zeros(1, dtype=bool)).weigh(self.elsewhere)
+        [[score]] = Shapes.of(cells[None], reachable, np.zeros(1, dtype=bool)).weigh(self.elsewhere[None])
         name = ONE_PATCH if is_picture(self.field.record) else VERTICAL
         yield Held(name, score, cells, self, tried=len(candidates))
 

@@ -1,7 +1,7 @@
 """Named shapes a head may have, each with a score, what chance would give it, and how sure that is."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import nan
 
 from attnviz.analysis.patterns.evidence import Evidence
@@ -108,8 +108,8 @@ def find_patterns(record: Attention, heads: Sequence[HeadId] | None = None) -> d
         OutOfRange: the record lacks one of the heads.
     """
     chosen = record.head_ids if heads is None else tuple(heads)
-    fields = _fields(record, chosen)
-    return {head: _named(fields[head.layer].hold(head)) for head in chosen}
+    named = {found.head: _named(found) for found in _hold(record, chosen)}
+    return {head: named[head] for head in chosen}
 
 
 def score_patterns(record: Attention, head: HeadId) -> dict[str, Pattern]:
@@ -121,19 +121,19 @@ def score_patterns(record: Attention, head: HeadId) -> dict[str, Pattern]:
     Raises:
         OutOfRange: the record lacks that head.
     """
-    found = _fields(record, [head])[head.layer].hold(head)
+    [found] = _hold(record, [head])
     scored = {held.name: _pattern(held, certain=_is_clear(held)) for held in (*found.shapes, found.resting)}
     return {**scored, BROAD: _pattern(found.broad, certain=_is_broad(found.broad))}
 
 
-def _fields(record: Attention, heads: Iterable[HeadId]) -> dict[int, Field]:
-    """Prepare what heads are held against, once for all layers that see alike."""
-    fields: dict[int, Field] = {}
-    alike: dict[int | None, Field] = {}
-    for layer in dict.fromkeys(head.layer for head in heads):
-        seen = id(record.sight[layer]) if layer in record.sight else None
-        fields[layer] = alike.setdefault(seen, Field(record, layer))
-    return fields
+def _hold(record: Attention, heads: Sequence[HeadId]) -> Iterator[Found]:
+    """Hold heads against every shape, those together that see alike."""
+    alike: dict[int | None, list[HeadId]] = {}
+    for head in heads:
+        seen = id(record.sight[head.layer]) if head.layer in record.sight else None
+        alike.setdefault(seen, []).append(head)
+    for several in alike.values():
+        yield from Field(record, several[0].layer).hold(several)
 
 
 def _named(found: Found) -> Pattern:
@@ -145,8 +145,7 @@ def _named(found: Found) -> Pattern:
         return _pattern(_narrowest(clear), certain=True)
     if _is_broad(found.broad):
         return _pattern(found.broad, certain=True)
-    nearest = max(found.shapes, key=_margin)
-    return replace(_pattern(nearest, certain=False), label=NO_PATTERN, evidence=())
+    return _pattern(max(found.shapes, key=_margin), label=NO_PATTERN, certain=False)
 
 
 def _narrowest(clear: Sequence[Held]) -> Held:
@@ -172,15 +171,15 @@ def _is_broad(broad: Held) -> bool:
     return score.queries >= FEWEST and score.share - ERRORS * score.error >= WIDE
 
 
-def _pattern(held: Held, *, certain: bool) -> Pattern:
+def _pattern(held: Held, *, certain: bool, label: str | None = None) -> Pattern:
     score = held.score
     return Pattern(
-        label=held.name,
+        label=label or held.name,
         nearest=held.name,
         score=score.share,
         over_chance=score.over_chance,
         error=score.error,
         queries=score.queries,
         certain=certain,
-        evidence=held.evidence,
+        evidence=() if label == NO_PATTERN else held.evidence,
     )

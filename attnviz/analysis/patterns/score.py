@@ -89,8 +89,8 @@ class Shapes:
         even = chance(cells, reachable, np.zeros(0))
         return cls(cells, reachable, asked, many, np.count_nonzero(reachable, axis=-1), even)
 
-    def weigh(self, weights: Numbers) -> list[Score]:
-        r"""Weigh what falls on each shape.
+    def weigh(self, weights: Numbers) -> list[list[Score]]:
+        r"""Weigh what each head gives each shape.
 
         With the mass $m_i$ of query i, what it gives the cells $s_i$ and what chance would, $c_i m_i$:
         share $\sum s_i / \sum m_i$, margin $R = \sum (s_i - c_i m_i) / \sum m_i$. Its standard error is that
@@ -100,33 +100,45 @@ class Shapes:
         same, theorem 2.2).
 
         Shape:
-            weights: (query, key), 0 where a query cannot reach.
+            weights: (head, query, key), 0 where a query cannot reach.
+
+        Returns:
+            For each head, a score of each shape.
         """
-        mass = weights.sum(axis=-1)
-        on = cell_mass(weights, self.cells)
-        beyond = np.where(self.asked, on - self.even * mass, 0.0)
+        # From here on everything is (head, shape, query), until the queries are summed up.
+        mass = weights.sum(axis=-1)[:, None]
+        on = np.stack([cell_mass(weights, cells) for cells in self.cells], axis=1) * self.asked
+        beyond = on - self.even * mass * self.asked
         total = np.maximum((self.asked * mass).sum(axis=-1), np.finfo(np.float64).tiny)
         margin = beyond.sum(axis=-1) / total
-        residuals = np.where(self.asked, beyond - margin[:, None] * mass, 0.0)
-        counted = np.count_nonzero(self.asked, axis=-1)
-        spare = np.where(counted > 1, counted / np.maximum(counted - 1, 1), np.nan)
-        variance = np.where(self.asked, self._variance(weights, mass), 0.0)
+        residuals = beyond - margin[..., None] * mass * self.asked
+        variance = self._variance(weights, mass) * self.asked
         columns = (
-            np.where(self.asked, on, 0.0).sum(axis=-1) / total,
+            on.sum(axis=-1) / total,
             margin,
-            np.sqrt(spare * (residuals**2).sum(axis=-1)) / total,
+            np.sqrt(self._spare() * (residuals**2).sum(axis=-1)) / total,
             np.sqrt(variance.sum(axis=-1)) / total,
-            np.count_nonzero(self.many, axis=-1),
         )
+        queries = np.count_nonzero(self.many, axis=-1).tolist()
+        told = np.stack(columns, axis=-1).tolist()
         return [
-            Score(float(share), float(over), float(error), float(noise), int(queries))
-            for share, over, error, noise, queries in zip(*columns, strict=True)
+            [
+                Score(share, over, error, noise, many)
+                for (share, over, error, noise), many in zip(head, queries, strict=True)
+            ]
+            for head in told
         ]
 
+    def _spare(self) -> Numbers:
+        """Give n / (n - 1) for the n queries that count: (shape,), NaN for one alone."""
+        counted = np.count_nonzero(self.asked, axis=-1)
+        spare: Numbers = np.where(counted > 1, counted / np.maximum(counted - 1, 1), np.nan)
+        return spare
+
     def _variance(self, weights: Numbers, mass: Numbers) -> Numbers:
-        """Say how much of a row's mass would vary on as many cells drawn at random: (shape, query)."""
+        """Say how much of a row's mass would vary on as many cells drawn at random: (head, shape, query)."""
         reach = np.maximum(self.reach, 2)
-        unevenness = np.maximum(np.vecdot(weights, weights) - mass**2 / reach, 0.0)
+        unevenness = np.maximum(np.vecdot(weights, weights)[:, None] - mass**2 / reach, 0.0)
         drawn: Numbers = self.many * (self.reach - self.many) / (reach * (reach - 1)) * unevenness
         return drawn
 
