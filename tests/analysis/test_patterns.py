@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from attnviz.analysis.patterns.cells import GRID_PATTERNS, OF_PICTURES, OF_TEXT, PATTERNS, WINDOW
 from attnviz.analysis.patterns.content import CONTENT, Wording
@@ -125,13 +125,16 @@ def test_what_is_no_fixed_cells_is_found_too(label: str, weights: np.ndarray) ->
     assert pattern_of(weights, TEXT).label == label
 
 
-@settings(max_examples=200)
-@given(seeds)
-def test_random_rows_have_no_clear_pattern(seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    size, sharpness = int(generator.integers(1, 30)), generator.choice([0.05, 0.3, 1.0])
-    words = generator.choice(["the", "dog", ",", "fox", "saw", "."], size)
-    assert pattern_of(generator.dirichlet(np.full(size, sharpness), size), list(words)).label == NO_PATTERN
+def test_of_random_rows_hardly_any_has_a_clear_pattern() -> None:
+    """Of heads without any preference, sharp or flat, one in 200 has a name at most."""
+    named = []
+    for seed in range(600):
+        generator = np.random.default_rng(seed)
+        size, sharpness = int(generator.integers(1, 31)), generator.choice([0.05, 0.3, 1.0])
+        words = generator.choice(["the", "dog", ",", "fox", "saw", "."], size).tolist()
+        record = from_arrays(generator.dirichlet(np.full(size, sharpness), (4, size)), words)
+        named += [found.label != NO_PATTERN for found in find_patterns(record).values()]
+    assert np.mean(named) <= 1 / 200
 
 
 def test_every_pattern_has_words_that_tell_it() -> None:
