@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.cli.inputs import block_of, open_source, record_of
-from attnviz.cli.options import Heads, Input, Model, Ranked, Tokens, Viewed
+from attnviz.cli.options import BEST, Heads, Input, Model, Ranked, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
 from attnviz.selection import Selection
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from attnviz.selection import HeadId
     from attnviz.sources.base import Reading, Source
 
-_BEST = "best:"
 _EFFECT = "effect"
 
 
@@ -126,7 +125,7 @@ def relations_in(seen: Look, treebank: Path) -> "Relations":
 def _best(which: Heads) -> list[str]:
     """Give the criteria by which heads are asked for, if they are: `best:previous,best:next`."""
     parts = [part.strip() for part in (which.head or "").split(",")]
-    criteria = [part.removeprefix(_BEST) for part in parts if part.startswith(_BEST)]
+    criteria = [part.removeprefix(BEST) for part in parts if part.startswith(BEST)]
     if criteria and len(criteria) < len(parts):
         raise RequestError(f"mixed heads: got --head {which.head}, allowed names or best:..., not both")
     return criteria

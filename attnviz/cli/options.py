@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attnviz.errors import RequestError
 from attnviz.selection import Selection
 
 if TYPE_CHECKING:
     from attnviz.record import Block, View
+
+# What stands before a criterion by which a head is asked for.
+BEST = "best:"
 
 _INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
 _VIEW = "View"
@@ -151,7 +155,13 @@ class Heads:
         return None if self.block is None else self.block.value
 
     def selection(self, default: str) -> Selection:
-        """Give what was asked for; where no layer was, the layers `default` are meant."""
+        """Give what was asked for; where no layer was, the layers `default` are meant.
+
+        Raises:
+            RequestError: heads are to be chosen by what they do, which only some verbs do beforehand.
+        """
+        if self.head is not None and BEST in self.head:
+            raise RequestError(f"no head by name: got {self.head}, allowed {BEST}... for heatmap and focus")
         asked = Selection(self.layer, self.head)
         if self.layer is None and not asked.names_heads:
             return Selection(default, self.head)
