@@ -40,10 +40,10 @@ def markdown(story: Story) -> str:
 
 
 def escaped(text: str) -> str:
-    """Keep a text from acting as markup.
+    r"""Keep a text from acting as markup.
 
-    >>> escaped("[CLS] *a* | b"), escaped("1. x")
-    ('\\\\[CLS\\\\] \\\\*a\\\\* \\\\| b', '1\\\\. x')
+    >>> print(escaped("[CLS] *a* | b"), escaped("1. x"))
+    \[CLS\] \*a\* \| b 1\. x
     """
     plain = _ACTING.sub(r"\\\1", text)
     return re.sub(r"^(\s*\d+)([.)])|^(\s*)([-+=])", _first, plain)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attnviz.analysis.readers import counted_queries
-from attnviz.analysis.walkthrough.telling import leads
+from attnviz.analysis.walkthrough.telling import leads, telling_links
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token
 from attnviz.selection import HeadId
@@ -15,7 +15,7 @@ _NAMED = 8
 
 
 def clearest_head(record: Attention, heads: Sequence[HeadId]) -> HeadId:
-    """Pick the head whose queries differ most in what they look at.
+    """Pick the head whose queries differ most in what they look at, of those taught something if any has links.
 
     For each query the largest lead of one of its weights over what other queries give that key; squared, so
     that sharp links count more than many faint ones, and added up. Of equals the first.
@@ -23,7 +23,10 @@ def clearest_head(record: Attention, heads: Sequence[HeadId]) -> HeadId:
     Raises:
         OutOfRange: the record lacks one of the heads.
     """
-    return max(heads, key=lambda head: float((np.clip(leads(record, head).max(-1), 0, None) ** 2).sum()))
+    taught = [head for head in heads if head in record.taught and telling_links(record, head)]
+    return max(
+        taught or heads, key=lambda head: float((np.clip(leads(record, head).max(-1), 0, None) ** 2).sum())
+    )
 
 
 def find_query(record: Attention, head: HeadId, wanted: int | str | None = None) -> int:

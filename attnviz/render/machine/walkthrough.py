@@ -18,8 +18,8 @@ _DECIMALS = 9
 def walkthrough_json(walk: Walkthrough) -> str:
     """Write a walk with every number it is made of.
 
-    From `projections` all others can be computed: `scores` from `query` and `keys`, `mixture` from the weights
-    and `values`. A logit that is null is -infinity: the query may not look there. Shares sum to 1.
+    From `projections` all others can be computed: `scores` from `query` and `keys`, `mixture` from the
+    weights and `values`. A logit that is null is -infinity: the query may not look there. Shares sum to 1.
     """
     return as_text(
         {

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from attnviz.analysis.walkthrough.steps import Walkthrough
+from attnviz.analysis.walkthrough.coverage import Coverage
+from attnviz.analysis.walkthrough.steps import Joining, Numbers, Walkthrough
+from attnviz.render.notes import percent as share_of
 from attnviz.render.walkthrough import tables
 from attnviz.render.walkthrough.blocks import (
     Bars,
@@ -19,95 +21,121 @@ from attnviz.render.walkthrough.blocks import (
     para,
 )
 from attnviz.render.walkthrough.closing import reads
-from attnviz.render.walkthrough.numbers import keys_to_show, name_of, percent, rough
+from attnviz.render.walkthrough.numbers import (
+    NEVER,
+    keys_to_show,
+    name_of,
+    nouns,
+    percent,
+    percent_cell,
+    rough,
+)
 
 # Fewer rows than others are shown: a reader should see them at one glance.
-_MOST_ROWS = 10
+_MOST_ROWS, _MOST_TERMS = 10, 5
 
 # So many numbers of a list are shown.
 _BEGINNING = 5
 
-# A word that gets less than this is not named.
+# A word that gets less than this is not named in the sum.
 _NAMED = 0.005
+
+# A largest share that changes by less than this has hardly changed.
+_HARDLY = 0.01
 
 
 def pages(walk: Walkthrough) -> Iterator[Page]:
     """Tell every step, then what the number of readers buys."""
-    yield Page("Each word becomes a list of numbers", (*_picture(walk), *_input(walk)))
-    yield Page("Three notes about every word", tuple(_notes(walk)))
+    word = nouns(walk).word
+    yield Page(f"Each {word} becomes a list of numbers", (*_picture(walk), *_input(walk)))
+    yield Page(f"Three notes about every {word}", tuple(_notes(walk)))
     yield Page("One question is held beside every label", tuple(_shares(walk)))
-    yield Page("The word listens", tuple(_report(walk)))
+    yield Page(f"The {word} listens", tuple(_report(walk)))
     yield Page("All reports side by side", tuple(_reports(walk)))
-    yield Page("One answer for the word", tuple(_answer(walk)))
+    yield Page(f"One answer for the {word}", tuple(_answer(walk)))
     yield Page("One reader, another reader, all readers", tuple(_closing(walk)))
 
 
 def _picture(walk: Walkthrough) -> Iterator[Block]:
     """Set the scene."""
-    heads = len(walk.heads)
+    heads, called = len(walk.heads), nouns(walk)
     people = f"{heads} people who sit" if heads > 1 else "a person who sits"
     yield para(
-        f"Picture {people} at a table and read this sentence. Each of them looks for something else: one may "
-        "look for who does what, another for which word describes which. Nobody sees everything; together "
-        "they see a lot. In a program that reads, each of these readers is called a {}, and those at one "
-        "table are called a {}: a program has several tables, and what one table has found goes on to the "
-        "next. To look at some words more and at others less is called {}.",
+        f"Picture {people} at a table and read this {called.whole}. Each of them looks for something else: "
+        "one may look for who does what, another for what belongs together. Nobody sees everything; "
+        "together they see a lot. In a program that reads, each of these readers is called a {}, and those "
+        "at one table are called a {}. There are several tables, and what one table has found goes on to the "
+        f"next. To look at some {called.words} more and at others less is called {{}}.",
         Term("head"),
         Term("layer"),
         Term("attention"),
     )
     yield para(
         f"We follow one of the readers, number {walk.head.index} at table {walk.head.layer} (programs count "
-        f"from 0; the short name is {walk.head}), while it reads one word: {{}}.",
+        f"from 0; the short name is {walk.head}), while it reads one {called.word}: {{}}.",
         _query(walk),
     )
 
 
 def _input(walk: Walkthrough) -> Iterator[Block]:
-    written = sum(not token.is_special for token in walk.keys)
-    own = [token for token in walk.keys if token.is_special]
-    width = walk.projections.width
+    width, word, words = walk.projections.width, nouns(walk).word, nouns(walk).words
     long = "a list of numbers" if width is None else f"a list of {width} numbers"
     yield para(
-        f"A program can only work with numbers. So each word first becomes {long}: a card that says what the "
-        "word is like. Words that are used alike have cards that are alike."
+        f"A program can only work with numbers. So each {word} first becomes {long}: a card that says what "
+        f"the {word} is like. {words.capitalize()} that are alike have cards that are alike."
     )
-    signs = "words, pieces of words and signs"
-    if own:
-        yield para(
-            f"Here there are {written} {signs}, and {len(own)} that the program puts in itself ({{}}): "
-            f"{len(walk.keys)} cards.",
-            Word(", ".join(dict.fromkeys(token.text.strip() for token in own))),
-        )
-    else:
-        yield para(f"Here there are {written} {signs}, so {written} cards.")
+    yield _count(walk)
     if walk.head.layer:
-        yield para("The readers at the tables before this one have written on the cards already.")
+        yield para("The readers at the tables before this one have already added to the cards.")
     if walk.projections.inputs is not None:
         begins = _beginning(walk.projections.inputs[walk.position])
         yield para(f"The card of {{}} begins with {begins} …", _query(walk))
 
 
+def _count(walk: Walkthrough) -> Paragraph:
+    """Say how many cards there are, and for what."""
+    own = list(dict.fromkeys(key.text.strip() for key in walk.keys if key.is_special))
+    written = [key.text for key in walk.keys if not key.is_special]
+    words = sum(any(char.isalnum() for char in text) for text in written)
+    signs = len(written) - words
+    numbers = [(key.part, key.word) for key in walk.keys if key.word is not None]
+    pieces = len(set(numbers)) < len(numbers)
+    told = (
+        nouns(walk).words if nouns(walk).word != "word" else "words or pieces of words" if pieces else "words"
+    )
+    parts = [f"{words} {told}"]
+    parts += [f"{signs} {'sign' if signs == 1 else 'signs'} such as “.”"] if signs else []
+    parts += (
+        [f"{sum(key.is_special for key in walk.keys)} that the program puts in itself ({{}})"] if own else []
+    )
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    both = " looked at" if walk.block == "cross" else ""
+    named = [Word(", ".join(own))] if own else []
+    return para(f"Here there are {listed}{both}: {len(walk.keys)} cards.", *named)
+
+
 def _notes(walk: Walkthrough) -> Iterator[Block]:
-    found, key = walk.projections, name_of(walk.keys, walk.strongest)
-    long = f"of {found.d_k} numbers each" if found.d_k == found.d_v else "of fewer numbers"
-    yield para(f"From each card, the reader writes three short notes {long}:")
+    found, key, word = walk.projections, name_of(walk.keys, walk.strongest), nouns(walk).word
+    long = f" of {found.d_k} numbers each" if found.d_k == found.d_v else ""
+    yield para(f"From each card, the reader writes three shorter notes{long}:")
     yield Points(
         (
-            para("the question (its name is {}): what is this word looking for?", Term("query")),
-            para("the label (its name is {}): what does this word have to offer?", Term("key")),
-            para("the content (its name is {}): what does it say to a word that listens?", Term("value")),
+            para(f"the question (its name is {{}}): what is this {word} looking for?", Term("query")),
+            para(f"the label (its name is {{}}): what does this {word} have to offer?", Term("key")),
+            para(
+                f"the content (its name is {{}}): what does it say to a {word} that listens?", Term("value")
+            ),
         )
     )
     yield para(
-        "Nobody told the reader how to write them. It has found out by reading very many sentences and being "
-        "corrected each time, a little: that is called {}. Every reader has found a way of its own, so each "
-        "one writes other notes about the same words.",
+        "How to write them, the reader has learned by reading very much, and by being corrected a little each "
+        "time. That is called {}. Every reader has learned a way of its own, so each one writes other notes "
+        f"about the same {nouns(walk).words}.",
         Term("training"),
     )
     if len(found.sharing) > 1:
         yield para(
-            f"To save work, {len(found.sharing)} readers at this table share their labels and contents; each "
+            f"To save room, {len(found.sharing)} readers at this table share their labels and contents; each "
             "of them still asks questions of its own."
         )
     rows = [
@@ -118,117 +146,133 @@ def _notes(walk: Walkthrough) -> Iterator[Block]:
     yield Table(
         (
             Column("note", tuple(name for name, _, _ in rows), "left"),
-            Column("of", tuple(word for _, word, _ in rows), "left"),
+            Column("of", tuple(text for _, text, _ in rows), "left"),
             Column("begins with", tuple(f"{_beginning(vector)} …" for _, _, vector in rows), "left"),
         )
     )
 
 
 def _shares(walk: Walkthrough) -> Iterator[Block]:
-    found, places = walk.scores, keys_to_show(walk, _MOST_ROWS)
-    strongest = name_of(walk.keys, walk.strongest)
+    called = nouns(walk)
     yield para(
-        "Now the reader takes the question of {} and holds it beside the label of every word. Number by "
-        "number, the two are multiplied, and the results are added up. The better they fit, the more points.",
+        f"Now the reader takes the question of {{}} and holds it beside the label of every {called.word}. "
+        "Number by number, the two are multiplied, and the results are added up. The better they fit, the "
+        "more points.",
         _query(walk),
     )
-    yield from _more_points(walk)
+    yield from _other_points(walk)
     yield para(
         "Points become shares: a few points more make a much larger share, and all shares come to 100%. Such "
-        "a share is called a {}. It says how much of its attention {} gives to each word.",
+        f"a share is called a {{}}. It says how much of its attention {{}} gives to each {called.word}.",
         Term("weight"),
         _query(walk),
     )
-    hidden = [place for place in range(len(walk.keys)) if place not in places]
-    names = [name_of(walk.keys, place).text for place in places]
-    points = [rough(float(found.logits[place])) for place in places]
-    shares = [float(found.weights[place]) for place in places]
-    if hidden:
-        names.append(f"{len(hidden)} other words")
-        points.append("")
-        shares.append(float(found.weights[hidden].sum()))
-    if found.lost:
-        names.append("nothing at all")
-        points.append("")
-        shares.append(found.lost)
-    yield Table(
-        (
-            Column("word", tuple(names), "left"),
-            Column("points", tuple("hidden" if point == "−∞" else point for point in points)),
-            Column("share", tuple(map(percent, shares))),
-        ),
-        Bars(tuple(shares)),
-        tuple(row for row, place in enumerate(places) if place == walk.strongest),
-    )
-    yield from _smaller(walk, strongest)
+    yield _table_of_shares(walk)
+    yield _why_smaller(walk)
 
 
-def _more_points(walk: Walkthrough) -> Iterator[Paragraph]:
+def _other_points(walk: Walkthrough) -> Iterator[Paragraph]:
     """Say what else points depend on."""
-    found = walk.scores
+    found, called = walk.scores, nouns(walk)
     if found.scale != 1:
         yield para(
             f"The points are then made smaller: each is multiplied by {found.scale:.3g}. We will see why."
         )
     if found.addition == "distance":
-        yield para("More points are given, or taken, for how far away a word stands, and on which side.")
+        yield para(
+            f"More points are given, or taken, for how far away a {called.word} is, and on which side."
+        )
     if found.addition == "recovered":
-        yield para("More points are given, or taken, for other reasons, such as how far away a word stands.")
+        yield para(
+            f"More points are given, or taken, for other reasons, such as how far away a {called.word} is."
+        )
     if not found.visible.all():
         yield para(
-            "Some words are hidden: this program may not look at them from here, most often because they come "
-            "later. They get no share."
+            f"Some {called.words} are hidden: this program may not look at them from here, most often "
+            "because they come later. They get no share."
         )
 
 
-def _smaller(walk: Walkthrough, strongest: Word) -> Iterator[Paragraph]:
+def _table_of_shares(walk: Walkthrough) -> Table:
+    found, places, called = walk.scores, keys_to_show(walk, _MOST_ROWS), nouns(walk)
+    hidden = [place for place in range(len(walk.keys)) if place not in places]
+    names = [name_of(walk.keys, place).text for place in places]
+    points = [rough(float(found.logits[place])) for place in places]
+    shares = [float(found.weights[place]) for place in places]
+    if hidden:
+        names.append(f"{len(hidden)} other {called.words}")
+        shares.append(float(found.weights[hidden].sum()))
+    if found.lost:
+        names.append("nothing at all")
+        shares.append(found.lost)
+    points += [""] * (len(names) - len(points))
+    return Table(
+        (
+            Column(called.word, tuple(names), "left"),
+            Column("points", tuple("hidden" if point == NEVER else point for point in points)),
+            Column("share", tuple(map(percent_cell, shares))),
+        ),
+        Bars(tuple(shares)),
+        tuple(row for row, place in enumerate(places) if place == walk.strongest),
+    )
+
+
+def _why_smaller(walk: Walkthrough) -> Paragraph:
     """Say why points are made smaller."""
-    one, other = walk.scores.spread, walk.scores.otherwise
+    one, other = percent(walk.scores.spread.largest), percent(walk.scores.otherwise.largest)
+    word = nouns(walk).word
     if walk.scores.scale == 1:
-        yield para(
-            "Many programs make the points smaller first, so that one word does not take everything. This one "
-            f"does not: the largest share is {percent(one.largest)}, and would be {percent(other.largest)} with "
-            "smaller points."
+        return para(
+            f"Many programs make the points smaller first, so that one {word} does not take everything. This "
+            f"one does not: the largest share is {one}, and with smaller points it would be {other}."
         )
-        return
-    yield para(
-        f"Why were the points made smaller? Left as they were, the largest share would be "
-        f"{percent(other.largest)}, not {percent(one.largest)}. With large points one word takes everything, "
-        "and a reader who only ever looks at one word hardly learns to look at another."
+    little = abs(walk.scores.spread.largest - walk.scores.otherwise.largest) < _HARDLY
+    here = (
+        f"that hardly changes anything, since one {word} is far ahead" if little else "it would change much"
+    )
+    return para(
+        f"Why were the points made smaller? With large points one {word} takes everything, and a reader who "
+        f"only ever looks at one {word} hardly learns to look at another. Here {here}: the largest share is "
+        f"{one}, and without it would be {other}."
     )
 
 
 def _report(walk: Walkthrough) -> Iterator[Block]:
-    found, weights = walk.mixture, walk.scores.weights
+    found, called = walk.mixture, nouns(walk)
     at = int(np.argmax(abs(found.output)))
-    places = [place for place in found.order if weights[place] >= _NAMED][:5]
+    yield para(
+        f"Now {{}} listens to every {called.word}, as much as its share says. The content of each "
+        f"{called.word} is multiplied by its share, and all are added up. What comes out is again a list of "
+        f"{len(found.output)} numbers: the reader's report on {{}}.",
+        _query(walk),
+        _query(walk),
+    )
+    yield para(
+        f"Here is the sum for one of these {len(found.output)} numbers, the one at place {at + 1}, which "
+        f"comes out largest. The {called.word} that says most comes first:"
+    )
+    yield _table_of_terms(walk, at)
+
+
+def _table_of_terms(walk: Walkthrough, at: int) -> Table:
+    found, weights, called = walk.mixture, walk.scores.weights, nouns(walk)
+    places = [place for place in found.order if weights[place] >= _NAMED][:_MOST_TERMS]
     rest = [place for place in range(len(walk.keys)) if place not in places]
-    yield para(
-        "Now {} listens to every word, as much as its share says. The content of each word is multiplied by "
-        f"the word's share, and all are added up. What comes out is again a list of {len(found.output)} "
-        "numbers: the reader's report on {}.",
-        _query(walk),
-        _query(walk),
-    )
-    yield para(
-        f"Here is the sum for one of these {len(found.output)} numbers, the one at place {at + 1}, where most "
-        "comes together. The word that says most comes first:"
-    )
     names = [name_of(walk.keys, place).text for place in places]
     shares = [f"{weights[place]:.4f}" for place in places]
     contents = [f"{walk.projections.values[place, at]:.4f}" for place in places]
-    sums = [f"{found.terms[place, at]:.4f}" for place in places]
+    sums = [_four(found.terms[place, at]) for place in places]
     if rest:
-        names.append("all other words")
+        names.append(f"all other {called.words}")
         shares.append(f"{weights[rest].sum():.4f}")
         contents.append("")
-        sums.append(f"{found.terms[rest, at].sum() + 0.0:.4f}")
-    yield Table(
+        sums.append(_four(found.terms[rest, at].sum()))
+    return Table(
         (
-            Column("word", (*names, "sum"), "left"),
+            Column(called.word, (*names, "sum"), "left"),
             Column("share", (*shares, "")),
             Column("× content", (*contents, "")),
-            Column("= part", (*sums, f"{found.output[at]:.4f}")),
+            Column("= part", (*sums, _four(found.output[at]))),
         ),
         closed=True,
     )
@@ -241,91 +285,93 @@ def _reports(walk: Walkthrough) -> Iterator[Block]:
         return
     yield para(
         f"The other {heads - 1} readers have done the same, each with notes of its own. The {heads} reports "
-        f"about {{}} are laid side by side: {heads} × {d_v} = {heads * d_v} numbers. Those of our reader are at "
-        f"the places {place * d_v + 1} to {(place + 1) * d_v}.",
+        f"on {{}} are laid side by side: {heads} × {d_v} = {heads * d_v} numbers. Those of our reader, "
+        f"{walk.head}, are at the places {place * d_v + 1} to {(place + 1) * d_v}.",
         _query(walk),
     )
     yield tables.strip(walk)
 
 
 def _answer(walk: Walkthrough) -> Iterator[Block]:
-    found = walk.joining
+    found, key = walk.joining, name_of(walk.keys, walk.strongest)
     if found is None:
         yield para(
             "A last step mixes the reports into one list again. This program does not show how, so we cannot "
             "tell how much comes from each reader."
         )
         return
-    strongest = name_of(walk.keys, walk.strongest)
-    more = (
-        ": it now knows something of {}." if walk.strongest != walk.position else ": what {} said of itself."
-    )
+    itself = key == _query(walk) and walk.block != "cross"
+    knows = [] if itself else [key]
     yield para(
-        f"A last step mixes the {len(walk.heads)} reports into one list of {len(found.output)} numbers. That is "
-        "written on the card of {}" + more,
+        f"A last step mixes the {len(walk.heads)} reports into one list of {len(found.output)} numbers. It "
+        f"is added to the card of {{}}{'.' if itself else ', which now says something of {}, too.'}",
         _query(walk),
-        strongest,
+        *knows,
     )
-    yield para("Not every reader has the same say. So much of what is written comes from each:")
-    order = sorted(range(len(walk.heads)), key=lambda place: -found.shares[place])
+    yield para("Not every reader has the same say. So much of this list comes from each:")
+    yield _table_of_readers(walk, found)
+    below = " A part below 0 takes something away again." if (found.shares < 0).any() else ""
+    yield para(f"All parts come to 100%.{below}")
+
+
+def _table_of_readers(walk: Walkthrough, found: Joining) -> Table:
+    order = sorted(range(len(walk.heads)), key=lambda place: -float(found.shares[place]))
     kept = sorted({*order[:_MOST_ROWS], walk.place}, key=order.index)
     rows = [(f"L{walk.head.layer}H{walk.heads[place]}", float(found.shares[place])) for place in kept]
     if rest := [place for place in order if place not in kept]:
         rows.append((f"{len(rest)} other readers", float(found.shares[rest].sum())))
     if found.bias.any():
-        rows.append(("the same in every sentence", found.bias_share))
-    yield Table(
+        rows.append(("always the same", found.bias_share))
+    return Table(
         (
             Column("reader", tuple(name for name, _ in rows), "left"),
-            Column("part", tuple(percent(share) for _, share in rows)),
+            Column("part", tuple(percent_cell(share) for _, share in rows)),
         ),
         Bars(tuple(share for _, share in rows)),
         (kept.index(walk.place),),
     )
-    below = " A part below 0 takes something away again." if any(share < 0 for _, share in rows) else ""
-    yield para(f"All parts come to 100%.{below}")
 
 
 def _closing(walk: Walkthrough) -> Iterator[Block]:
-    found = walk.coverage
+    found, called = walk.coverage, nouns(walk)
     if found is None:
+        yield para(f"In this {called.whole}, each reader at this table looks a little everywhere: no links.")
+    else:
         yield para(
-            "In this sentence no reader at this table has a link: all of them look a little everywhere."
+            f"Sometimes one {called.word} gives another much of its attention, and most others do not. Call "
+            "that a {}, written with an arrow: brown → fox says that brown looks at fox. The readers at this "
+            f"table find {found.every} different ones in this {called.whole}.",
+            Term("link"),
         )
-        yield _caution()
-        return
-    yield para(
-        "When a word gives another word much of its attention, more than most other words do, call that a "
-        f"{{}}. In this sentence the readers at this table have {found.every} different links between them.",
-        Term("link"),
-    )
+        yield from _readers(walk, found)
+    yield para("All this shows what a reader looks at, not why the program answers as it does.")
+
+
+def _readers(walk: Walkthrough, found: Coverage) -> Iterator[Paragraph]:
     for covered in (found.first, found.second):
         if covered is not None:
-            told = reads(walk, covered, " to ")
-            yield para(f"Reader {covered.head} has {_links(len(covered.links))}: {'{}' * len(told)}.", *told)
-    if found.second is not None:
-        yield para(
-            f"The first alone sees {percent(len(found.first.links) / found.every)} of all links, the second "
-            f"{percent(len(found.second.links) / found.every)}. Together they see "
-            f"{percent(found.both / found.every)}: {found.both} of {found.every}. To see all of them, it takes "
-            "more readers. That is why there are so many at one table."
-        )
-    else:
+            told, count = reads(walk, covered), len(covered.links)
+            finds = "1 link" if count == 1 else f"{count} links"
+            yield para(f"Reader {covered.head} finds {finds}: {'{}' * len(told)}.", *told)
+    if found.second is None:
         yield para("No other reader at this table adds a link to these.")
-    yield _caution()
-
-
-def _links(count: int) -> str:
-    return "1 link" if count == 1 else f"{count} links"
-
-
-def _caution() -> Paragraph:
-    return para("All this shows what a reader looks at, not why the program answers as it does.")
+        return
+    first, second = len(found.first.links) / found.every, len(found.second.links) / found.every
+    rest = " To find them all, it takes the others, too." if found.both < found.every else ""
+    yield para(
+        f"The first alone finds {share_of(first)} of all links, the second {share_of(second)}. Together they "
+        f"find {share_of(found.both / found.every)}: {found.both} of {found.every}.{rest} That is why more "
+        "than one reader sits at a table."
+    )
 
 
 def _query(walk: Walkthrough) -> Word:
     return name_of(walk.queries, walk.position)
 
 
-def _beginning(vector: np.ndarray) -> str:
+def _beginning(vector: Numbers) -> str:
     return " ".join(f"{rough(float(number)):>5}" for number in vector[:_BEGINNING])
+
+
+def _four(value: float) -> str:
+    return f"{round(float(value), 4) + 0.0:.4f}"

@@ -71,13 +71,13 @@ class Arrow:
     """From one shape to another.
 
     Attributes:
-        source: what goes in.
+        source: what goes in; in words where it is no matrix.
         by: the matrix it is multiplied by, or what is done to it.
         result: what comes out.
         says: what that is good for.
     """
 
-    source: Matrix
+    source: Matrix | str
     by: Matrix | str
     result: Matrix
     says: str = ""
@@ -193,19 +193,6 @@ def para(template: str, *pieces: Piece) -> Paragraph:
         raise ValueError(f"{len(pieces)} pieces for {template!r}")
     mixed = [piece for pair in zip_longest(parts, pieces) for piece in pair if piece]
     return Paragraph(tuple(mixed))
-
-
-def listed(pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Give pieces the commas and the "and" of speech.
-
-    >>> listed(["a", "b", "c"]), listed(["a"])
-    (('a', ', ', 'b', ' and ', 'c'), ('a',))
-    """
-    if len(pieces) < 2:
-        return tuple(pieces)
-    *before, last = pieces
-    joined = [piece for one in before for piece in (one, ", ")][:-1]
-    return (*joined, " and ", last)
 
 
 def shown(token: str) -> str:

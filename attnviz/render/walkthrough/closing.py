@@ -1,28 +1,20 @@
 """One head, another head, all heads: the links they have, as pieces of sentences."""
 
-from collections.abc import Sequence
-
 from attnviz.analysis.focus import Link
 from attnviz.analysis.walkthrough.coverage import Covered
 from attnviz.analysis.walkthrough.steps import Walkthrough
-from attnviz.render.walkthrough.blocks import Piece, listed
+from attnviz.render.walkthrough.blocks import Piece
 from attnviz.render.walkthrough.numbers import name_of
 
 # So many links of a head are told; of more the strongest.
 _TOLD = 6
 
 
-def reads(walk: Walkthrough, covered: Covered, to: str) -> tuple[Piece, ...]:
-    """Name the links of a head, those with the most weight if they are too many.
-
-    Args:
-        walk: what is told.
-        covered: the head's links.
-        to: what stands between a link's words, such as " → ".
-    """
+def reads(walk: Walkthrough, covered: Covered) -> tuple[Piece, ...]:
+    """Name the links of a head, those with the most weight if they are too many."""
     ranked = sorted(covered.links, key=lambda link: -link.weight)[:_TOLD]
     told = [link for link in covered.links if link in ranked]
-    named = [_link(walk, link, to) for link in told]
+    named = [_link(walk, link) for link in told]
     more = len(covered.links) - len(told)
     flat: list[Piece] = []
     for place, pieces in enumerate(named):
@@ -31,10 +23,5 @@ def reads(walk: Walkthrough, covered: Covered, to: str) -> tuple[Piece, ...]:
     return (*flat, f" and {more} more") if more else tuple(flat)
 
 
-def _link(walk: Walkthrough, link: Link, to: str) -> list[Piece]:
-    return [name_of(walk.queries, link.source_position), to, name_of(walk.keys, link.target_position)]
-
-
-def names(walk: Walkthrough, places: Sequence[int]) -> tuple[Piece, ...]:
-    """Name some keys, with commas and "and"."""
-    return listed([name_of(walk.keys, place) for place in places])
+def _link(walk: Walkthrough, link: Link) -> list[Piece]:
+    return [name_of(walk.queries, link.source_position), " → ", name_of(walk.keys, link.target_position)]

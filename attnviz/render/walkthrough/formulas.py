@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from attnviz.analysis.walkthrough.steps import Walkthrough
+import numpy as np
+
+from attnviz.analysis.walkthrough.steps import Numbers, Walkthrough
 from attnviz.render.walkthrough import tables
 from attnviz.render.walkthrough.blocks import Block, Formula, Page, Word, para
 from attnviz.render.walkthrough.numbers import name_of, percent, rough, scale_text
@@ -25,19 +27,20 @@ def pages(walk: Walkthrough) -> Iterator[Page]:
 
 
 def _input(walk: Walkthrough) -> Iterator[Block]:
-    n, m, width = len(walk.queries), len(walk.keys), walk.projections.width
-    d = "d_model" if width is None else str(width)
+    n, m, width = len(walk.queries), len(walk.keys), walk.projections.width or "?"
+    d, latex = f"d_model = {width}", rf"d_\text{{model}} = {width}"
     yield para(SOURCE)
     if walk.block == "cross":
         yield Formula(
-            f"X ∈ ℝ^({n} × {d}), Y ∈ ℝ^({m} × {d})",
-            rf"X \in \mathbb{{R}}^{{{n} \times {_latex(d)}}}, \quad Y \in \mathbb{{R}}^{{{m} \times {_latex(d)}}}",
+            f"X ∈ ℝ^(n × d_model), Y ∈ ℝ^(m × d_model), n = {n}, m = {m}, {d}",
+            r"X \in \mathbb{R}^{n \times d_\text{model}}, \; Y \in \mathbb{R}^{m \times d_\text{model}}, \quad "
+            rf"n = {n}, \; m = {m}, \; {latex}",
             "section 3.2.3: queries from the decoder, keys and values from the encoder",
         )
     else:
         yield Formula(
-            f"X ∈ ℝ^(n × d_model), n = {n}, d_model = {width or '?'}",
-            rf"X \in \mathbb{{R}}^{{n \times d_\text{{model}}}}, \quad n = {n}, \; d_\text{{model}} = {width or '?'}",
+            f"X ∈ ℝ^(n × d_model), n = {n}, {d}",
+            rf"X \in \mathbb{{R}}^{{n \times d_\text{{model}}}}, \quad n = {n}, \; {latex}",
             "sections 3.4 and 3.1",
         )
     yield para(f"The row followed is i = {walk.position}, {{}}; places count from 0.", _query(walk))
@@ -79,8 +82,8 @@ def _scores(walk: Walkthrough) -> Iterator[Block]:
         yield para("The model does not tell its scale: 1/√d_k is taken.")
     if found.addition == "recovered":
         yield para(
-            "a_ij (positions, a mask, a cap) is not recorded. It follows from the weights, up to a constant of "
-            "the row, as log w_ij less the scaled product; here Σ_j w_ij a_ij = 0."
+            "a_ij (positions, a mask, a cap) is not recorded. It follows from the weights, up to a constant "
+            "of the row, as log w_ij less the scaled product; here Σ_j w_ij a_ij = 0."
         )
     hidden = int((~found.visible).sum())
     if hidden:
@@ -139,10 +142,11 @@ def _mixture(walk: Walkthrough) -> Iterator[Block]:
 def _concatenation(walk: Walkthrough) -> Iterator[Block]:
     h, d_v, place = len(walk.heads), walk.projections.d_v, walk.place
     yield Formula(
-        f"Concat(z^0, …, z^{h - 1}) ∈ ℝ^{h * d_v};  head {walk.head.index} has [{place * d_v}, {(place + 1) * d_v})",
+        f"Concat(z^0, …, z^{h - 1}) ∈ ℝ^{h * d_v}",
         rf"\mathrm{{Concat}}(z^0, \ldots, z^{{{h - 1}}}) \in \mathbb{{R}}^{{{h * d_v}}}",
         "section 3.2.2",
     )
+    yield para(f"Head {walk.head.index} has the numbers [{place * d_v}] to [{(place + 1) * d_v - 1}].")
     yield tables.strip(walk)
 
 
@@ -158,7 +162,8 @@ def _joining(walk: Walkthrough) -> Iterator[Block]:
     )
     yield Formula(
         f"share_h = ⟨c_h, o_i⟩ / |o_i|²,  Σ_h share_h + share_b = 1,  |o_i| = {_length(found.output)}",
-        r"\text{share}_h = \frac{\langle c_h, o_i \rangle}{|o_i|^2}, \quad \sum_h \text{share}_h + \text{share}_b = 1",
+        r"\text{share}_h = \frac{\langle c_h, o_i \rangle}{|o_i|^2}, \quad "
+        r"\sum_h \text{share}_h + \text{share}_b = 1",
     )
     yield tables.shapes(walk, 6)
     yield tables.joining(walk, found)
@@ -168,11 +173,5 @@ def _query(walk: Walkthrough) -> Word:
     return name_of(walk.queries, walk.position)
 
 
-def _length(vector: "object") -> str:
-    import numpy as np
-
-    return rough(float(np.linalg.norm(np.asarray(vector))))
-
-
-def _latex(size: str) -> str:
-    return r"d_\text{model}" if size == "d_model" else size
+def _length(vector: Numbers) -> str:
+    return rough(float(np.linalg.norm(vector)))

@@ -1,6 +1,7 @@
 """Numbers as they are written in a walk, and the names of what they belong to."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isinf
 
 from attnviz.analysis.walkthrough.steps import Walkthrough
@@ -47,7 +48,7 @@ def scale_text(scale: float) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share in percent: with one decimal, near its ends with two.
+    """Write a share in percent within a sentence: with one decimal, near 0 and 1 with two.
 
     >>> percent(0.524), percent(0.99977), percent(0.0002), percent(0.00001), percent(0.0), percent(-0.034)
     ('52.4%', '99.98%', '0.02%', 'under 0.01%', '0%', '-3.4%')
@@ -60,6 +61,15 @@ def percent(share: float) -> str:
         return "over 99.99%"
     near = abs(share) < 0.0095 or 0.9905 < share < 1
     return f"{share:.2%}" if near else f"{share:.1%}"
+
+
+def percent_cell(share: float) -> str:
+    """Write a share in percent as one of a column, all with two decimals.
+
+    >>> percent_cell(0.9997), percent_cell(-1e-9)
+    ('99.97%', '0.00%')
+    """
+    return f"{round(share * 100, 2) + 0.0:.2f}%"
 
 
 def name_of(tokens: Sequence[Token], place: int) -> Word:
@@ -87,7 +97,31 @@ def keys_to_show(walk: Walkthrough, most: int = MOST_KEYS) -> list[int]:
     return sorted((-weights).argsort(kind="stable")[:most].tolist())
 
 
-def things(walk: Walkthrough) -> str:
-    """Name what is looked at: tokens of a text, patches of a picture or frames of a sound."""
+@dataclass(frozen=True)
+class Nouns:
+    """What to call what is looked at.
+
+    Attributes:
+        token: one of them, to somebody who knows of tokens.
+        tokens: several.
+        word: one of them, to somebody who does not.
+        words: several.
+        whole: what they are part of.
+    """
+
+    token: str
+    tokens: str
+    word: str
+    words: str
+    whole: str
+
+
+_TEXT = Nouns("token", "tokens", "word", "words", "sentence")
+_PICTURE = Nouns("patch", "patches", "patch", "patches", "picture")
+_SOUND = Nouns("frame", "frames", "piece", "pieces", "sound")
+
+
+def nouns(walk: Walkthrough) -> Nouns:
+    """Name what is looked at: words of a text, patches of a picture or frames of a sound."""
     kinds = {token.kind for token in walk.keys if not token.is_special}
-    return "patches" if kinds == {"patch"} else "frames" if kinds == {"frame"} else "tokens"
+    return _PICTURE if kinds == {"patch"} else _SOUND if kinds == {"frame"} else _TEXT

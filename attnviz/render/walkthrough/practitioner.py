@@ -3,20 +3,18 @@
 import math
 from collections.abc import Iterator
 
-from attnviz.analysis.walkthrough.steps import Walkthrough
+from attnviz.analysis.walkthrough.coverage import Covered
+from attnviz.analysis.walkthrough.steps import Joining, Walkthrough
 from attnviz.render.notes import percent as share_of
 from attnviz.render.walkthrough import tables
 from attnviz.render.walkthrough.blocks import Block, Page, Paragraph, Term, Word, para
 from attnviz.render.walkthrough.closing import reads
-from attnviz.render.walkthrough.numbers import FOLLOWED, name_of, percent, scale_text, things
+from attnviz.render.walkthrough.numbers import FOLLOWED, name_of, nouns, percent, scale_text
 
 CAUTION = "Attention shows what a head reads, not why the model answered."
 
 # A scale this near to 1 / sqrt(d_k) is it.
 _ROUNDING = 1e-5
-
-# Bits below this would be written as none.
-_LEAST = 0.0005
 
 
 def pages(walk: Walkthrough) -> Iterator[Page]:
@@ -31,117 +29,115 @@ def pages(walk: Walkthrough) -> Iterator[Page]:
 
 
 def _input(walk: Walkthrough) -> Iterator[Block]:
-    found = walk.projections
-    count, width = len(walk.keys), found.width
+    width, layer, many = walk.projections.width, walk.head.layer, nouns(walk).tokens
     yield tables.shapes(walk, 1)
     long = "" if width is None else f" of {width} numbers (d_model)"
+    what = " (words, pieces of words, signs)" if many == "tokens" else ""
+    below = ", and what the layers below have added" if layer else ""
     yield para(
-        f"Each of the {count} {things(walk)} comes into layer {walk.head.layer} as a vector{long}: what it "
-        "is and where it stands, and what the layers below have added to that."
-        if walk.head.layer
-        else f"Each of the {count} {things(walk)} comes into layer 0 as a vector{long}: what it is, and in "
-        "most models where it stands."
+        f"Each of the {len(walk.keys)} {many}{what} comes into layer {layer} as a vector{long}: what it is, "
+        f"in most models where it stands{below}."
     )
     if walk.block == "cross":
         yield para(
-            f"Here {len(walk.queries)} tokens of the decoder look at {count} of the encoder: queries are made "
-            "from the first, keys and values from the second."
+            f"The {len(walk.queries)} tokens of the decoder look at the {len(walk.keys)} of the encoder: "
+            "queries are made from the first, keys and values from the second."
         )
     if table := tables.inputs(walk):
-        yield para(f"How the vectors begin; {{}}, at place {walk.position}, is followed:", _query(walk))
+        yield para(f"How the vectors begin. {{}}, at place {walk.position}, is followed:", _query(walk))
         yield table
     else:
-        yield para("What these numbers are is not recorded for this model; all that is made of them is.")
+        yield para("These numbers are not recorded for this model; what is made of them is.")
 
 
 def _projections(walk: Walkthrough) -> Iterator[Block]:
     found, heads = walk.projections, len(walk.heads)
     yield tables.shapes(walk, 2)
+    shared = len(found.sharing) > 1
+    own = "a matrix of its own for queries" if shared else "three matrices of its own"
     yield para(
-        f"Each of the {heads} heads has three matrices of its own, learned in training. They turn every "
-        f"vector into a {{}} (what we look for) and a {{}} (what it contains), {found.d_k} numbers each "
-        f"(d_k), and a {{}} (the content), {found.d_v} numbers (d_v). Side by side, the matrices of all heads "
-        "are one matrix each.",
+        f"Each of the {heads} heads has {own}, learned in training. They turn every vector into a {{}} (what "
+        f"we look for) and a {{}} (what it contains), {found.d_k} numbers each (d_k), and a {{}} (the "
+        f"content), {found.d_v} numbers (d_v).",
         Term("query"),
         Term("key"),
         Term("value"),
     )
-    if len(found.sharing) > 1:
+    if shared:
         yield para(
-            f"In this model groups of heads share keys and values: {', '.join(map(str, found.sharing))} have "
-            "queries of their own, but the same K and V (grouped-query attention)."
+            f"Heads {', '.join(map(str, found.sharing))} share the matrices of keys and values, and so K and "
+            "V: grouped-query attention, which saves memory."
         )
     if walk.scores.addition != "distance":
         yield para(
-            "If the model rotates queries and keys by their positions (rotary positions), that has been done: "
-            "these are the vectors that are compared."
+            "Where a model rotates queries and keys by their positions (rotary positions), that has been "
+            "done: these are the vectors that are compared."
         )
     yield para("How three of them begin:")
     yield tables.vectors(walk)
 
 
 def _scores(walk: Walkthrough) -> Iterator[Block]:
-    found, key = walk.scores, name_of(walk.keys, walk.strongest)
     yield tables.shapes(walk, 3)
     yield para(
-        f"The query of {{}} is compared with every key: multiply the {walk.projections.d_k} pairs of numbers "
-        "and add the products up. For {}, the key it reads most:",
+        f"The query of {{}} is compared with every key: the {walk.projections.d_k} pairs of numbers are "
+        "multiplied, and the products added up. For {}, the key it reads most:",
         _query(walk),
-        key,
+        name_of(walk.keys, walk.strongest),
     )
     yield tables.product(walk)
-    yield from _way(walk)
-    yield tables.scores(walk)
-    yield from _spread(walk)
-
-
-def _way(walk: Walkthrough) -> Iterator[Paragraph]:
-    """Say what the columns of the scores are."""
-    found = walk.scores
-    if found.scale == 1:
-        scaled = "This model does not scale its scores: they are taken as they are."
-    else:
-        usual = f"1/√{walk.projections.d_k}"
-        told = f"{usual} = {scale_text(found.scale)}" if _is_usual(walk) else scale_text(found.scale)
-        scaled = f"The same for every key, each score times {told}"
-        scaled += "." if found.scale_is_known else ", which is usual; this model does not tell."
-    added = {
-        "nothing": "",
-        "distance": " Then a term for the key's distance is added: the query times a vector learned for that "
-        "distance, scaled alike.",
-        "recovered": " What else this model adds (positions, a mask, a cap) is recovered from the weights, up "
-        "to a constant that changes none of them.",
-    }[found.addition]
-    raised = (
-        " e is raised to each logit less the largest, and each result divided by their sum: these are the "
-        "weights (softmax). All of it with enough digits for a pocket calculator:"
-    )
-    yield para(scaled + added + raised)
-    hidden = int((~found.visible).sum())
-    if hidden:
-        yield para(
-            f"{hidden} of the {len(walk.keys)} {things(walk)} are hidden from this query by a mask: {{}}.",
-            "their logit is −∞, their weight 0",
-        )
-    if found.lost:
-        yield para(
-            f"{percent(found.lost)} goes to none of the {things(walk)}: to a learned sink, or to what is not shown."
-        )
-
-
-def _spread(walk: Walkthrough) -> Iterator[Paragraph]:
-    """Say what scaling does."""
-    found = walk.scores
-    one, other = found.spread, found.otherwise
-    if found.scale == 1:
-        first, second = "Unscaled, as in this model", f"scaled by 1/√{walk.projections.d_k}"
-    else:
-        first, second = "With the scaling", "without it"
+    yield para(_scaled(walk) + _added(walk) + _masked(walk))
     yield para(
-        f"{first}, the weights have an entropy of {_bits(one.entropy)} bits, as much as {one.breadth:.2f} "
-        f"{things(walk)} read alike, and the largest is {percent(one.largest)}; {second}, {_bits(other.entropy)} "
-        f"bits, {other.breadth:.2f} {things(walk)}, and {percent(other.largest)}. The more numbers a query "
-        "has, the larger its products: unscaled, softmax soon gives everything to one key, and hardly learns."
+        "Softmax: e is raised to each score, the largest taken off first, and each result divided by the sum "
+        "of all. That makes the weights. With enough digits for a pocket calculator:"
+    )
+    yield tables.scores(walk)
+    yield para(_why_scaled(walk))
+    yield tables.spread(walk)
+
+
+def _scaled(walk: Walkthrough) -> str:
+    """Say what scores are multiplied by."""
+    found = walk.scores
+    if found.scale == 1:
+        return "Scale: none in this model; its matrices were trained to do without."
+    usual = f"1/√{walk.projections.d_k}"
+    is_usual = abs(found.scale * math.sqrt(walk.projections.d_k) - 1) < _ROUNDING
+    told = f"{usual} = {scale_text(found.scale)}" if is_usual else scale_text(found.scale)
+    return (
+        f"Scale: every score times {told}{'' if found.scale_is_known else ', as is usual; it is not told'}."
+    )
+
+
+def _added(walk: Walkthrough) -> str:
+    """Say what is added to them."""
+    return {
+        "nothing": "",
+        "distance": " Distance: the query times a vector that was learned for each distance of a key, scaled "
+        "alike, is added; that is how this model knows where words stand.",
+        "recovered": " Rest: what else this model adds, such as a term for positions. It is recovered from "
+        "the weights, up to a constant that changes none of them.",
+    }[walk.scores.addition]
+
+
+def _masked(walk: Walkthrough) -> str:
+    """Say which keys are hidden, and what goes to none."""
+    found, many = walk.scores, nouns(walk).tokens
+    hidden = int((~found.visible).sum())
+    mask = (
+        f"{hidden} of the {len(walk.keys)} {many} are hidden from this query (−∞)" if hidden else "none here"
+    )
+    lost = f" {percent(found.lost)} goes to none of the {many}: to a learned sink, or to what is not shown."
+    return f" Mask: {mask}.{lost if found.lost else ''}"
+
+
+def _why_scaled(walk: Walkthrough) -> str:
+    """Say what scaling is for, above the numbers that show it."""
+    usual = ", in most models," if walk.scores.scale == 1 else ","
+    return (
+        "What the scale is for: the longer queries and keys are, the larger are their products, as √d_k. "
+        f"Unscaled{usual} softmax gives nearly all to one key, and hardly learns any more. Entropy says how "
+        f"far weights spread: as far as 2^entropy {nouns(walk).tokens} that are read alike."
     )
 
 
@@ -149,23 +145,25 @@ def _mixture(walk: Walkthrough) -> Iterator[Block]:
     first = walk.mixture.order[0]
     yield tables.shapes(walk, 4)
     yield para(
-        f"What head {walk.head} says about {{}} is the sum of all values, each times its weight. The longest "
-        f"term first; of each value the {_followed(walk.projections.d_v)}. Each line's share says how much "
-        f"it makes of the sum, measured along it; a share below 0 pulls the other way. {{}} makes "
-        f"{percent(float(walk.mixture.shares[first]))}.",
+        f"What {walk.head} says about {{}} is the sum of all values, each times its weight; the longest term "
+        f"first. Of the {walk.projections.d_v} numbers of each vector, {_followed(walk.projections.d_v)}.",
         _query(walk),
-        name_of(walk.keys, first),
     )
     yield tables.mixture(walk)
+    yield para(
+        "share: how much of the sum a term makes, measured along it (term · sum / sum · sum); below 0 it "
+        f"pulls the other way. {{}} makes {percent(float(walk.mixture.shares[first]))}.",
+        name_of(walk.keys, first),
+    )
 
 
 def _concatenation(walk: Walkthrough) -> Iterator[Block]:
     d_v, heads, place = walk.projections.d_v, len(walk.heads), walk.place
     yield tables.shapes(walk, 5)
     yield para(
-        f"The other {heads - 1} heads do the same with matrices of their own. Their {heads} sums are put side "
-        f"by side: {heads} × {d_v} = {heads * d_v} numbers, of which those of {walk.head} are "
-        f"[{place * d_v}] to [{(place + 1) * d_v - 1}]."
+        f"The other {heads - 1} heads do the same with matrices of their own. Their sums are put side by "
+        f"side: {heads} × {d_v} = {heads * d_v} numbers, of which [{place * d_v}] to "
+        f"[{(place + 1) * d_v - 1}] are those of {walk.head}."
         if heads > 1
         else f"This layer has a single head: its {d_v} numbers are all there is."
     )
@@ -176,52 +174,58 @@ def _joining(walk: Walkthrough) -> Iterator[Block]:
     found = walk.joining
     if found is None:
         yield para(
-            "This model does not show its output projection: what is made of the heads' sums passes through "
-            "something else before it is one matrix. How much of the result comes from each head is not known."
+            "What this model makes of the heads' sums is not one matrix, or does not show: how much of the "
+            "result comes from each head is not known."
         )
         return
     yield tables.shapes(walk, 6)
     yield para(
-        f"One more matrix mixes the heads into one vector of {len(found.output)} numbers, which is added to "
-        "the vector {} came in with. Since it is a matrix, each head has rows of its own in it, and what comes "
-        f"out is a sum of {len(walk.heads)} parts{' and a bias' if found.bias.any() else ''}. Each part's length, "
-        f"the {_followed(len(found.output))}, and its share along the sum:",
-        _query(walk),
+        f"One more matrix mixes the heads into one vector of {len(found.output)} numbers. "
+        f"{_parts(walk, found)} Of each, its length, {_followed(len(found.output))}, and its share, measured as above:",
     )
     yield tables.joining(walk, found)
-    share = float(found.shares[walk.place])
-    yield para(f"{walk.head} makes {percent(share)} of what comes out for {{}}.", _query(walk))
+    yield para(
+        f"{walk.head} makes {percent(float(found.shares[walk.place]))} of what comes out. That is added to "
+        "the vector {} came in with, and goes on to the rest of the layer.",
+        _query(walk),
+    )
+
+
+def _parts(walk: Walkthrough, found: Joining) -> str:
+    bias = " and a bias, the same for every text" if found.bias.any() else ""
+    return (
+        f"Each head meets rows of its own in it, so what comes out is a sum of {len(walk.heads)} parts{bias}."
+    )
 
 
 def closing(walk: Walkthrough) -> Iterator[Paragraph]:
     """Say how many links one head has, two have, and all have."""
     found = walk.coverage
     if found is None:
-        yield para("In this text no head of this layer has a link worth telling: it spreads its weights.")
+        yield para("In this text no head of this layer has a link worth telling: each spreads its weights.")
         yield para(CAUTION)
         return
-    first, second = found.first, found.second
     yield para(
-        f"A link is a query that gives a key more than twice what an even spread would, and more than other "
-        f"queries give it. Between them, the {found.heads} heads of layer {walk.head.layer} have {found.every} "
-        "different links here."
+        "A link (brown → fox: brown looks at fox) is a weight of at least twice an even share, most of it "
+        f"beyond what the head's other queries give that key. The {found.heads} heads of layer "
+        f"{walk.head.layer} have {found.every} different links here."
     )
-    yield para(
-        f"Head {first.head} reads {'{}' * len(reads(walk, first, ' → '))}.", *reads(walk, first, " → ")
-    )
-    if second is not None:
-        yield para(
-            f"Head {second.head} reads {'{}' * len(reads(walk, second, ' → '))}.", *reads(walk, second, " → ")
-        )
-        yield para(
-            f"Alone, {first.head} has {_of(len(first.links), found.every)} and {second.head} "
-            f"{_of(len(second.links), found.every)}. Together they have {_of(found.both, found.every)}; all "
-            f"{found.heads} heads have {found.every}. That is what several "
-            "heads buy."
-        )
-    else:
+    yield _head(walk, found.first)
+    if found.second is None:
         yield para("No other head of this layer adds a link to these.")
+    else:
+        yield _head(walk, found.second)
+        yield para(
+            f"Alone, {found.first.head} has {_of(len(found.first.links), found.every)} and "
+            f"{found.second.head} {_of(len(found.second.links), found.every)}. Together they have "
+            f"{_of(found.both, found.every)}; all {found.heads} heads have {found.every}."
+        )
     yield para(CAUTION)
+
+
+def _head(walk: Walkthrough, covered: Covered) -> Paragraph:
+    told = reads(walk, covered)
+    return para(f"Head {covered.head} reads {'{}' * len(told)}.", *told)
 
 
 def _of(count: int, every: int) -> str:
@@ -232,14 +236,6 @@ def _query(walk: Walkthrough) -> Word:
     return name_of(walk.queries, walk.position)
 
 
-def _is_usual(walk: Walkthrough) -> bool:
-    return abs(walk.scores.scale * math.sqrt(walk.projections.d_k) - 1) < _ROUNDING
-
-
 def _followed(length: int) -> str:
     """Name the numbers that are followed of vectors of a length."""
-    return "numbers" if length <= FOLLOWED else f"{FOLLOWED} numbers in which the sum is largest"
-
-
-def _bits(entropy: float) -> str:
-    return "under 0.001" if 0 < entropy < _LEAST else f"{entropy:.3f}"
+    return "all of them" if length <= FOLLOWED else f"the {FOLLOWED} in which the sum is largest"

@@ -12,10 +12,13 @@ from attnviz.render.walkthrough.numbers import (
     MOST_HEADS,
     exact,
     keys_to_show,
+    nouns,
     numbered,
-    percent,
-    scale_text,
+    percent_cell,
 )
+
+# A smaller weight would be written as 0.
+_WRITTEN = 5e-7
 
 
 def inputs(walk: Walkthrough) -> Table | None:
@@ -109,10 +112,29 @@ def scores(walk: Walkthrough) -> Table:
     )
 
 
+def spread(walk: Walkthrough) -> Table:
+    """Show how far the weights spread with the scaling and without it."""
+    found = walk.scores
+    rows = [found.spread, found.otherwise]
+    if found.scale == 1:
+        names = ("as in this model", f"if scaled, × {found.otherwise.factor:.4g}")
+    else:
+        names = (f"scaled, × {found.scale:.4g}", "if it were not")
+    return Table(
+        (
+            Column("", names, "left"),
+            Column("entropy in bits", tuple(exact(row.entropy) for row in rows)),
+            Column("2^entropy", tuple(exact(row.breadth) for row in rows)),
+            Column("largest weight", tuple(exact(row.largest) for row in rows)),
+        ),
+        marked=(0,),
+    )
+
+
 def mixture(walk: Walkthrough) -> Table:
     """Show the weighted sum, longest term first, through the numbers of it that come out largest."""
     found, values, weights = walk.mixture, walk.projections.values, walk.scores.weights
-    kept = set(keys_to_show(walk))
+    kept = {place for place in keys_to_show(walk) if weights[place] >= _WRITTEN}
     places = [place for place in found.order if place in kept]
     hidden = [place for place in found.order if place not in kept]
     followed = _largest(found.output)
@@ -135,7 +157,7 @@ def mixture(walk: Walkthrough) -> Table:
             Column("token", (*names, "sum of weight × v"), "left"),
             Column("weight", (*weight, "")),
             *columns,
-            Column("share", (*map(percent, shares), percent(round(sum(shares), 9)))),
+            Column("share", (*map(percent_cell, shares), percent_cell(sum(shares)))),
         ),
         Bars((*shares, None)),
         closed=True,
@@ -156,7 +178,7 @@ def joining(walk: Walkthrough, found: Joining) -> Table:
         rows.append((f"{len(hidden)} others", rest, float(found.shares[hidden].sum())))
     if found.bias.any():
         rows.append(("bias", found.bias, found.bias_share))
-    total = round(float(found.shares.sum()) + found.bias_share, 9)
+    total = float(found.shares.sum()) + found.bias_share
     columns = [
         Column(f"o[{at}]", (*(exact(float(part[at])) for _, part, _ in rows), exact(float(found.output[at]))))
         for at in followed
@@ -167,7 +189,7 @@ def joining(walk: Walkthrough, found: Joining) -> Table:
             Column("head", (*(name for name, _, _ in rows), "sum"), "left"),
             Column("length", tuple(f"{np.linalg.norm(part):.3f}" for part in lengths)),
             *columns,
-            Column("share", (*(percent(share) for _, _, share in rows), percent(total))),
+            Column("share", (*(percent_cell(share) for _, _, share in rows), percent_cell(total))),
         ),
         Bars((*(share for _, _, share in rows), None)),
         (places.index(walk.place),),
@@ -183,11 +205,11 @@ def shapes(walk: Walkthrough, step: int) -> Shapes:
     x, y = Matrix("X", queries, width), Matrix("Y" if across else "X", keys, width)
     if step == 1:
         return Shapes(
-            (Arrow(Matrix("tokens", keys, 1), "the layers below", y),)
+            (Arrow(f"{keys} {nouns(walk).tokens}", "the layers below", y),)
             if not across
             else (
-                Arrow(Matrix("tokens that look", queries, 1), "the layers below", x),
-                Arrow(Matrix("tokens looked at", keys, 1), "their own layers", y),
+                Arrow(f"{queries} tokens that look", "the layers below", x),
+                Arrow(f"{keys} {nouns(walk).tokens} looked at", "their own layers", y),
             )
         )
     if step == 2:
@@ -202,13 +224,13 @@ def shapes(walk: Walkthrough, step: int) -> Shapes:
         )
     if step == 3:
         logits = Matrix("logits", 1, keys)
-        scale = "" if walk.scores.scale == 1 else f" × {scale_text(walk.scores.scale)}"
-        more = "" if walk.scores.addition == "nothing" else ", + what else is added"
+        scale = "" if walk.scores.scale == 1 else f"× {walk.scores.scale:.4g}"
+        more = {"nothing": "", "distance": " + distance", "recovered": " + rest"}[walk.scores.addition]
         return Shapes(
             (
                 Arrow(Matrix("q", 1, found.d_k), Matrix("Kᵀ", found.d_k, keys), Matrix("q·k", 1, keys)),
-                Arrow(Matrix("q·k", 1, keys), f"{scale}{more}".strip(" ,") or "as they are", logits),
-                Arrow(logits, "softmax", Matrix("weights", 1, keys), "a row that sums to 1"),
+                Arrow(Matrix("q·k", 1, keys), f"{scale}{more}".strip() or "as they are", logits),
+                Arrow(logits, "softmax", Matrix("weights", 1, keys), "sum: 1"),
             )
         )
     if step == 4:

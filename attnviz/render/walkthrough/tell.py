@@ -6,8 +6,7 @@ from typing import Literal, get_args
 from attnviz.analysis.walkthrough.steps import Walkthrough
 from attnviz.render.labels import printable_sentence
 from attnviz.render.walkthrough import beginner, formulas, practitioner
-from attnviz.render.walkthrough.blocks import Page, Story
-from attnviz.render.walkthrough.numbers import name_of
+from attnviz.render.walkthrough.blocks import Page, Story, shown
 
 Level = Literal["beginner", "practitioner", "math"]
 
@@ -33,11 +32,8 @@ def tell(walk: Walkthrough, level: Level) -> Story:
         walk: the numbers.
         level: "beginner" needs no word of the field, "practitioner" gives shapes and sums, "math" formulas.
     """
-    word = name_of(walk.queries, walk.position).text
     block = "" if walk.block == "self" else f", {walk.block} attention"
-    about = {
-        "beginner": printable_sentence(walk.text),
-        "practitioner": f"{printable_sentence(walk.model)}{block}: head {walk.head} at {word} (place {walk.position})",
-        "math": f"{printable_sentence(walk.model)}{block}: head {walk.head} at {word} (i = {walk.position})",
-    }[level]
+    where = f"head {walk.head} at {shown(walk.query.text)}, place {walk.position}"
+    by_model = f"{printable_sentence(walk.model)}{block}: {where}"
+    about = printable_sentence(walk.text) if level == "beginner" else by_model
     return Story(_TITLES[level], about, tuple(_TOLD[level](walk)))
