@@ -74,7 +74,7 @@ class Snapshots:
         self._tokens = _tokens(text, material.vocabulary)
         self._features = material.vocabulary.features([token.text for token in self._tokens])
         self._taught = heads_taught(lessons_of(material, settings), settings.layers)
-        self._every = spacing(settings.steps)
+        self._steps = frozenset(looked_at(settings.steps))
         self._seen: History | None = None
 
     def begin(self, step: int, arrays: Arrays) -> None:
@@ -91,7 +91,7 @@ class Snapshots:
 
     def see(self, step: int, loss: float, arrays: Arrays) -> None:
         """Keep what heads do if it is time."""
-        if step % self._every == 0 or step == self._settings.steps:
+        if step in self._steps:
             self._keep(step, loss, arrays)
 
     def keep(self) -> None:
@@ -139,13 +139,15 @@ class Snapshots:
         return np.stack([np.concatenate(blocks, axis=-2) for blocks in layers]).astype(np.float16)
 
 
-def spacing(steps: int) -> int:
-    """Say after how many steps heads are looked at again.
+def looked_at(steps: int) -> tuple[int, ...]:
+    """Say after which steps heads are looked at: close together at first, when they change most.
 
-    >>> spacing(2200), spacing(10)
-    (37, 1)
+    >>> looked_at(2200)[:9], looked_at(2200)[-3:]
+    ((0, 1, 2, 6, 10, 15, 22, 30, 39), (2056, 2127, 2200))
+    >>> looked_at(3)
+    (0, 1, 2, 3)
     """
-    return -(-steps // TIMES)
+    return tuple(sorted({round(steps * (time / TIMES) ** 2) for time in range(TIMES + 1)}))
 
 
 def _tokens(text: str, vocabulary: Vocabulary) -> tuple[Token, ...]:

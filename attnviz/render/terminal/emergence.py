@@ -36,10 +36,12 @@ _GAP, _SLOT = 2, 12
 _NARROWEST = 2
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_SHORTEST_CURVE, _LONGEST_CURVE = 20, 60
+_SHORTEST_CURVE, _LONGEST_CURVE = len("over the steps"), 61
 
-# What stands beside a curve takes so many cells, without and with a column for what heads were taught.
-_BESIDE, _BESIDE_LESSONS = 40, 60
+_NAMES = ("head", "in the end", "over the steps", "now", "clear since")
+
+# Between two columns, and what head, score and step take with that.
+_PAD, _BESIDE = 2, 30
 
 _BOLD, _MUTED = Style(bold=True), Style(dim=True)
 
@@ -181,31 +183,38 @@ class RiseTable:
     steps: tuple[int, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        lessons = any(rise.lesson for rise in self.rises)
-        table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for name in ("head", "in the end", "share over the steps"):
+        ends = [Text(_end(rise)) for rise in self.rises]
+        lessons = [Text(printable_sentence(rise.lesson or "")) for rise in self.rises]
+        name, lesson = (max(text.cell_len for text in column) for column in (ends, lessons))
+        room = options.max_width - max(name, len(_NAMES[1])) - _BESIDE
+        taught = 0 < lesson + _PAD <= room - _SHORTEST_CURVE
+        room = min(max(room - (lesson + _PAD) * taught, _SHORTEST_CURVE), _LONGEST_CURVE)
+        yield self._table(ends, [curve(rise.scores, room) for rise in self.rises], lessons if taught else [])
+        told = [
+            f"over the steps {self.steps[0]} to {self.steps[-1]}: share of the mass on the pattern, 0 to 1"
+        ]
+        if not all(rise.clear for rise in self.rises):
+            told.append(f"{_UNCLEAR} closest, but not clear")
+        yield Flow(tuple(Text(line, style="dim") for line in told))
+
+    def _table(self, ends: Sequence[Text], curves: Sequence[str], lessons: Sequence[Text]) -> Table:
+        table = Table(box=None, pad_edge=False, show_edge=False, header_style="dim", padding=(0, _PAD, 0, 0))
+        for name in _NAMES[:3]:
             table.add_column(name, no_wrap=True)
-        for name in ("now", "clear since"):
+        for name in _NAMES[3:]:
             table.add_column(name, justify="right", no_wrap=True)
         if lessons:
-            table.add_column("taught", overflow="ellipsis", no_wrap=True)
-        beside = _BESIDE_LESSONS if lessons else _BESIDE
-        room = min(max(options.max_width - beside, _SHORTEST_CURVE), _LONGEST_CURVE)
-        for rise in self.rises:
-            clear = "" if rise.clear else _UNCLEAR
+            table.add_column("taught", no_wrap=True)
+        for place, rise in enumerate(self.rises):
             since = "–" if rise.since is None else str(rise.since)
-            cells = [Text(str(rise.head)), Text(f"{rise.pattern}{clear}"), Text(curve(rise.scores, room))]
+            cells = [Text(str(rise.head)), ends[place], Text(curves[place])]
             cells += [Text(weight_text(rise.scores[-1])), Text(since)]
-            if lessons:
-                cells.append(Text(printable_sentence(rise.lesson or "")))
-            table.add_row(*cells)
-        yield table
-        yield Text(
-            f"share: of the mass on that pattern's cells, from step {self.steps[0]} to {self.steps[-1]}",
-            "dim",
-        )
-        if not all(rise.clear for rise in self.rises):
-            yield Text(f"{_UNCLEAR} closest, but not clear", style="dim")
+            table.add_row(*cells, *lessons[place : place + 1])
+        return table
+
+
+def _end(rise: Rise) -> str:
+    return f"{rise.pattern}{'' if rise.clear else _UNCLEAR}"
 
 
 def curve(shares: Sequence[float], width: int) -> str:
