@@ -22,6 +22,9 @@ from attnviz.render.walkthrough.blocks import (
 # What Markdown would act on.
 _ACTING = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
+# What would begin a list, a quotation or a rule.
+_BEGINNING = re.compile(r"^(\d*)([-+=.)])(?=\s|$)")
+
 # The largest value of a table is so many characters long.
 _BAR = 20
 
@@ -36,22 +39,25 @@ def markdown(story: Story) -> str:
         _page(page, f"Step {number + 1}. " if number < last else "")
         for number, page in enumerate(story.pages)
     ]
-    return "\n\n".join([f"# {escaped(story.title)}", escaped(story.about), *pages]) + "\n"
+    return "\n\n".join([f"# {escaped(story.title)}", _line(escaped(story.about)), *pages]) + "\n"
 
 
 def escaped(text: str) -> str:
-    r"""Keep a text from acting as markup.
+    r"""Keep a text from acting as markup within a line.
 
-    >>> print(escaped("[CLS] *a* | b"), escaped("1. x"))
-    \[CLS\] \*a\* \| b 1\. x
+    >>> print(escaped("[CLS] *a* | b"))
+    \[CLS\] \*a\* \| b
     """
-    plain = _ACTING.sub(r"\\\1", text)
-    return re.sub(r"^(\s*\d+)([.)])|^(\s*)([-+=])", _first, plain)
+    return _ACTING.sub(r"\\\1", text)
 
 
-def _first(match: re.Match[str]) -> str:
-    """Escape what would begin a list or a rule."""
-    return f"{match[1]}\\{match[2]}" if match[1] else f"{match[3]}\\{match[4]}"
+def _line(text: str) -> str:
+    r"""Keep the beginning of a line from acting as a list or a rule, too.
+
+    >>> print(_line("1. x"), _line("- x"), _line("0.5 x"))
+    1\. x \- x 0.5 x
+    """
+    return _BEGINNING.sub(r"\1\\\2", text)
 
 
 def _page(page: Page, step: str) -> str:
@@ -77,7 +83,7 @@ def _block(block: Block) -> Iterator[str]:
 
 
 def _text(paragraph: Paragraph) -> str:
-    return "".join(map(_piece, paragraph.pieces))
+    return _line("".join(map(_piece, paragraph.pieces)))
 
 
 def _piece(piece: Piece) -> str:

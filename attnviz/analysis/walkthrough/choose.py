@@ -13,9 +13,14 @@ from attnviz.selection import HeadId
 # So many tokens are named where the one asked for is not there.
 _NAMED = 8
 
+# Links that lead this little less than the best one tell nearly as much, and long words make good examples.
+_NEARLY = 0.25
+
 
 def clearest_head(record: Attention, heads: Sequence[HeadId]) -> HeadId:
-    """Pick the head whose queries differ most in what they look at, of those taught something if any has links.
+    """Pick the head whose queries differ most in what they look at.
+
+    Of heads that were taught something, where one of them has a link: they are easiest to understand.
 
     For each query the largest lead of one of its weights over what other queries give that key; squared, so
     that sharp links count more than many faint ones, and added up. Of equals the first.
@@ -91,6 +96,8 @@ def _pieces(tokens: Sequence[Token], wanted: str) -> list[int]:
 
 
 def _most_telling(record: Attention, head: HeadId, places: Sequence[int]) -> int:
-    """Pick the query furthest ahead of what the head does elsewhere; of nearly equal ones the longest."""
-    best = leads(record, head).max(axis=-1)
-    return max(places, key=lambda place: (round(float(best[place]), 1), len(record.queries[place].text)))
+    """Pick the query furthest ahead of what others do; of nearly equal ones the longest word."""
+    ahead = leads(record, head).max(axis=-1)
+    enough = max(float(ahead[place]) for place in places) - _NEARLY
+    nearly = [place for place in places if ahead[place] >= enough]
+    return max(nearly, key=lambda place: (len(record.queries[place].text.strip()), float(ahead[place])))

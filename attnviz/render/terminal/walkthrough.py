@@ -109,9 +109,7 @@ def _text(paragraph: Paragraph) -> Text:
     text = Text()
     for piece in paragraph.pieces:
         if isinstance(piece, Word):
-            text.append(
-                piece.text if any(char.isalnum() for char in piece.text) else f"“{piece.text}”", "bold"
-            )
+            text.append(piece.text if piece.alone else f"“{piece.text}”", "bold")
         elif isinstance(piece, Term):
             text.append(piece.text, "italic")
         else:

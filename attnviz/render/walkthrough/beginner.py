@@ -98,7 +98,8 @@ def _count(walk: Walkthrough) -> Paragraph:
     written = [key.text for key in walk.keys if not key.is_special]
     words = sum(any(char.isalnum() for char in text) for text in written)
     signs = len(written) - words
-    numbers = [(key.part, key.word) for key in walk.keys if key.word is not None]
+    numbers = [(key.part, key.word) for key in walk.keys if any(char.isalnum() for char in key.text)]
+    numbers = [number for number in numbers if number[1] is not None]
     pieces = len(set(numbers)) < len(numbers)
     told = (
         nouns(walk).words if nouns(walk).word != "word" else "words or pieces of words" if pieces else "words"
@@ -128,9 +129,9 @@ def _notes(walk: Walkthrough) -> Iterator[Block]:
         )
     )
     yield para(
-        "How to write them, the reader has learned by reading very much, and by being corrected a little each "
-        "time. That is called {}. Every reader has learned a way of its own, so each one writes other notes "
-        f"about the same {nouns(walk).words}.",
+        "How to write them, the reader has learned by reading very much, and by being corrected a little "
+        "each time. That is called {}. Every reader has learned a way of its own, so each one writes other "
+        f"notes about the same {nouns(walk).words}.",
         Term("training"),
     )
     if len(found.sharing) > 1:

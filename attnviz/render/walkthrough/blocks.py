@@ -9,9 +9,15 @@ from attnviz.render.labels import printable
 
 @dataclass(frozen=True)
 class Word:
-    """A token of the input, named within a sentence."""
+    """A token of the input, named within a sentence.
+
+    Attributes:
+        text: the token.
+        alone: whether it needs no quotes, since only other tokens stand beside it.
+    """
 
     text: str
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,7 @@ def para(template: str, *pieces: Piece) -> Paragraph:
     """Make a paragraph; each {} of the template is a word, a term or more text.
 
     >>> para("{} reads {}.", "It", Word("fox")).pieces
-    ('It', ' reads ', Word(text='fox'), '.')
+    ('It', ' reads ', Word(text='fox', alone=False), '.')
     """
     parts = template.split("{}")
     if len(parts) != len(pieces) + 1:

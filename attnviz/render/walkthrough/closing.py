@@ -1,5 +1,7 @@
 """One head, another head, all heads: the links they have, as pieces of sentences."""
 
+from dataclasses import replace
+
 from attnviz.analysis.focus import Link
 from attnviz.analysis.walkthrough.coverage import Covered
 from attnviz.analysis.walkthrough.steps import Walkthrough
@@ -24,4 +26,6 @@ def reads(walk: Walkthrough, covered: Covered) -> tuple[Piece, ...]:
 
 
 def _link(walk: Walkthrough, link: Link) -> list[Piece]:
-    return [name_of(walk.queries, link.source_position), " → ", name_of(walk.keys, link.target_position)]
+    ends = name_of(walk.queries, link.source_position), name_of(walk.keys, link.target_position)
+    source, target = (replace(end, alone=any(char.isalnum() for char in end.text)) for end in ends)
+    return [source, " → ", target]

@@ -33,7 +33,8 @@ def _input(walk: Walkthrough) -> Iterator[Block]:
     if walk.block == "cross":
         yield Formula(
             f"X ∈ ℝ^(n × d_model), Y ∈ ℝ^(m × d_model), n = {n}, m = {m}, {d}",
-            r"X \in \mathbb{R}^{n \times d_\text{model}}, \; Y \in \mathbb{R}^{m \times d_\text{model}}, \quad "
+            r"X \in \mathbb{R}^{n \times d_\text{model}}, \; "
+            r"Y \in \mathbb{R}^{m \times d_\text{model}}, \quad "
             rf"n = {n}, \; m = {m}, \; {latex}",
             "section 3.2.3: queries from the decoder, keys and values from the encoder",
         )

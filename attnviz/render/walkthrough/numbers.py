@@ -75,8 +75,8 @@ def percent_cell(share: float) -> str:
 def name_of(tokens: Sequence[Token], place: int) -> Word:
     """Name a token; one whose text stands at several places with its place.
 
-    >>> name_of([Token("the"), Token("fox"), Token("the")], 2), name_of([Token("fox")], 0)
-    (Word(text='the (2)'), Word(text='fox'))
+    >>> name_of([Token("the"), Token("fox"), Token("the")], 2).text, name_of([Token("fox")], 0).text
+    ('the (2)', 'fox')
     """
     text = shown(tokens[place].text)
     several = sum(shown(token.text) == text for token in tokens) > 1

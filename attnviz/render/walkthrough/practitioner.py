@@ -181,7 +181,8 @@ def _joining(walk: Walkthrough) -> Iterator[Block]:
     yield tables.shapes(walk, 6)
     yield para(
         f"One more matrix mixes the heads into one vector of {len(found.output)} numbers. "
-        f"{_parts(walk, found)} Of each, its length, {_followed(len(found.output))}, and its share, measured as above:",
+        f"{_parts(walk, found)} Of each, its length, {_followed(len(found.output))}, and its share, measured "
+        "as above:"
     )
     yield tables.joining(walk, found)
     yield para(
