@@ -16,14 +16,15 @@ from attnviz.render.figure.encoding import to_bytes
 from attnviz.render.figure.frame import Moment
 from attnviz.render.figure.pace import SUFFIXES, frame_durations
 from attnviz.render.figure.size import Size, check_dpi
+from attnviz.render.theme import Theme, rgb
 from attnviz.render.when import when
 from attnviz.selection import HeadId
 
 # A picture for screens: as many pixels per inch as these have.
 DPI = 100
 
-# GIF has so many colours in a picture.
-_COLORS = 256
+# GIF has so many colours in a picture; each kind of letters and lines fades into the page in so many.
+_COLORS, _FADES = 256, 28
 
 # One head alone needs no page.
 _ONE_HEAD = Size(5.0)
@@ -64,17 +65,17 @@ def animate(
             f"no animated format: got {suffix or 'no suffix'!r}, allowed {', '.join(SUFFIXES)}"
         )
     durations = frame_durations(len(history), fps)
-    pictures = []
+    pictures: list[Pixels] = []
     for pixels in frames(history, heads, theme=theme, size=size, dpi=dpi):
-        pictures.append(Image.fromarray(pixels))
+        pictures.append(pixels)
         tick(len(pictures), len(history))
     target = BytesIO()
     moving: dict[str, Any] = {"save_all": True, "duration": durations, "loop": 0}
     if suffix.lower() == ".gif":
-        first, *others = _few_colors(pictures)
+        first, *others = _few_colors(pictures, chosen_theme(theme))
         first.save(target, "GIF", append_images=others, optimize=False, **moving)
     else:
-        first, *others = pictures
+        first, *others = map(Image.fromarray, pictures)
         first.save(target, "PNG", append_images=others, **moving)
     return target.getvalue()
 
@@ -110,10 +111,35 @@ def scale_top(history: History, heads: Sequence[HeadId]) -> float:
     return max(float(record.head(head).max()) for record in history for head in heads) or 1.0
 
 
-def _few_colors(pictures: Sequence[Image.Image]) -> list[Image.Image]:
-    """Give all frames one palette, so that a colour does not flicker and only what changes is stored."""
-    # The first, the middle and the last frame hold what colours there are.
-    asked = [pictures[0], pictures[len(pictures) // 2], pictures[-1]]
-    sheet = Image.fromarray(np.concatenate([np.asarray(picture) for picture in asked]))
-    palette = sheet.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
-    return [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+def _few_colors(pictures: Sequence[Pixels], theme: Theme) -> list[Image.Image]:
+    """Give all frames one palette, so that no colour flickers: each pixel takes the nearest of it."""
+    palette = _palette(theme)
+    known: dict[int, int] = {}
+    reduced = []
+    for pixels in pictures:
+        packed = pixels.astype(np.int64) @ (1 << 16, 1 << 8, 1)
+        colors, places = np.unique(packed, return_inverse=True)
+        new = [color for color in colors.tolist() if color not in known]
+        known.update(zip(new, _nearest(np.array(new, dtype=np.int64), palette), strict=True))
+        entries = np.array([known[color] for color in colors.tolist()], dtype=np.uint8)
+        picture = Image.fromarray(entries[places.reshape(packed.shape)])
+        picture.putpalette(palette.astype(np.uint8).tobytes())
+        reduced.append(picture)
+    return reduced
+
+
+def _palette(theme: Theme) -> NDArray[np.int64]:
+    """List what a figure is drawn with: the scale of weights, and letters and lines fading into the page."""
+    page = np.array(rgb(theme.background))
+    colors = [theme.color(share) for share in np.linspace(0, 1, _COLORS - 3 * _FADES)]
+    for ink in (theme.foreground, theme.muted, theme.rule):
+        shares = np.linspace(0, 1, _FADES)[:, None]
+        colors += np.rint(page + shares * (np.array(rgb(ink)) - page)).astype(int).tolist()
+    return np.array(colors, dtype=np.int64)
+
+
+def _nearest(packed: NDArray[np.int64], palette: NDArray[np.int64]) -> list[int]:
+    """Find for each colour the entry of a palette that is nearest to it."""
+    colors = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=-1)
+    distances = ((colors[:, None] - palette) ** 2).sum(axis=-1)
+    return list(map(int, distances.argmin(axis=-1)))
