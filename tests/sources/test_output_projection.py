@@ -252,6 +252,17 @@ class Convolved(ByHand):
         return self.after(self.heads(x).mT).mT
 
 
+class Dropped(ByHand):
+    """What the heads gave goes through what changes nothing, on its way to the projection."""
+
+    def __init__(self, *after):
+        super().__init__(*after)
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, x):
+        return self.after(self.drop(self.heads(x)))
+
+
 class Interleaved(ByHand):
     """The channels of heads take turns."""
 
@@ -283,7 +294,7 @@ class Beside(nn.Module):
 
 FOUND = {
     "a matrix": lambda: ByHand(nn.Linear(D, 24)),
-    "nothing before it": lambda: ByHand(nn.Dropout(0.1), nn.Identity(), nn.Linear(D, 24)),
+    "dropout before it": lambda: Dropped(nn.Linear(D, 24)),
     "an adapter": lambda: ByHand(Adapted()),
     "two matrices that are one module": lambda: ByHand(nn.Linear(D, 6), nn.Linear(6, 24)),
     "pieces": lambda: InPieces(nn.Linear(D, 24)),

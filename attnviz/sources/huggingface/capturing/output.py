@@ -45,12 +45,12 @@ class _Given:
     Attributes:
         site: its call, of several the last one.
         heads: how many heads.
-        forms: as (row, head x d_v), in each order in which a projection may be handed the rows.
+        forms: as (row, head x d_v), what the last call gave, and what all of the layer gave until now.
     """
 
     site: Site
     heads: int
-    forms: tuple[Tensor, ...]
+    forms: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +97,7 @@ class KeepProjections:
         before = self._given
         further = before is not None and before.site.layer == site.layer and (site.start or site.first_key)
         whole = torch.cat([before.forms[-1], rows]) if before is not None and further else rows
-        forms = [rows]
-        if site.seen.windows is not None:
-            squares = rows.reshape(site.seen.shape[0], 1, -1, rows.shape[-1])
-            forms.append(site.seen.windows.vectors(squares)[0, 0])
-        self._given = _Given(site, site.seen.shape[1], (*forms, whole))
+        self._given = _Given(site, site.seen.shape[1], (rows, whole))
         if isinstance(call, MultiheadCall):
             self._keep(None, lambda given: call.finished(given)[0], rows, call.finished(rows)[0])
 
