@@ -91,7 +91,8 @@ def _whole(weights: NDArray[np.float32]) -> NDArray[np.float32]:
 def _kept(internals: Internals | None, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> Internals | None:
     if internals is None:
         return None
-    return Internals(
+    return replace(
+        internals,
         queries=internals.queries[:, :, rows],
         keys=internals.keys[:, :, columns],
         values=internals.values[:, :, columns],

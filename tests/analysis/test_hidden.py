@@ -7,7 +7,7 @@ from hypothesis import given
 from attnviz.analysis.hidden import drop_special, special_share
 from attnviz.analysis.words import merge_words
 from attnviz.errors import RequestError
-from attnviz.record import Attention, Token
+from attnviz.record import Attention, Internals, Token
 from attnviz.selection import HeadId
 from tests.analysis.records import records
 
@@ -108,3 +108,13 @@ def test_a_second_time_rows_can_still_be_made_whole():
 def test_a_record_of_special_tokens_alone_cannot_lose_them():
     with pytest.raises(RequestError, match="nothing else would be left"):
         drop_special(of((Token("[CLS]", kind="special"),) * 2, np.eye(2)))
+
+
+def test_what_becomes_of_the_values_stays_known():
+    vectors, projection = np.arange(6.0).reshape(1, 1, 3, 2), np.ones((1, 1, 2, 4))
+    internals = Internals(vectors, vectors, vectors, projection, np.ones((1, 4)), np.ones(1))
+    kept = drop_special(of(TOKENS, WEIGHTS, internals=internals)).internals
+    np.testing.assert_array_equal(kept.values, vectors[:, :, 1:])
+    np.testing.assert_array_equal(kept.output_weights, projection)
+    assert kept.output_bias.shape == (1, 4)
+    assert kept.scales.tolist() == [1]
