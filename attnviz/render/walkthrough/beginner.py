@@ -19,6 +19,7 @@ from attnviz.render.walkthrough.blocks import (
     Term,
     Word,
     para,
+    shown,
 )
 from attnviz.render.walkthrough.closing import reads
 from attnviz.render.walkthrough.numbers import (
@@ -88,13 +89,14 @@ def _input(walk: Walkthrough) -> Iterator[Block]:
     if walk.head.layer:
         yield para("The readers at the tables before this one have already added to the cards.")
     if walk.projections.inputs is not None:
-        begins = _beginning(walk.projections.inputs[walk.position])
-        yield para(f"The card of {{}} begins with {begins} …", _query(walk))
+        begins = walk.projections.inputs[walk.position, :_BEGINNING]
+        numbers = ", ".join(rough(float(number)) for number in begins)
+        yield para(f"The card of {{}} begins with {numbers} …", _query(walk))
 
 
 def _count(walk: Walkthrough) -> Paragraph:
     """Say how many cards there are, and for what."""
-    own = list(dict.fromkeys(key.text.strip() for key in walk.keys if key.is_special))
+    own = list(dict.fromkeys(shown(key.text) for key in walk.keys if key.is_special))
     written = [key.text for key in walk.keys if not key.is_special]
     words = sum(any(char.isalnum() for char in text) for text in written)
     signs = len(written) - words

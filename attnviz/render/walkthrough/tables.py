@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attnviz.analysis.walkthrough.steps import Joining, Numbers, Walkthrough
-from attnviz.render.walkthrough.blocks import Arrow, Bars, Column, Matrix, Shapes, Strip, Table
+from attnviz.render.walkthrough.blocks import Arrow, Bars, Column, Matrix, Shapes, Strip, Table, shown
 from attnviz.render.walkthrough.numbers import (
     EXAMPLES,
     FOLLOWED,
@@ -46,7 +46,7 @@ def vectors(walk: Walkthrough) -> Table:
     ]
     least = min(EXAMPLES, found.d_k, found.d_v)
     columns = [Column(f"[{at}]", tuple(f"{vector[at]:.3f}" for _, _, vector in rows)) for at in range(least)]
-    names = tuple(f"{name} of {text.strip()}" for name, text, _ in rows)
+    names = tuple(f"{name} of {shown(text)}" for name, text, _ in rows)
     return Table((Column("", names, "left"), *columns, _dots(len(rows))))
 
 
