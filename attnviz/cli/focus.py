@@ -51,6 +51,9 @@ def focus(
             rich_help_panel="Output",
         ),
     ] = None,
+    sentences: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Of the treebank at most.", rich_help_panel="Output")
+    ] = 300,
 ) -> None:
     """Say what each head reads: its words, strongest links, pattern and breadth, and all heads together.
 
@@ -71,6 +74,7 @@ def focus(
     from attnviz.render.terminal.focus import FocusTable
     from attnviz.render.terminal.measures import MeasuresTable
     from attnviz.render.terminal.parts import PartsTable
+    from attnviz.render.terminal.relations import RelationsTable
 
     check_output(out, ".txt", ".json")
     seen = look(source, by, which, tokens, ranked, viewed, default="-1")
@@ -81,14 +85,18 @@ def focus(
         show(MeasuresTable(measured, caption), measures_json(measured), out)
         return
     lost = effects_of(seen) if effects else seen.effects
-    grammar = relations_in(seen, treebank) if treebank else None
+    grammar = relations_in(seen, treebank, sentences) if treebank else None
     follows = grammar.by_head if grammar else record.follows
     found = find(record, heads, top=tell)
     parts = between_parts(record, heads) if has_parts(record) else None
     beside = tuple(_beside(seen.ranking, lost, follows))
     table = FocusTable(found, beside, caption)
-    told = Group(table, "", PartsTable(parts)) if parts else table
-    machine = focus_json(found, parts, ranking=seen.ranking, effects=lost, follows=follows)
+    told = Group(
+        table,
+        *(("", PartsTable(parts)) if parts else ()),
+        *(("", RelationsTable(grammar)) if grammar else ()),
+    )
+    machine = focus_json(found, parts, ranking=seen.ranking, effects=lost, follows=follows, grammar=grammar)
     show(told, machine, out)
 
 

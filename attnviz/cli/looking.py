@@ -1,6 +1,7 @@
 """From the shared options to the heads that are shown: which, in which order, and what of them."""
 
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,8 +103,13 @@ def effects_of(seen: Look) -> "Effects":
         return effects_of(seen.reading, seen.heads, seen.record.block, progress=tick)
 
 
-def relations_in(seen: Look, treebank: Path) -> "Relations":
+def relations_in(seen: Look, treebank: Path, most: int) -> "Relations":
     """Find which grammatical relations the heads shown follow in a treebank, with progress on stderr.
+
+    Args:
+        seen: the heads.
+        treebank: a .conllu file.
+        most: how many of its sentences to read at most.
 
     Raises:
         RequestError: there is no model behind a saved record, or what is shown are no weights of heads.
@@ -117,7 +123,7 @@ def relations_in(seen: Look, treebank: Path) -> "Relations":
     if seen.record.view != "weights":
         raise RequestError(f"a treebank is read with weights: got --view {seen.record.view}, allowed weights")
     names = Selection(heads=",".join(map(str, seen.heads)))
-    sentences = list(read_treebank(treebank))
+    sentences = list(islice(read_treebank(treebank), most))
     with progress("reading the treebank") as tick:
         return relations(seen.source, sentences, names, block=seen.record.block, progress=tick)
 

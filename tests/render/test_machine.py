@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 import attnviz
+from attnviz.analysis.patterns.find import find_pattern
 from attnviz.errors import OutOfRange
 from attnviz.record import from_arrays
 from attnviz.render.machine.comparison import comparison_json
@@ -32,7 +33,18 @@ def test_focus_tells_each_head_with_positions():
         "to_position": 8,
         "weight": 0.99,
     }
-    assert head["pattern"].keys() == {"label", "score", "over_chance", "nearest"}
+    found = find_pattern(fox(), HeadId(1, 1))
+    pattern = told["heads"][4]["pattern"]
+    assert (pattern["label"], pattern["nearest"], pattern["queries"]) == (
+        "previous",
+        "previous",
+        found.queries,
+    )
+    numbers = (pattern["score"], pattern["over_chance"], pattern["error"])
+    assert numbers == pytest.approx((found.score, found.over_chance, found.error), abs=1e-6)
+    assert pattern["evidence"][0]["from"] == found.evidence[0].query
+    assert pattern["evidence"][0]["to_position"] == found.evidence[0].key_position
+    assert head["spreads"].keys() == {"entropy", "breadth", "distance", "self_mass", "special_mass"}
     assert head["hidden_mass"] == pytest.approx(head["self_mass"] + head["special_mass"])
     assert head["breadth"] >= 1
 

@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from attnviz.analysis.effect import Effects
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
+from attnviz.analysis.links import Relations
 from attnviz.analysis.parts import Parts
 from attnviz.analysis.patterns.find import Pattern
 from attnviz.analysis.ranking import Ranking
@@ -21,6 +22,7 @@ from attnviz.render.machine.plain import (
     taught,
     tokens,
 )
+from attnviz.render.machine.relations import relations_fields
 from attnviz.selection import HeadId
 
 FOCUS = "attnviz/focus/1"
@@ -37,6 +39,7 @@ def focus_json(
     ranking: Ranking | None = None,
     effects: Effects | None = None,
     follows: Mapping[HeadId, Followed] = NO_RELATION,
+    grammar: Relations | None = None,
 ) -> str:
     """Write what heads read: words, links, pattern and breadth of each, and of all together.
 
@@ -52,6 +55,7 @@ def focus_json(
         ranking: by what the heads were ranked; each then has its `value` and `spread`.
         effects: what the answer loses without each head.
         follows: which grammatical relation a head follows.
+        grammar: what was found of the heads in a treebank.
     """
     across = {"queries": tokens(focus.queries)} if focus.queries != focus.tokens else {}
     expected = {"predictions": predictions(focus.predictions)} if focus.predictions else {}
@@ -69,6 +73,7 @@ def focus_json(
             **({"effects": measured_fields(effects)} if effects else {}),
             "heads": [{**_head(head), **_known(head.head, effects, follows)} for head in focus.heads],
             "together": _together(focus.together),
+            **({"relations": relations_fields(grammar)} if grammar else {}),
             **({"parts": parts_fields(parts)} if parts else {}),
         }
     )

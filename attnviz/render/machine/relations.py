@@ -17,20 +17,20 @@ def relations_json(found: Relations) -> str:
     follows best. Heads were chosen on `choosing` sentences and scored on the other `reporting` ones;
     `skipped` sentences of all `sentences` were left out.
     """
-    return as_text(
-        {
-            "schema": SCHEMA,
-            "model": found.model,
-            "block": found.block,
-            "sentences": found.sentences,
-            "skipped": found.skipped,
-            "choosing": found.choosing,
-            "reporting": found.reporting,
-            "heads": names(found.heads),
-            "relations": [{**_followed(one), "found": is_clear(one)} for one in found.relations],
-            "by_head": [_followed(one) for one in found.by_head.values()],
-        }
-    )
+    return as_text({"schema": SCHEMA, "model": found.model, "block": found.block, **relations_fields(found)})
+
+
+def relations_fields(found: Relations) -> Fields:
+    """Give what was found, without its schema; see `relations_json`."""
+    return {
+        "sentences": found.sentences,
+        "skipped": found.skipped,
+        "choosing": found.choosing,
+        "reporting": found.reporting,
+        "heads": names(found.heads),
+        "relations": [{**_followed(one), "found": is_clear(one)} for one in found.relations],
+        "by_head": [_followed(one) for one in found.by_head.values()],
+    }
 
 
 def _followed(followed: Followed) -> Fields:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from attnviz.analysis.effect import Effects
+from attnviz.analysis.links import is_clear
 from attnviz.analysis.ranking import Ranking
 from attnviz.relation import Followed
-from attnviz.render.labels import printable_sentence
+from attnviz.render.terminal.relations import link_of
 from attnviz.render.terminal.sentences import decimals
 from attnviz.selection import HeadId
 
@@ -52,11 +53,11 @@ def followed(relations: Mapping[HeadId, Followed]) -> Beside:
     """Say which grammatical relation each head follows best."""
     facts = {
         head: Text.assemble(
-            printable_sentence(found.relation),
+            link_of(found),
             (f" {decimals(found.accuracy)} ({decimals(found.gain, '+')})", "dim"),
         )
         for head, found in relations.items()
-        if found.gain >= _GAIN
+        if found.gain >= _GAIN and is_clear(found)
     }
     told = (
         "grammar: of the words that have this relation in a treebank, the share whose strongest link is the "

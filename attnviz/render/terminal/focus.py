@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from attnviz.analysis.focus import Focus, HeadFocus
+from attnviz.analysis.patterns.cells import GRID_PATTERNS, PATTERNS
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
 from attnviz.render.terminal.beside import Beside
@@ -100,6 +101,8 @@ class FocusTable:
             yield _as_line("said" if self._speaks() else "given", said)
         yield ""
         yield Text(" ".join(self._footnotes()), style="dim")
+        if patterns := " ".join(self._patterns()):
+            yield Text(patterns, style="dim")
         yield from (Text(fact.told, style="dim") for fact in self.beside)
 
     def _heading(self) -> Text:
@@ -124,6 +127,12 @@ class FocusTable:
         if any(head.taught for head in self.focus.heads):
             yield _TAUGHT
         yield _CAUTION
+
+    def _patterns(self) -> Iterator[str]:
+        """Say what the patterns mean that were found."""
+        known = GRID_PATTERNS if sentences.shows_a_picture(self.focus) else PATTERNS
+        labels = dict.fromkeys(head.pattern.label for head in self.focus.heads)
+        yield from (f"{label}: {known[label]}." for label in labels if label in known)
 
     def _about_a_sound(self) -> Iterator[str]:
         across = self.focus.block == "cross"

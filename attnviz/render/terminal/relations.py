@@ -84,15 +84,15 @@ def _table(found: tuple[Followed, ...], *, wide: bool) -> Table:
     for one in found:
         told = [decimals(one.accuracy), decimals(one.best_offset)]
         more = [_at(one.offset), str(one.words)] if wide else []
-        table.add_row(_link(one), Text(str(one.head), style="bold"), *told, *more)
+        table.add_row(link_of(one), Text(str(one.head), style="bold"), *told, *more)
     return table
 
 
-def _link(followed: Followed) -> str:
+def link_of(followed: Followed) -> str:
     """Say who looks at whom.
 
     >>> from attnviz.selection import HeadId
-    >>> _link(Followed(HeadId(0, 0), "obj", "head -> dependent", 0.9, 0.4, 2, 50))
+    >>> link_of(Followed(HeadId(0, 0), "obj", "head -> dependent", 0.9, 0.4, 2, 50))
     'governor → its obj'
     """
     name = printable_sentence(followed.relation)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.patterns.evidence import Evidence
+from attnviz.analysis.patterns.field import BROAD
 from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.record import Prediction
 from attnviz.render.labels import printable
@@ -80,7 +81,8 @@ def pattern(found: Pattern) -> list[Text]:
     score = f" {decimals(found.score)} ({decimals(found.over_chance, '+')}"
     if found.label != NO_PATTERN:
         error = "" if isnan(found.error) else f" ±{decimals(found.error)}"
-        named = Text.assemble(found.label, (f"{score}{error} over chance)", "dim"))
+        margin = f"{score}{error} over chance)" if found.label != BROAD else f" {decimals(found.score)}"
+        named = Text.assemble(found.label, (margin, "dim"))
         return [named, *(_evidence(one) for one in found.evidence[:1])]
     if found.over_chance < _NEAR:
         return [Text(NO_PATTERN)]

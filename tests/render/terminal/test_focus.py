@@ -25,13 +25,29 @@ def test_tells_words_links_pattern_and_breadth_of_a_head(width):
         "fox (1.8) and dog (1.4)",
         "lazy → dog .99",
         "brown → fox .96",
-        f"{head.pattern.label} {head.pattern.score:.2f}".replace("0.", "."),
-        "over chance)",
+        f"nearest: {head.pattern.nearest} ",
         "taught modifier -> noun",
-        f"reads {head.breadth.mean:.1f} words",
-        f"self {head.self_mass.mean:.2f} aside".replace("0.", "."),
+        f"reads {head.breadth.mean:.1f} ±{head.breadth.spread:.1f} words",
+        f"self {head.self_mass.mean:.2f} ±{head.self_mass.spread:.2f} aside".replace("0.", "."),
     ):
         assert told in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_pattern_comes_with_its_certainty_what_shows_it_and_what_it_means(width):
+    shift = from_arrays(np.eye(8)[[0, *range(7)]], list("abcdefgh"))
+    text = " ".join(table(shift, width).split())
+    assert "previous 1.00 (+.86 ±.00 over chance)" in text
+    assert "as in b → a 1.0" in text
+    assert "previous: looks at the token before." in text
+    column = from_arrays(np.eye(8)[[3] * 8], list("abcdefgh"))
+    text = " ".join(table(column, width).split())
+    assert "vertical 1.00" in text
+    assert "at d 1.0" in text
+    even = from_arrays(np.full((8, 8), 1 / 8), list("abcdefgh"))
+    text = " ".join(table(even, width).split())
+    assert "broad 1.00" in text
+    assert "over chance" not in text
 
 
 def test_begins_with_a_sentence_about_all_heads():
@@ -71,8 +87,8 @@ def test_says_what_was_set_aside_and_what_was_averaged():
     special = replace(record.queries[0], kind="special")
     record = replace(record, queries=(special, *record.queries[1:]), keys=(special, *record.keys[1:]))
     text = " ".join(table(record, 80).split())
-    assert "self .30 aside" in text
-    assert "special .15 aside" in text
+    assert "self .30 ±.20 aside" in text
+    assert "special .15 ±.05 aside" in text
     assert "Means are over the text's own tokens; nothing is renormalised." in text
     assert "found their patterns by themselves" not in text
 
