@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from attnviz.cli.watching import Display
     from attnviz.model.training.loop import Progress
     from attnviz.model.training.settings import Settings
 
@@ -133,12 +132,13 @@ class Target:
 
 
 def train(reading: Reading, choices: Choices, watching: Watching, target: Target) -> None:
-    """Train a small transformer on texts; --model FOLDER then reads with it, play FOLDER shows how it learned.
+    """Train a small transformer on texts; --model FOLDER reads with it, play FOLDER shows how it learned.
 
     Every 100 steps a checkpoint is kept in the folder: after an interruption, --resume goes on from there.
     Ctrl-C ends after the step that is being done, which is kept.
     """
     from attnviz.cli.inputs import read_text
+    from attnviz.cli.outputs import note
     from attnviz.cli.watching import display
     from attnviz.corpus import read_texts, read_treebank
     from attnviz.model.training.run import make_model
@@ -148,19 +148,25 @@ def train(reading: Reading, choices: Choices, watching: Watching, target: Target
     _make_room(target)
     makers = read_text(target.about) if target.about else ""
     shown = layer if watching.watch else None
-    with display(settings.steps, shown) as screen, _between_steps(settings.steps, screen) as report:
-        make_model(
-            target.output,
-            settings,
-            read_texts(reading.files),
-            read_treebank(reading.treebank) if reading.treebank else (),
-            read_treebank(reading.dev) if reading.dev else (),
-            command=_command(reading, choices, watching, target),
-            words_of_its_makers=makers,
-            report=report,
-            watched=watched,
-            show=screen.show,
-        )
+    patience = _Patience(settings.steps)
+    try:
+        with display(settings.steps, shown) as screen, patience.between_steps(screen.report) as report:
+            make_model(
+                target.output,
+                settings,
+                read_texts(reading.files),
+                read_treebank(reading.treebank) if reading.treebank else (),
+                read_treebank(reading.dev) if reading.dev else (),
+                command=_command(reading, choices, watching, target),
+                words_of_its_makers=makers,
+                report=report,
+                watched=watched,
+                show=screen.show,
+            )
+    except KeyboardInterrupt:
+        if patience.kept:
+            note(f"{patience.kept} of {settings.steps} steps are kept: --resume goes on")
+        raise
     print(target.output)
 
 
@@ -189,30 +195,41 @@ def _command(reading: Reading, choices: Choices, watching: Watching, target: Tar
     return shlex.join(words)
 
 
-@contextmanager
-def _between_steps(steps: int, screen: "Display") -> "Iterator[Callable[[Progress], None]]":
-    """Let the first Ctrl-C wait for the end of a step, so that none is lost; a second one does not wait."""
-    asked = training = False
+class _Patience:
+    """Lets the first Ctrl-C wait for the end of a step, so that none is lost; a second one does not wait.
 
-    def note_it(_number: int, _frame: "FrameType | None") -> None:
-        nonlocal asked
-        if asked or not training:
-            raise KeyboardInterrupt
-        asked = True
+    Attributes:
+        kept: the steps that were kept when it came; 0 where none were.
+    """
 
-    def report(progress: "Progress") -> None:
-        nonlocal training
-        training = progress.step < steps
-        screen.report(progress)
-        if asked:
-            raise KeyboardInterrupt
+    def __init__(self, steps: int) -> None:
+        self.kept = 0
+        self._steps = steps
+        self._asked = self._training = False
 
-    # Elsewhere Ctrl-C is somebody else's: in a thread, or in a job that is to outlive its terminal.
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if ours and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, note_it)
-    try:
-        yield report
-    finally:
-        if signal.getsignal(signal.SIGINT) is note_it:
+    @contextmanager
+    def between_steps(self, report: "Callable[[Progress], None]") -> "Iterator[Callable[[Progress], None]]":
+        """Give what is to be told after every step instead of `report`."""
+
+        def told(progress: "Progress") -> None:
+            self._training = progress.step < self._steps
+            report(progress)
+            if self._asked:
+                self.kept = progress.step
+                raise KeyboardInterrupt
+
+        # Elsewhere Ctrl-C is somebody else's: in a thread, or in a job that is to outlive its terminal.
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if not ours or threading.current_thread() is not threading.main_thread():
+            yield told
+            return
+        signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield told
+        finally:
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _interrupt(self, _number: int, _frame: "FrameType | None") -> None:
+        if self._asked or not self._training:
+            raise KeyboardInterrupt
+        self._asked = True

@@ -64,9 +64,9 @@ def _bar(steps: int, console: "Console", *, alone: bool) -> "Iterator[_Bar]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[told]}"))
-    bar = Progress(*columns, TimeRemainingColumn(), console=console)
+    bar = Progress(*(columns if alone else columns[1:]), TimeRemainingColumn(), console=console)
     if not alone:
-        yield _Bar(bar, steps)
+        yield _Bar(bar, steps, alone=False)
         return
     with bar:
         yield _Bar(bar, steps)
@@ -91,12 +91,14 @@ def _window(console: "Console", layer: int, bar: "_Bar") -> "Iterator[_Window]":
 class _Bar:
     """A bar that fills."""
 
-    def __init__(self, bar: "Bar", steps: int) -> None:
-        self.bar, self._speed = bar, _Speed()
+    def __init__(self, bar: "Bar", steps: int, *, alone: bool = True) -> None:
+        self.bar, self._speed, self._alone = bar, _Speed(), alone
         self._task = bar.add_task("training", total=steps, told="reading the texts")
 
     def report(self, progress: "Progress") -> None:
-        told = _told(progress, self._speed.after(progress))
+        speed = self._speed.after(progress)
+        # A window's heading tells the loss.
+        told = _told(progress, speed) if self._alone else _words(speed)
         self.bar.update(self._task, completed=progress.step, told=told)
 
     def show(self, snapshot: "Snapshot") -> None:
@@ -188,7 +190,11 @@ class _Speed:
 
 def _told(progress: "Progress", speed: float) -> str:
     taught = "" if progress.teaching is None else f"  grammar {progress.teaching:.3f}"
-    return f"loss {progress.detection:.3f}{taught}  {speed:,.0f} words/s"
+    return f"loss {progress.detection:.3f}{taught}  {_words(speed)}"
+
+
+def _words(speed: float) -> str:
+    return f"{speed:,.0f} words/s"
 
 
 def _named(snapshot: "Snapshot", layer: int) -> "tuple[tuple[HeadId, ...], dict[HeadId, Pattern]]":

@@ -80,11 +80,9 @@ class Emergence:
         labelled = squares is not None and (room is None or 1 + len(squares) + _height(below, width) <= room)
         if not labelled or squares is None:
             below = list(self._below(ink, width, labelled=False))
-            left = None if room is None else room - 1 - _height(below, width)
-            squares = self._small(ink, width, left)
+            squares, below = self._small(ink, width, room, below)
         yield from printed(squares)
-        if room is None or 1 + len(squares) + _height(below, width) <= room:
-            yield from below
+        yield from below
 
     def _squares(self, ink: Ink, width: int) -> list[Line] | None:
         """Draw labelled squares; None where there is no room for labels or whole cells."""
@@ -97,20 +95,25 @@ class Emergence:
             return None
         return [*draw(panels, layout, ink), []]
 
-    def _small(self, ink: Ink, width: int, room: int | None) -> list[Line]:
-        """Draw small squares in as many bands as there is room for, and say how many heads are left out."""
-        columns = len(self.record.keys)
-        slot = min(max(columns, _SLOT), width)
+    def _small(
+        self, ink: Ink, width: int, room: int | None, below: list[Flow]
+    ) -> tuple[list[Line], list[Flow]]:
+        """Draw small squares; without room for all, what stands below is left out first, then heads."""
+        slot = min(max(len(self.record.keys), _SLOT), width)
         across = evenly(len(self.heads), max((width + _GAP) // (slot + _GAP), 1))
         bands = [self.heads[first : first + across] for first in range(0, len(self.heads), across)]
         drawn = [list(self._band(band, ink, slot)) for band in bands]
+        lines = [line for band in drawn for line in band]
+        if room is None or 1 + len(lines) + _height(below, width) <= room:
+            return lines, below
         kept = len(drawn)
-        while room is not None and kept > 1 and sum(map(len, drawn[:kept])) + (kept < len(drawn)) > room:
+        while kept > 1 and 1 + sum(map(len, drawn[:kept])) + (kept < len(drawn)) > room:
             kept -= 1
         lines = [line for band in drawn[:kept] for line in band]
         if left := sum(map(len, bands[kept:])):
-            lines.append([Segment(f"and {left} more heads: a higher or wider window shows them", _MUTED)])
-        return lines
+            more = f"and {left} more heads: a larger window shows them"
+            lines.append([Segment(elide(more, width), _MUTED)])
+        return lines, []
 
     def _band(self, band: Sequence[HeadId], ink: Ink, slot: int) -> Iterator[Line]:
         gap = Segment(" " * _GAP)
