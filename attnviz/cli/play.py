@@ -81,16 +81,15 @@ def play(played: Played, playing: Playing, out: Output) -> None:
     frame_durations(1, playing.fps)
     history = read_history(_file(played.history))
     heads = played.selection.resolve(history.layers, history.heads)
-    if playing.frames is not None:
-        history = history.thinned(playing.frames)
+    shown = history if playing.frames is None else history.thinned(playing.frames)
     if out.output is not None:
-        _draw(history, heads, playing, out, out.output)
+        _draw(shown, heads, playing, out, out.output)
     if out.json:
         _print_json(history, heads)
     elif out.output is not None:
         print(out.output)
     else:
-        _show(history, heads, playing, out)
+        _show(history, shown, heads, playing, out)
 
 
 def _file(path: Path) -> Path:
@@ -129,7 +128,9 @@ def _print_json(history: "History", heads: "tuple[HeadId, ...]") -> None:
     print(rises_json(history, found))
 
 
-def _show(history: "History", heads: "tuple[HeadId, ...]", playing: Playing, out: Output) -> None:
+def _show(
+    history: "History", shown: "History", heads: "tuple[HeadId, ...]", playing: Playing, out: Output
+) -> None:
     """Play in place on a terminal; elsewhere print a few steps. Then tell what became of each head."""
     from attnviz.analysis.emergence import rises
     from attnviz.cli.outputs import console
@@ -139,13 +140,15 @@ def _show(history: "History", heads: "tuple[HeadId, ...]", playing: Playing, out
     page = console(out)
     with progress("naming") as tick:
         found = rises(history, heads, tick)
-    if sys.stdout.isatty():
-        _run(page, history, heads, playing, out)
-        few = history.thinned(1)
-    else:
-        few = history if playing.frames is not None else history.thinned(_FRAMES_OF_A_PIPE)
-    for place in range(len(few)):
-        page.print(_frame(few, place, heads, out))
+    terminal = sys.stdout.isatty()
+    if terminal:
+        _run(page, shown, heads, playing, out)
+        shown = shown.thinned(1)
+    elif playing.frames is None:
+        shown = shown.thinned(_FRAMES_OF_A_PIPE)
+    for place in range(len(shown)):
+        page.print(_frame(shown, place, heads, out, fitted=terminal))
+        page.print()
     page.print(RiseTable(found, history.steps))
 
 

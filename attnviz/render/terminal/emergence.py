@@ -45,6 +45,9 @@ _PAD, _BESIDE = 2, 30
 
 _BOLD, _MUTED = Style(bold=True), Style(dim=True)
 
+# Squares line by line, and what explains them.
+_Drawn = tuple[list[Line], list[Flow]]
+
 
 @dataclass(frozen=True)
 class Emergence:
@@ -75,16 +78,14 @@ class Emergence:
         ink = ink_for(console, self.theme, self.top, notes.scale(self.record))
         room = options.max_height if self.fitted else None
         yield Text(elide(self.told, width), style="bold", no_wrap=True)
-        below = list(self._below(ink, width, labelled=True))
-        squares = self._squares(ink, width)
-        labelled = squares is not None and (room is None or 1 + len(squares) + _height(below, width) <= room)
-        if not labelled or squares is None:
-            below = list(self._below(ink, width, labelled=False))
-            squares, below = self._small(ink, width, room, below)
+        labelled = self._labelled(ink, width)
+        squares, below = labelled or ([], [])
+        if labelled is None or (room is not None and 1 + len(squares) + _height(below, width) > room):
+            squares, below = self._small(ink, width, room)
         yield from printed(squares)
         yield from below
 
-    def _squares(self, ink: Ink, width: int) -> list[Line] | None:
+    def _labelled(self, ink: Ink, width: int) -> _Drawn | None:
         """Draw labelled squares; None where there is no room for labels or whole cells."""
         panels = [
             Panel(f"{self._name(head)} {pattern_and_score(self.patterns[head])}", self.record.head(head))
@@ -93,17 +94,20 @@ class Emergence:
         layout = lay_out(width, panels, *axes(self.record))
         if layout.cell < _NARROWEST or layout.pools:
             return None
-        return [*draw(panels, layout, ink), []]
+        return [*draw(panels, layout, ink), []], [self._signs(ink, layout.cell)]
 
-    def _small(
-        self, ink: Ink, width: int, room: int | None, below: list[Flow]
-    ) -> tuple[list[Line], list[Flow]]:
+    def _small(self, ink: Ink, width: int, room: int | None) -> _Drawn:
         """Draw small squares; without room for all, what stands below is left out first, then heads."""
         slot = min(max(len(self.record.keys), _SLOT), width)
         across = evenly(len(self.heads), max((width + _GAP) // (slot + _GAP), 1))
         bands = [self.heads[first : first + across] for first in range(0, len(self.heads), across)]
         drawn = [list(self._band(band, ink, slot)) for band in bands]
         lines = [line for band in drawn for line in band]
+        sentence = " ".join(printable(token.text) for token in self.record.keys)
+        below = [
+            Flow((Text(elide(f"rows and columns: {sentence}", width), style="dim"),)),
+            self._signs(ink, 1),
+        ]
         if room is None or 1 + len(lines) + _height(below, width) <= room:
             return lines, below
         kept = len(drawn)
@@ -142,16 +146,14 @@ class Emergence:
         """Write the share of the mass on the clearest pattern."""
         return weight_text(self.patterns[head].score)
 
-    def _below(self, ink: Ink, width: int, *, labelled: bool) -> Iterator[Flow]:
-        if not labelled:
-            sentence = " ".join(printable(token.text) for token in self.record.keys)
-            yield Flow((Text(elide(f"rows and columns: {sentence}", width), style="dim"),))
-        signs = [ink.scale(2), Text("rows: from (query), columns: to (key)")]
+    def _signs(self, ink: Ink, cell: int) -> Flow:
+        """Explain what a reader of cells of this width meets."""
+        signs = [ink.scale(cell), Text("rows: from (query), columns: to (key)")]
         if any(self.patterns[head].label == NO_PATTERN for head in self.heads):
             signs.append(Text(f"{_UNCLEAR} closest, but not clear"))
         if any(head in self.record.taught for head in self.heads):
             signs.append(Text(f"{legend.TAUGHT} taught grammar"))
-        yield Flow(tuple(signs))
+        return Flow(tuple(signs))
 
 
 def pattern_and_score(pattern: Pattern) -> str:
