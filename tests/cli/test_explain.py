@@ -82,6 +82,7 @@ def test_a_saved_record_has_no_vectors(tmp_path: Path) -> None:
     done = attnviz("explain", "--record", saved)
     assert done.code == 2
     assert "a saved record has no query, key and value vectors" in done.err
+    assert "try: choose another --layer or --model; a saved record holds weights alone" in done.err
 
 
 @pytest.mark.parametrize("level", ["beginner", "practitioner", "math"])

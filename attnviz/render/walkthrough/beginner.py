@@ -236,7 +236,7 @@ def _why_smaller(walk: Walkthrough) -> Paragraph:
     return para(
         f"Why were the points made smaller? With large points one {word} takes everything, and a reader who "
         f"only ever looks at one {word} hardly learns to look at another. Here {here}: the largest share is "
-        f"{one}, and without it would be {other}."
+        f"{one}, and with large points it would be {other}."
     )
 
 

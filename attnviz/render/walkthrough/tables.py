@@ -1,6 +1,6 @@
 """The tables of a walk, for all who want to do the sums themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -26,28 +26,18 @@ def inputs(walk: Walkthrough) -> Table | None:
     vectors = walk.projections.inputs
     if vectors is None:
         return None
-    places = sorted({*keys_to_show(walk), walk.position} if walk.block != "cross" else keys_to_show(walk))
-    columns = [
-        Column(f"x[{at}]", tuple(f"{vectors[place, at]:.3f}" for place in places)) for at in range(EXAMPLES)
-    ]
+    places = sorted({*keys_to_show(walk), walk.position})
+    names = Column("token", numbered(walk.keys, places), "left")
     marked = tuple(row for row, place in enumerate(places) if place == walk.position)
-    return Table(
-        (Column("token", numbered(walk.keys, places), "left"), *columns, _dots(len(places))), marked=marked
-    )
+    return Table((names, *_beginnings([vectors[place] for place in places], "x")), marked=marked)
 
 
 def vectors(walk: Walkthrough) -> Table:
     """Show how the query's query, and the key and value of the key it reads most, begin."""
     found, strongest = walk.projections, walk.strongest
-    rows = [
-        ("q", walk.queries[walk.position].text, found.query),
-        ("k", walk.keys[strongest].text, found.keys[strongest]),
-        ("v", walk.keys[strongest].text, found.values[strongest]),
-    ]
-    least = min(EXAMPLES, found.d_k, found.d_v)
-    columns = [Column(f"[{at}]", tuple(f"{vector[at]:.3f}" for _, _, vector in rows)) for at in range(least)]
-    names = tuple(f"{name} of {shown(text)}" for name, text, _ in rows)
-    return Table((Column("", names, "left"), *columns, _dots(len(rows))))
+    query, key = shown(walk.query.text), shown(walk.keys[strongest].text)
+    names = Column("", (f"q of {query}", f"k of {key}", f"v of {key}"), "left")
+    return Table((names, *_beginnings([found.query, found.keys[strongest], found.values[strongest]])))
 
 
 def product(walk: Walkthrough) -> Table:
@@ -268,5 +258,11 @@ def _largest(output: Numbers) -> list[int]:
     return picked
 
 
-def _dots(rows: int) -> Column:
-    return Column("", ("…",) * rows, "left")
+def _beginnings(vectors: Sequence[Numbers], name: str = "") -> Iterator[Column]:
+    """Show the first numbers of each vector, and that there are more."""
+    shortest = min(map(len, vectors))
+    count = min(EXAMPLES, shortest)
+    for at in range(count):
+        more = "…" if at == count - 1 < shortest - 1 else ""
+        cells = tuple(f"{vector[at]:.3f} {more}".rstrip() for vector in vectors)
+        yield Column(f"{name}[{at}]{'  ' if more else ''}", cells)

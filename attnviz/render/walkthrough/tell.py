@@ -24,6 +24,9 @@ _TITLES: dict[Level, str] = {
     "math": "Multi-head attention, in formulas",
 }
 
+# So many words of a long text are shown above its walk.
+_MOST_WORDS = 30
+
 
 def tell(walk: Walkthrough, level: Level) -> Story:
     """Tell a walk: six steps, and what the number of heads buys.
@@ -35,5 +38,12 @@ def tell(walk: Walkthrough, level: Level) -> Story:
     block = "" if walk.block == "self" else f", {walk.block} attention"
     where = f"head {walk.head} at {shown(walk.query.text)}, place {walk.position}"
     by_model = f"{printable_sentence(walk.model)}{block}: {where}"
-    about = printable_sentence(walk.text) if level == "beginner" else by_model
+    about = _beginning(walk.text) if level == "beginner" else by_model
     return Story(_TITLES[level], about, tuple(_TOLD[level](walk)))
+
+
+def _beginning(text: str) -> str:
+    """Show a text, of a long one the beginning."""
+    words = text.split()
+    more = " …" if len(words) > _MOST_WORDS else ""
+    return printable_sentence(" ".join(words[:_MOST_WORDS])) + more
