@@ -73,7 +73,7 @@ class Gradients:
 
     Attributes:
         values: float32 (layer, head, query, key), the derivative of the logarithm (base 2) of the answer's
-            probability by each weight, for the layers and heads of a record.
+            probability by each weight, for the layers and heads of a record; 0 where a query could not look.
         row: the row the question settled on, from 0.
         answer: the answer it settled on, in words.
         probability: what the model gives that answer there, 0 to 1.

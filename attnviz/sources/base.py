@@ -91,6 +91,7 @@ class Reading(Protocol):
             RequestError: there is no model behind this source.
             NoAnswer: the model has no head that answers.
             UnsupportedModel: the heads of a layer cannot be told apart in its output.
+            BudgetError: running backwards does not fit this machine's memory.
         """
         ...
 
@@ -105,6 +106,7 @@ class Reading(Protocol):
             RequestError: there is no model behind this source, or the question has no answer here.
             NoAnswer: the model has no head that answers.
             UnsupportedModel: the model cannot be run backwards.
+            BudgetError: running backwards does not fit this machine's memory.
         """
         ...
 
