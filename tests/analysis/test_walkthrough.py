@@ -20,6 +20,7 @@ from attnviz.prompt import Prompt
 from attnviz.record import Internals, Token
 from attnviz.selection import HeadId, Selection
 from tests.analysis.pretrained import minilm
+from tests.sources.tiny_pretrained import DECODERS
 
 FOX = "The quick brown fox jumps over the lazy dog."
 
@@ -245,6 +246,21 @@ def test_a_sink_takes_its_part_of_the_softmax():
     assert walk.scores.lost_logit == pytest.approx(1.5, abs=1e-5)
     agrees(walk)
     np.testing.assert_allclose(walk.scores.exponentials / walk.scores.total, walk.scores.weights, atol=1e-6)
+
+
+def test_a_model_like_gpt_oss_gives_mass_to_its_sinks(save_model, byte_pieces):
+    source = attnviz.load(save_model(DECODERS["gpt_oss (sinks)"], byte_pieces))
+    model = source.read(Prompt(FOX)).feed.model
+    for layer in model.layers:
+        layer.self_attn.sinks.data.fill_(6.0)
+    record = source.attend(FOX, Selection("1"), internals=True)
+    assert record.sinks == (1,)
+    for head in record.head_ids:
+        for position in range(0, len(record.queries), 5):
+            walk = walkthrough(record, head, position)
+            agrees(walk)
+            if walk.scores.lost > 1e-3:
+                assert walk.scores.lost_logit == pytest.approx(6.0, abs=1e-2)
 
 
 def test_unscaled_weights_are_what_they_would_be():

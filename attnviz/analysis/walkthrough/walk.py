@@ -148,7 +148,7 @@ def _scores(
         added = scale * _of_distances(projections.query, distances, position + offset, len(weights))
     visible = visible & (added > -math.inf)
     logits = np.where(visible, products * scale + added, -math.inf)
-    lost, lost_logit = _lost(weights, logits)
+    lost, lost_logit = _lost(weights, logits, _EXPLAINED if head.layer in record.sinks else MASS_TOLERANCE)
     factor = usual if abs(scale - 1) < _NO_SCALE else 1.0
     # What distances add is a product with the query too, and is scaled with the others.
     moved = added * factor / scale if addition == "distance" else added
@@ -193,10 +193,10 @@ def _added(scaled: Numbers, weights: Numbers, visible: Mask) -> tuple[Addition, 
     return "recovered", rest
 
 
-def _lost(weights: Numbers, logits: Numbers) -> tuple[float, float]:
-    """Give the mass that goes to no key, and the logit that takes it there."""
+def _lost(weights: Numbers, logits: Numbers, least: float) -> tuple[float, float]:
+    """Give the mass that goes to no key, if it is more than rounding, and the logit that takes it there."""
     mass = float(weights.sum())
-    if mass > 1 - MASS_TOLERANCE:
+    if mass > 1 - least:
         return 0.0, -math.inf
     largest = float(logits.max())
     total = float(np.exp(logits - largest).sum())
