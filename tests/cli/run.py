@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from attnviz.cli import main
@@ -19,9 +20,14 @@ class Done:
 
 
 def attnviz(*arguments: object, stdin: bytes = b"") -> Done:
+    return captured(lambda: main([str(argument) for argument in arguments]), stdin)
+
+
+def captured(run: Callable[[], int], stdin: bytes = b"") -> Done:
+    """Run anything that gives an exit code."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _standard_input(stdin):
-        code = main([str(argument) for argument in arguments])
+        code = run()
     return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
@@ -36,12 +37,10 @@ _GAP, _SLOT = 2, 12
 _NARROWEST = 2
 
 _BARS = " ▁▂▃▄▅▆▇█"
-_SHORTEST_CURVE, _LONGEST_CURVE = len("over the steps"), 61
+_SHORTEST_CURVE, _LONGEST_CURVE = 6, 61
 
-_NAMES = ("head", "in the end", "over the steps", "now", "clear since")
-
-# Between two columns, and what head, score and step take with that.
-_PAD, _BESIDE = 2, 30
+_NAMES = ("head", "in the end", "steps", "now", "since")
+_PAD = 2
 
 _BOLD, _MUTED = Style(bold=True), Style(dim=True)
 
@@ -117,7 +116,7 @@ class Emergence:
         if left := sum(map(len, bands[kept:])):
             more = f"and {left} more heads: a larger window shows them"
             lines.append([Segment(elide(more, width), _MUTED)])
-        return lines, []
+        return lines[: max(room - 1, 0)], []
 
     def _band(self, band: Sequence[HeadId], ink: Ink, slot: int) -> Iterator[Line]:
         gap = Segment(" " * _GAP)
@@ -190,14 +189,17 @@ class RiseTable:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         ends = [Text(_end(rise)) for rise in self.rises]
         lessons = [Text(printable_sentence(rise.lesson or "")) for rise in self.rises]
-        name, lesson = (max(text.cell_len for text in column) for column in (ends, lessons))
-        room = options.max_width - max(name, len(_NAMES[1])) - _BESIDE
-        taught = 0 < lesson + _PAD <= room - _SHORTEST_CURVE
+        columns = ([str(rise.head) for rise in self.rises], [end.plain for end in ends])
+        taken = sum(
+            max(map(cell_len, (*column, name))) for column, name in zip(columns, _NAMES, strict=False)
+        )
+        room = options.max_width - taken - sum(map(len, _NAMES[3:])) - _PAD * len(_NAMES)
+        lesson = max(text.cell_len for text in lessons)
+        taught = 0 < lesson + _PAD <= room - 2 * _SHORTEST_CURVE
         room = min(max(room - (lesson + _PAD) * taught, _SHORTEST_CURVE), _LONGEST_CURVE)
         yield self._table(ends, [curve(rise.scores, room) for rise in self.rises], lessons if taught else [])
-        told = [
-            f"over the steps {self.steps[0]} to {self.steps[-1]}: share of the mass on the pattern, 0 to 1"
-        ]
+        told = [f"steps {self.steps[0]} to {self.steps[-1]}: share of the mass on the pattern, 0 to 1"]
+        told.append("since: the step from which on it is clear")
         if not all(rise.clear for rise in self.rises):
             told.append(f"{_UNCLEAR} closest, but not clear")
         yield Flow(tuple(Text(line, style="dim") for line in told))
