@@ -8,6 +8,7 @@ from attnviz import __version__
 from attnviz.cli.ablate import ablate
 from attnviz.cli.align import align
 from attnviz.cli.compare import compare
+from attnviz.cli.explain import explain
 from attnviz.cli.export import export
 from attnviz.cli.focus import focus
 from attnviz.cli.grouped import grouped
@@ -38,5 +39,5 @@ def attnviz(
     """
 
 
-for verb in (heatmap, focus, compare, ablate, align, export, info, train):
+for verb in (heatmap, focus, compare, explain, ablate, align, export, info, train):
     app.command()(grouped(verb))

@@ -11,13 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from attnviz.cli.app import app
-from attnviz.cli.explain import explain
-from attnviz.cli.grouped import grouped
 from tests.cli.run import FOX, attnviz
-
-if "explain" not in [command.callback.__name__ for command in app.registered_commands]:
-    app.command()(grouped(explain))
 
 
 def test_the_default_tells_six_steps_of_the_last_layer() -> None:
@@ -107,19 +101,11 @@ def test_a_pretrained_model_is_explained_too(tiny_gpt2: Path) -> None:
     assert done.out.count("\nStep ") == 6
 
 
-PROGRAM = (
-    "import sys; from attnviz.cli.app import app; from attnviz.cli.explain import explain; "
-    "from attnviz.cli.grouped import grouped; from attnviz.cli import main; "
-    "names = [command.callback.__name__ for command in app.registered_commands]; "
-    "'explain' in names or app.command()(grouped(explain)); sys.exit(main(sys.argv[1:]))"
-)
-
-
 def in_a_terminal(*keys: str) -> tuple[str, int]:
     """Run the command in a terminal, pressing keys as it waits; give what it shows, and its exit code."""
     leader, follower = pty.openpty()
     environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
-    command = [sys.executable, "-c", PROGRAM, "explain", FOX, "--level", "beginner"]
+    command = [sys.executable, "-m", "attnviz", "explain", FOX, "--level", "beginner"]
     process = subprocess.Popen(
         command, stdin=follower, stdout=follower, stderr=subprocess.DEVNULL, env=environment
     )
