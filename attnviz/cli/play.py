@@ -71,7 +71,7 @@ class Playing:
 def play(played: Played, playing: Playing, out: Output) -> None:
     """Show how the heads of a trained model came about: in the terminal, or with -o as .gif or .png (APNG).
 
-    attnviz train keeps what all heads do on one sentence, before the first step and sixty times from there.
+    attnviz train keeps what all heads do on one sentence, before the first step and up to sixty times after.
     """
     from attnviz.cli.outputs import check_output
     from attnviz.history import read_history
