@@ -71,6 +71,8 @@ FROM_BUILTIN = {
     "fox.relevance.png": "heatmap --file texts/fox.txt --view relevance --at fox --layer 1 --size column",
     "fox.ablate.png": "ablate --file texts/fox.txt",
     "fox.ablate.json": "ablate --file texts/fox.txt",
+    "fox.explain.txt": "explain --file texts/fox.txt --level beginner --width 80",
+    "fox.explain.md": "explain --file texts/fox.txt --head L1H2 --query jumps",
 }
 # What a terminal shows, as text and, in colour, as a drawing.
 TERMINAL = {
@@ -205,11 +207,9 @@ def same(kept: Path, fresh: Path) -> bool:
     if kept.suffix == ".png":
         return same_picture(kept, fresh)
     before, after = kept.read_text(encoding="utf-8"), fresh.read_text(encoding="utf-8")
-    if kept.suffix == ".json":
+    if kept.suffix in (".json", ".md", ".txt"):
         return same_numbers(before, after)
-    if kept.suffix == ".svg":
-        return UNSTEADY.sub("", before) == UNSTEADY.sub("", after)
-    return before == after
+    return UNSTEADY.sub("", before) == UNSTEADY.sub("", after)
 
 
 def same_picture(kept: Path, fresh: Path) -> bool:
@@ -221,7 +221,7 @@ def same_picture(kept: Path, fresh: Path) -> bool:
 
 
 def same_numbers(before: str, after: str) -> bool:
-    """Whether two JSON texts say the same, their numbers up to rounding."""
+    """Whether two texts say the same, their numbers up to rounding."""
     words = [NUMBER.sub("#", text) for text in (before, after)]
     numbers = [np.array(NUMBER.findall(text), dtype=float) for text in (before, after)]
     return words[0] == words[1] and np.allclose(*numbers, atol=WEIGHT_TOLERANCE)
