@@ -313,8 +313,7 @@ def conclusion(sweep: Sweep) -> str:
         return "A single seed has no spread: which number of heads is better cannot be told from it."
     if sweep.enough == sweep.heads[-1]:
         return f"{RULE}. By it, the most heads trained here, {sweep.enough}, are still a gain in loss."
-    heads = "1 head" if sweep.enough == 1 else f"{sweep.enough} heads"
-    return f"{RULE}. By it, more than {heads} bring no further gain in loss."
+    return f"{RULE}. By it, more heads than {sweep.enough} bring no further gain in loss."
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def test_a_gain_is_said_only_where_the_rule_allows_it():
     found = losses(h1=[0.50, 0.51], h2=[0.40, 0.41], h4=[0.40, 0.405], h8=[0.45, 0.46])
     assert [found.against_fewer(heads) for heads in found.heads] == [None, "gain", "no gain", "worse"]
     assert found.enough == 2
-    assert "more than 2 heads bring no further gain" in conclusion(found)
+    assert "more heads than 2 bring no further gain" in conclusion(found)
 
 
 def test_nothing_is_concluded_from_one_seed_or_one_number_of_heads():
@@ -124,7 +124,7 @@ def test_nothing_is_concluded_from_one_seed_or_one_number_of_heads():
 
 def test_the_most_heads_may_still_be_a_gain_and_one_may_be_enough():
     assert "8, are still a gain" in conclusion(losses(h2=[0.5, 0.51], h8=[0.4, 0.41]))
-    assert "more than 1 head bring" in conclusion(losses(h1=[0.5, 0.51], h8=[0.5, 0.52]))
+    assert "more heads than 1 bring" in conclusion(losses(h1=[0.5, 0.51], h8=[0.5, 0.52]))
 
 
 def test_time_is_a_ratio_to_the_fewest_heads_of_the_same_seed():

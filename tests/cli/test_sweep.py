@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from tests.cli.test_train import conllu
 from tests.model.training.treebank import texts
 from tests.render.sample_sweep import sweep
 
+ROOT = Path(__file__).parents[2]
 SMALL = ("--heads", "1,2", "--width", "8", "--layers", "1", "--steps", "2", "--seeds", "2")
 
 
@@ -90,7 +93,7 @@ def test_resume_trains_only_what_is_not_there(files):
 def test_a_result_is_shown_again_in_every_form(files):
     shown = attnviz("sweep", "--show", "sweep.json")
     assert shown.code == 0, shown.err
-    assert "more than 8 heads bring no further gain" in " ".join(shown.out.split())
+    assert "more heads than 8 bring no further gain" in " ".join(shown.out.split())
     assert attnviz("sweep", "--show", "sweep.json", "--json").out == sweep_json(sweep()) + "\n"
     for name, first in (("x.png", b"\x89PNG"), ("x.svg", b"<?xml"), ("x.pdf", b"%PDF"), ("x.txt", b"15 tr")):
         done = attnviz("sweep", "--show", "sweep.json", "-o", name, "--theme", "dark", "--size", "page")
@@ -161,3 +164,15 @@ def test_an_interruption_keeps_what_is_done_and_says_how_to_go_on(files):
     assert resumed.code == 0, resumed.err
     assert resumed.err.count("done before") == min(2, len(kept))
     assert len(json.loads((files / "table.json").read_text())["trainings"]) == 2
+
+
+def test_the_page_about_the_real_run_shows_the_numbers_of_its_json():
+    page, stored = ROOT / "docs" / "sweep.md", ROOT / "samples" / "sweep.json"
+    told = page.read_text(encoding="utf-8")
+    shown = attnviz("sweep", "--show", stored)
+    assert shown.code == 0, shown.err
+    rows = [line.rstrip() for line in shown.out.splitlines() if re.search(r"[–\d]  +[–.\d]", line)]
+    assert len(rows) > 30
+    for row in rows:
+        assert row in told
+    assert json.loads(stored.read_text())["conditions"]["command"] in told

@@ -75,7 +75,7 @@ def test_nothing_is_wider_than_the_terminal(width):
 
 def test_says_what_may_be_concluded_and_by_what_rule():
     text = " ".join(shown(SweepTable(sweep()), 80).split())
-    assert f"{RULE}. By it, more than 8 heads bring no further gain in loss." in text
+    assert f"{RULE}. By it, more heads than 8 bring no further gain in loss." in text
     assert "no gain" in text
     one = " ".join(shown(SweepTable(sweep((1, 4), 1)), 80).split())
     assert "A single seed has no spread" in one
