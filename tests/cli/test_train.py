@@ -94,7 +94,7 @@ def test_goes_on_after_an_interruption(files):
     _, err = process.communicate()
     assert process.returncode == 130
     assert err.splitlines()[-1] == "attnviz: interrupted"
-    assert [path.name for path in model.iterdir()] == ["checkpoint.safetensors"]
+    assert sorted(path.name for path in model.iterdir()) == ["checkpoint.safetensors", "history.safetensors"]
 
     assert "interrupted training is there" in attnviz(*arguments).err
     resumed = attnviz(*arguments, "--resume")
