@@ -90,7 +90,7 @@ class Watching:
         """The sentence, checked.
 
         Raises:
-            EmptyText, TextTooLong: there is no word in it, or too many.
+            EmptyText, RequestError: there is no word in it, or too many.
         """
         from attnviz.model.training.sentence import SENTENCE, check_sentence
 

@@ -1,6 +1,6 @@
 """The sentence on which heads are watched while they learn."""
 
-from attnviz.errors import EmptyText, TextTooLong
+from attnviz.errors import EmptyText, RequestError
 from attnviz.model.tokenizer import words
 
 SENTENCE = "The quick brown fox jumps over the lazy dog."
@@ -14,11 +14,11 @@ def check_sentence(text: str) -> str:
 
     Raises:
         EmptyText: there is no word in it.
-        TextTooLong: it has more than 48 words.
+        RequestError: it has more than 48 words.
     """
     count = sum(1 for _ in words(text))
     if not count:
         raise EmptyText("empty text to watch: there is no word in it")
     if count > _LONGEST:
-        raise TextTooLong(f"the text to watch is too long: got {count} words, allowed {_LONGEST}")
+        raise RequestError(f"the text to watch is too long: got {count} words, allowed {_LONGEST}")
     return text

@@ -66,7 +66,7 @@ class Snapshots:
 
         Raises:
             EmptyText: there is no word in the text.
-            TextTooLong: it has more than 48 words.
+            RequestError: it has more than 48 words.
         """
         check_sentence(text)
         self._path, self._settings, self._text, self._show = folder / HISTORY, settings, text, show
