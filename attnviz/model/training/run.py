@@ -54,8 +54,8 @@ def make_model(
     Raises:
         EmptyText: there is too little to learn from, or no word in the sentence to watch.
         Damaged: the checkpoint cannot be read.
-        RequestError: the checkpoint is of a training with other settings or on other material, or the history of
-            another sentence; or the sentence to watch has more than 48 words.
+        RequestError: the checkpoint is of a training with other settings or on other material, the history is
+            of another sentence, or the sentence to watch has more than 48 words.
         Unwritable: the folder cannot be written.
     """
     taught_from, judged_by = _set_aside(list(treebank), list(judged))
