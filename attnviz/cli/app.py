@@ -14,6 +14,8 @@ from attnviz.cli.focus import focus
 from attnviz.cli.grouped import grouped
 from attnviz.cli.heatmap import heatmap
 from attnviz.cli.info import info
+from attnviz.cli.play import play
+from attnviz.cli.sweep import sweep
 from attnviz.cli.train import train
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -39,5 +41,5 @@ def attnviz(
     """
 
 
-for verb in (heatmap, focus, compare, explain, ablate, align, export, info, train):
+for verb in (heatmap, focus, compare, explain, ablate, align, export, info, train, sweep, play):
     app.command()(grouped(verb))

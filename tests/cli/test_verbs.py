@@ -89,7 +89,8 @@ def test_focus_and_compare_write_text_and_json(tmp_path: Path) -> None:
 def test_a_folder_holds_everything_to_draw_again(tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     assert attnviz("export", FOX, "--layer", "1", "-o", folder).code == 0
-    names = {f"L1H{k}.png" for k in range(8)} | {"grid.png", "focus.txt", "focus.json", "record.safetensors"}
+    told = {f"{name}.{form}" for name in ("focus", "measures") for form in ("txt", "json")}
+    names = {f"L1H{k}.png" for k in range(8)} | {"grid.png", "record.safetensors"} | told
     assert {path.name for path in folder.iterdir()} == names
     assert attnviz("focus", "--record", folder / "record.safetensors").out == attnviz("focus", FOX).out
     assert attnviz("export", FOX, "-o", folder).code == 2

@@ -34,6 +34,7 @@ class Architecture:
         held: how what the model gives is made comparable with the weights: takes it and the weights of one
             layer, (head, query, key) each, and gives both as they must agree.
         exception: why that is needed, or why nothing is comparable.
+        within: how closely they agree.
     """
 
     config: str
@@ -47,6 +48,7 @@ class Architecture:
         default=lambda given, ours: (given, ours)
     )
     exception: str = ""
+    within: float = 1e-5
 
     def build(self, attention: str | None = None) -> PreTrainedModel:
         """Make the model, the same each time but for how it attends."""

@@ -51,7 +51,7 @@ def test_what_is_captured_is_what_the_model_says(name):
         assert len(given) == len(weights)
         for theirs, ours in zip(given, weights, strict=True):
             theirs, ours = architecture.held(theirs, torch.from_numpy(ours))
-            torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+            torch.testing.assert_close(ours, theirs, atol=architecture.within, rtol=0)
     # Each capture was held against the pass that was watched; that pass is held against one that was not.
     torch.testing.assert_close(
         list(states(reading.watched.output)), list(states(usual)), atol=1e-4, rtol=1e-4, equal_nan=True

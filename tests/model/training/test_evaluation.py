@@ -177,6 +177,7 @@ def test_a_made_model_can_be_loaded_and_its_card_says_what_was_measured(tmp_path
     model = load_model(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "card.md",
+        "history.safetensors",
         "model.json",
         "model.safetensors",
         "vocabulary.json",

@@ -26,7 +26,7 @@ def test_frames_are_counted_as_frames_and_told_by_their_seconds():
     text = " ".join(shown(FocusTable(attnviz.focus(heard(6))), 80).split())
     assert "0.02-0.04s → 0.00-0.02s 1.0" in text
     assert "previous 1.0" in text
-    assert "reads 1.0 frames" in text
+    assert "reads 1.0 ±0.0 frames" in text
     assert "that frame of the sound" in text
     assert "Means are over the frames" in text
 
