@@ -69,11 +69,14 @@ FROM_BUILTIN = {
     "fox.norms.png": "heatmap --file texts/fox.txt --view norms",
     "fox.gradients.png": "heatmap --file texts/fox.txt --view gradients --at fox",
     "fox.relevance.png": "heatmap --file texts/fox.txt --view relevance --at fox --layer 1 --size column",
+    "sweep.png": "sweep --show sweep.json",
     "fox.ablate.png": "ablate --file texts/fox.txt",
     "fox.ablate.json": "ablate --file texts/fox.txt",
     "fox.explain.txt": "explain --file texts/fox.txt --level beginner --width 80",
     "fox.explain.md": "explain --file texts/fox.txt --head L1H2 --query jumps",
 }
+# What takes long to draw, and is made only anew.
+ANIMATED = {"history.gif": "play history.safetensors --layer 1 --frames 22 --size 5"}
 # What a terminal shows, as text and, in colour, as a drawing.
 TERMINAL = {
     "fox.heatmap.txt": "heatmap --record fox.safetensors --layer 1 --color never --width 100",
@@ -136,9 +139,11 @@ def main() -> int:
 
 def make(folder: Path, *, records: bool) -> None:
     """Write every sample into a folder; the records only if asked."""
+    drawn = FROM_RECORDS | FROM_BUILTIN
     if records:
         write_records(folder)
-    for name, command in (FROM_RECORDS | FROM_BUILTIN).items():
+        drawn |= ANIMATED
+    for name, command in drawn.items():
         attnviz_run(f"{command} --force -o {folder / name}")
     for name, command in TERMINAL.items():
         (folder / name).write_text(attnviz_run(command), encoding="utf-8")
