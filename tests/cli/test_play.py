@@ -6,35 +6,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import typer
 from PIL import Image
 
 from attnviz.analysis.emergence import rises
-from attnviz.cli.faults import guarded
-from attnviz.cli.grouped import grouped
-from attnviz.cli.play import play
 from attnviz.history import save_history
-from tests.cli.run import captured
+from tests.cli.run import attnviz
 from tests.cli.terminal import Terminal
 from tests.histories import learning
 
-APP = typer.Typer(add_completion=False)
-APP.command()(grouped(play))
-
-PROGRAM = (
-    "import sys, typer\n"
-    "from attnviz.cli.faults import guarded\n"
-    "from attnviz.cli.grouped import grouped\n"
-    "from attnviz.cli.play import play\n"
-    "app = typer.Typer(add_completion=False)\n"
-    "app.command()(grouped(play))\n"
-    "sys.exit(guarded(lambda: app(sys.argv[1:], standalone_mode=False), debug=False))\n"
-)
-
 
 def played(*arguments):
-    given = [str(argument) for argument in arguments]
-    return captured(lambda: guarded(lambda: APP(given, standalone_mode=False), debug=False))
+    return attnviz("play", *arguments)
 
 
 @pytest.fixture
@@ -131,7 +113,7 @@ def test_what_is_wrong_is_one_line_and_leaves_nothing(folder, monkeypatch, argum
 
 
 def test_it_plays_in_place_on_a_terminal(folder):
-    with Terminal([sys.executable, "-c", PROGRAM, str(folder), "--fps", "20"], 80, 30) as terminal:
+    with Terminal([sys.executable, "-m", "attnviz", "play", str(folder), "--fps", "20"], 80, 30) as terminal:
         assert terminal.wait() == 0
     text = terminal.text
     # A screen of its own, left again; every step from the upper left corner.
@@ -147,7 +129,7 @@ def test_it_plays_in_place_on_a_terminal(folder):
 
 def test_ctrl_c_gives_the_terminal_back(folder):
     save_history(replace(learning(7)), folder / "history.safetensors", force=True)
-    with Terminal([sys.executable, "-c", PROGRAM, str(folder), "--fps", "0.5"], 80, 30) as terminal:
+    with Terminal([sys.executable, "-m", "attnviz", "play", str(folder), "--fps", "0.5"], 80, 30) as terminal:
         terminal.until("step 0 of 70")
         terminal.interrupt()
         assert terminal.wait() == 130
