@@ -56,14 +56,16 @@ def explain(
 
     One word is followed through one head: its vectors, scores, weights and what is made of them; then what
     all heads of the layer have between them. Without --layer the last layer is meant, without --head the
-    clearest of its heads. In a terminal page by page; -o writes .txt, .md or .json.
+    clearest of its heads. In a terminal page by page; -o writes .txt, .md, .json or,
+    with drawings, .html or .pdf.
     """
     from attnviz.cli.outputs import check_output
 
-    check_output(out, ".txt", ".md", ".json")
+    check_output(out, ".txt", ".md", ".json", ".html", ".pdf")
     record, head = _read(source, by, which)
     walk = _walk(record, head, query)
-    _show(walk, level, out)
+    if not _draw(walk, record, level, out):
+        _show(walk, level, out)
 
 
 def _read(source: Input, by: Model, which: Heads) -> "tuple[Attention, HeadId]":
@@ -120,6 +122,26 @@ def _walk(record: "Attention", head: "HeadId", query: str | None) -> "Walkthroug
         stands = ", ".join(map(str, places))
         note(f"{wanted!r} stands at {stands}: position {place} is followed; --query {places[0]} for another")
     return walk
+
+
+def _draw(walk: "Walkthrough", record: "Attention", level: LevelName, out: Output) -> bool:
+    """Write the walk with drawings, if that is asked for."""
+    from attnviz.cli.outputs import write
+
+    suffix = "" if out.output is None or out.json else out.output.suffix.lower()
+    if out.output is None or suffix not in (".html", ".pdf"):
+        return False
+    if suffix == ".html":
+        from attnviz.render.html import html
+
+        content = html(walk, record, level.value).encode()
+    else:
+        from attnviz.render.figure.walkthrough import walkthrough_pdf
+
+        content = walkthrough_pdf(walk, record, level.value)
+    write(out.output, content, force=out.force)
+    print(out.output)
+    return True
 
 
 def _show(walk: "Walkthrough", level: LevelName, out: Output) -> None:

@@ -1,11 +1,12 @@
 """A figure as the bytes of a file: the same figure always gives the same bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
 import matplotlib
+from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -37,8 +38,18 @@ def to_bytes(figure: Figure, kind: str) -> bytes:
     return target.getvalue()
 
 
-def _settings(figure: Figure) -> dict[Any, Any]:
-    families = {family for text in figure.findobj(Text) for family in text.get_fontfamily()}
+def pages_to_bytes(figures: Sequence[Figure]) -> bytes:
+    """Write figures as the pages of one PDF."""
+    target = BytesIO()
+    with matplotlib.rc_context(_settings(*figures)), PdfPages(target, metadata=_METADATA["pdf"]) as pages:
+        for figure in figures:
+            pages.savefig(figure, dpi=figure.dpi * _SHARPER, facecolor="auto")
+    return target.getvalue()
+
+
+def _settings(*figures: Figure) -> dict[Any, Any]:
+    texts = [text for figure in figures for text in figure.findobj(Text)]
+    families = {family for text in texts for family in text.get_fontfamily()}
     return {
         # Text stays text: it can be searched and copied.
         "svg.fonttype": "none",
