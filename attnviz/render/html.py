@@ -245,7 +245,8 @@ def _table(table: Table) -> Iterator[str]:
 
 def _cell(tag: str, text: str, column: Column, more: str = "") -> str:
     align = ' class="left"' if column.align == "left" else ""
-    return f"<{tag}{align}{more}><bdi dir="ltr">{escape(text.strip())}</bdi></{tag}>"
+    # Left to right, so that the place of a token stays before it.
+    return f'<{tag}{align}{more}><bdi dir="ltr">{escape(text.strip())}</bdi></{tag}>'
 
 
 def _row_class(table: Table, row: int) -> str:
