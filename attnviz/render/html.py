@@ -63,6 +63,8 @@ table { border-collapse: collapse; font-size: .85rem; line-height: 1.45; font-va
 th, td { padding: .15rem .9rem .15rem 0; text-align: right; white-space: nowrap; font-weight: 400; }
 thead th { color: var(--muted); border-bottom: 1px solid var(--rule); }
 .left, tbody th { text-align: left; }
+tbody th { min-width: 5.5rem; white-space: normal; overflow-wrap: anywhere; position: sticky; left: 0;
+  background: var(--page); }
 .strong th, .strong td { font-weight: 700; }
 .closing th, .closing td { font-weight: 700; border-top: 1px solid var(--rule); }
 .lengths { width: 7rem; min-width: 4rem; padding-right: 0; }
