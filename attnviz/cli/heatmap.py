@@ -9,6 +9,8 @@ from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Vie
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from attnviz.record import Attention
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from attnviz.selection import HeadId
 
 PICTURES = (".png", ".svg", ".pdf")
+
+# The file in a model's folder that holds how its heads came about; see `attnviz play`.
+HISTORY = "history.safetensors"
 
 _PICTURE = "Picture"
 
@@ -76,8 +81,11 @@ def heatmap(
     """Draw attention weights in the terminal, or with -o as .png, .svg or .pdf.
 
     Without --layer the terminal shows the last layer, a file the grid of all layers and heads. What a model
-    sees of a picture is drawn over it.
+    sees of a picture is drawn over it. --record FOLDER/history.safetensors plays how heads came about.
     """
+    if source.record is not None and source.record.name == HISTORY:
+        _play(source, which, (ranked, viewed, tokens), out, drawing)
+        return
     from attnviz.cli.looking import look
     from attnviz.cli.outputs import check_output, console, write
     from attnviz.render.figure.size import parse_size
@@ -99,6 +107,20 @@ def heatmap(
         print(out.output)
     else:
         console(out).print(_view(record, heads, out, drawing, over=over))
+
+
+def _play(source: Input, which: Heads, others: "Sequence[object]", out: Output, drawing: Drawing) -> None:
+    """Draw the history of a training as `attnviz play` does.
+
+    Raises:
+        RequestError: something is asked for that a history does not have.
+    """
+    from attnviz.cli.play import Played, Playing, play
+
+    assert source.record is not None
+    if source != Input(record=source.record) or any(asked != type(asked)() for asked in others):
+        raise RequestError(f"{HISTORY} is only played: got other options, allowed --layer and --head")
+    play(Played(source.record, which.layer, which.head), Playing(size=drawing.size, dpi=drawing.dpi), out)
 
 
 def _picture(

@@ -4,13 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from attnviz.cli.app import app
-from attnviz.cli.explain import explain
-from attnviz.cli.grouped import grouped
 from tests.cli.run import FOX, attnviz
-
-if "explain" not in [command.callback.__name__ for command in app.registered_commands]:
-    app.command()(grouped(explain))
 
 
 def test_a_page_for_a_browser(tmp_path: Path) -> None:

@@ -25,6 +25,18 @@ def folder(tmp_path):
     return tmp_path / "model"
 
 
+def test_heatmap_plays_a_history_too(folder, tmp_path):
+    history = folder / "history.safetensors"
+    assert attnviz("heatmap", "--record", history, "--width", "80").out == played(folder, "--width", "80").out
+    picture = tmp_path / "head.gif"
+    assert attnviz("heatmap", "--record", history, "--head", "L1H0", "-o", picture).code == 0
+    assert played(folder, "--head", "L1H0", "-o", tmp_path / "same.gif").code == 0
+    assert picture.read_bytes() == (tmp_path / "same.gif").read_bytes()
+    refused = attnviz("heatmap", "--record", history, "--view", "rollout")
+    assert refused.code == 2
+    assert "attnviz: history.safetensors is only played: got other options" in refused.err
+
+
 def test_a_pipe_gets_three_steps_and_what_became_of_each_head(folder):
     done = played(folder, "--width", "80")
     assert done.code == 0, done.err
