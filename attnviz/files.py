@@ -1,13 +1,15 @@
-"""The one place that opens output files: each appears whole or not at all, nothing is replaced unasked."""
+"""The one place that opens files of ours: each is written whole or not at all, and read with care."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from attnviz.errors import OutputExists, Unwritable
+from attnviz.errors import AttnvizError, Damaged, NotFound, OutputExists, Unwritable
 
 
 @contextmanager
@@ -111,3 +113,36 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@contextmanager
+def tensor_file(path: Path, what: str, schema: str) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Open a .safetensors file of ours; whatever goes wrong while it is read means that it is damaged.
+
+    Args:
+        path: the file.
+        what: it is, such as "record".
+        schema: what its facts must say.
+
+    Returns:
+        Its facts, the JSON under "attnviz" in its header, and the open file.
+
+    Raises:
+        NotFound: there is no such file.
+        Damaged: it is truncated, garbled or of another kind.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise NotFound(f"no such {what}: {path}")
+    wrong = (AttnvizError, LookupError, TypeError, ValueError, AttributeError, OSError, SafetensorError)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {}).get("attnviz", "null"))
+            if not isinstance(facts, dict) or facts.get("schema") != schema:
+                raise Damaged(f"not a {what}: {path} does not say {schema}")
+            yield facts, file
+    except Damaged:
+        raise
+    except wrong as error:
+        raise Damaged(f"damaged {what}: {path} ({error})") from error

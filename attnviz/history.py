@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import AttnvizError, Damaged, NotFound, OutOfRange, RequestError
-from attnviz.files import whole_file
+from attnviz.errors import OutOfRange, RequestError
+from attnviz.files import tensor_file, whole_file
 from attnviz.record import Attention, Token
 from attnviz.selection import HeadId
 
@@ -172,29 +172,8 @@ def read_history(path: str | Path) -> History:
         NotFound: there is no such file.
         Damaged: it is truncated, garbled, or no history of attnviz.
     """
-    from safetensors import SafetensorError, safe_open
-
-    source = Path(path)
-    if not source.is_file():
-        raise NotFound(f"no such history: {source}")
-    try:
-        with safe_open(source, framework="numpy") as file:
-            told = json.loads((file.metadata() or {}).get("attnviz", "null"))
-            if not isinstance(told, dict) or told.get("schema") != SCHEMA:
-                raise Damaged(f"not a history: {source} does not say {SCHEMA}")
-            return _from_facts(told, file.get_tensor(_WEIGHTS))
-    except Damaged:
-        raise
-    except (
-        SafetensorError,
-        AttnvizError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OSError,
-    ) as error:
-        raise Damaged(f"damaged history: {source} ({error})") from error
+    with tensor_file(Path(path), "history", SCHEMA) as (told, file):
+        return _from_facts(told, file.get_tensor(_WEIGHTS))
 
 
 def facts(history: History) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import AttnvizError, Damaged, NotFound, UnknownSuffix
-from attnviz.files import whole_file
+from attnviz.errors import UnknownSuffix
+from attnviz.files import tensor_file, whole_file
 from attnviz.record import Attention, Mask, Prediction, Token
 from attnviz.relation import Followed
 from attnviz.selection import HeadId
@@ -68,31 +68,11 @@ def read(path: str | Path) -> Attention:
         UnknownSuffix: it is of a format that is only written.
         Damaged: it is truncated, garbled, or no record of attnviz.
     """
-    from safetensors import SafetensorError, safe_open
-
     source = Path(path)
-    if not source.is_file():
-        raise NotFound(f"no such record: {source}")
-    if source.suffix.lower() != ".safetensors":
+    if source.is_file() and source.suffix.lower() != ".safetensors":
         raise UnknownSuffix(f"cannot read {source.name!r} back: got {source.suffix!r}, allowed .safetensors")
-    try:
-        with safe_open(source, framework="numpy") as file:
-            facts = json.loads((file.metadata() or {}).get("attnviz", "null"))
-            if not isinstance(facts, dict) or facts.get("schema") != SCHEMA:
-                raise Damaged(f"not a record: {source} does not say {SCHEMA}")
-            return _from_facts(facts, {name: file.get_tensor(name) for name in _TENSORS & set(file.keys())})
-    except Damaged:
-        raise
-    except (
-        SafetensorError,
-        AttnvizError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OSError,
-    ) as error:
-        raise Damaged(f"damaged record: {source} ({error})") from error
+    with tensor_file(source, "record", SCHEMA) as (told, file):
+        return _from_facts(told, {name: file.get_tensor(name) for name in _TENSORS & set(file.keys())})
 
 
 def facts(record: Attention) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """`attnviz focus`: say in words what each head reads."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Viewed
+from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +19,54 @@ if TYPE_CHECKING:
     from attnviz.selection import HeadId
 
 
+_OUTPUT = "Output"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of each head, beside what it reads."""
+
+    tell: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Words and links to tell of each head.", rich_help_panel=_OUTPUT
+        ),
+    ] = 3
+    effects: Annotated[
+        bool,
+        typer.Option(
+            "--effects", help="Say what the answer loses without each head.", rich_help_panel=_OUTPUT
+        ),
+    ] = False
+    measures: Annotated[
+        bool,
+        typer.Option(
+            "--measures", help="Every measure of each head in numbers, instead.", rich_help_panel=_OUTPUT
+        ),
+    ] = False
+    treebank: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A .conllu file: say which grammatical relation each head follows there.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    sentences: Annotated[
+        int, typer.Option(min=2, metavar="N", help="Of the treebank at most.", rich_help_panel=_OUTPUT)
+    ] = 300
+
+    def refuse_beside_measures(self) -> None:
+        """Refuse what a table of measures has no place for.
+
+        Raises:
+            RequestError: something else is to be told too.
+        """
+        if self.measures and (self.effects or self.treebank is not None):
+            got = "--effects" if self.effects else "--treebank"
+            raise RequestError(f"--measures are told alone: got {got} too, allowed one of them")
+
+
 def focus(
     source: Input,
     by: Model,
@@ -25,35 +75,7 @@ def focus(
     viewed: Viewed,
     tokens: Tokens,
     out: Output,
-    tell: Annotated[
-        int,
-        typer.Option(
-            min=1, metavar="N", help="Words and links to tell of each head.", rich_help_panel="Output"
-        ),
-    ] = 3,
-    effects: Annotated[
-        bool,
-        typer.Option(
-            "--effects", help="Say what the answer loses without each head.", rich_help_panel="Output"
-        ),
-    ] = False,
-    measures: Annotated[
-        bool,
-        typer.Option(
-            "--measures", help="Every measure of each head in numbers, instead.", rich_help_panel="Output"
-        ),
-    ] = False,
-    treebank: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A .conllu file: say which grammatical relation each head follows there.",
-            rich_help_panel="Output",
-        ),
-    ] = None,
-    sentences: Annotated[
-        int, typer.Option(min=2, metavar="N", help="Of the treebank at most.", rich_help_panel="Output")
-    ] = 300,
+    told: Told,
 ) -> None:
     """Say what each head reads: its words, strongest links, pattern and breadth, and all heads together.
 
@@ -76,28 +98,29 @@ def focus(
     from attnviz.render.terminal.parts import PartsTable
     from attnviz.render.terminal.relations import RelationsTable
 
+    told.refuse_beside_measures()
     check_output(out, ".txt", ".json")
     seen = look(source, by, which, tokens, ranked, viewed, default="-1")
     record, heads = seen.record, seen.heads
     caption = " ".join(notes.view(record))
-    if measures:
+    if told.measures:
         measured = measure(record, heads)
         show(MeasuresTable(measured, caption), measures_json(measured), out)
         return
-    lost = effects_of(seen) if effects else seen.effects
-    grammar = relations_in(seen, treebank, sentences) if treebank else None
+    lost = effects_of(seen) if told.effects else seen.effects
+    grammar = relations_in(seen, told.treebank, told.sentences) if told.treebank else None
     follows = grammar.by_head if grammar else record.follows
-    found = find(record, heads, top=tell)
+    found = find(record, heads, top=told.tell)
     parts = between_parts(record, heads) if has_parts(record) else None
     beside = tuple(_beside(seen.ranking, lost, follows))
     table = FocusTable(found, beside, caption)
-    told = Group(
+    view = Group(
         table,
         *(("", PartsTable(parts)) if parts else ()),
         *(("", RelationsTable(grammar)) if grammar else ()),
     )
     machine = focus_json(found, parts, ranking=seen.ranking, effects=lost, follows=follows, grammar=grammar)
-    show(told, machine, out)
+    show(view, machine, out)
 
 
 def _beside(

@@ -157,6 +157,7 @@ def test_states_have_no_gradient_but_an_effect(minilm: Path) -> None:
         (("heatmap", FOX, "--head", "best:beauty"), "no such criterion: got 'beauty', allowed "),
         (("heatmap", FOX, "--head", "best:next,L0H1"), "mixed heads: got --head best:next,L0H1, allowed "),
         (("heatmap", FOX, "--head", "best:next", "--top", "2"), "heads chosen twice: got --head best:next "),
+        (("focus", FOX, "--measures", "--effects"), "--measures are told alone: got --effects too, "),
         (("compare", FOX, "--head", "best:next"), "no head by name: got best:next, allowed "),
         (("heatmap", FOX, "--at", "fox"), "weights asks about no answer: got --at, allowed "),
         (("heatmap", FOX, "--view", "flow", "--answer", "x"), "flow asks about no answer: got --answer, "),

@@ -1,9 +1,13 @@
 """What a terminal of a given width shows."""
 
 import io
+import os
+from pathlib import Path
 
 from rich.console import Console
 from rich.segment import Segment
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def terminal(width, colors=None, **environment):
@@ -23,6 +27,16 @@ def shown(renderable, width, colors=None):
     console = terminal(width, colors)
     console.print(renderable)
     return console.file.getvalue()
+
+
+def hold_to_golden(name, renderable, width, colors=None):
+    """Hold what a terminal gets to the text kept of it, or write that anew where the environment says so."""
+    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
+    text = shown(renderable, width, colors)
+    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
+    return text
 
 
 def styled_lines(renderable, width, colors="truecolor", **environment):

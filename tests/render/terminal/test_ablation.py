@@ -1,8 +1,6 @@
 """The table and the map of effects: how they look, and that they tell the numbers they are made of."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -12,9 +10,8 @@ from attnviz.render.terminal.ablation import TOLD, AblationView
 from attnviz.render.theme import THEMES
 from attnviz.selection import HeadId
 from tests.render.ablations import ablation, odd_ablation
-from tests.render.terminal.console import shown, styled_lines
+from tests.render.terminal.console import hold_to_golden, shown, styled_lines
 
-GOLDEN = Path(__file__).parent / "golden"
 DARK = THEMES["dark"]
 CAUTION = "other heads may take over its work (Michel et al. 2019)."
 
@@ -36,11 +33,7 @@ def view(found, told=TOLD):
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(view(VIEWS[name]()), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, view(VIEWS[name]()), width, colors)
 
 
 @pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 120, 200])

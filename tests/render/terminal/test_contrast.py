@@ -1,9 +1,7 @@
 """What a terminal shows of two records held against each other."""
 
 import json
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,9 +19,8 @@ from attnviz.render.theme import THEMES, luminance
 from attnviz.selection import HeadId
 from tests.render.contrasted import causal, grown, minimal_pair, other_shape, unchanged
 from tests.render.samples import records
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden, shown
 
-GOLDEN = Path(__file__).parent / "golden"
 DARK = THEMES["dark"]
 VIEWS = {
     "contrast": minimal_pair,
@@ -41,11 +38,7 @@ def view(found, heads=None, told=10):
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(view(VIEWS[name]()), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, view(VIEWS[name]()), width, colors)
 
 
 @given(records(), st.integers(20, 120), st.sampled_from([None, "truecolor"]))

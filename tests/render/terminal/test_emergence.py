@@ -1,8 +1,5 @@
 """Heads at a step of their training: named, on one scale, and never higher or wider than the window."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from rich.cells import cell_len
@@ -17,9 +14,8 @@ from attnviz.render.terminal.emergence import Emergence, RiseTable, curve
 from attnviz.render.theme import THEMES
 from attnviz.selection import HeadId
 from tests.histories import learning
-from tests.render.terminal.console import shown, styled_lines
+from tests.render.terminal.console import hold_to_golden, shown, styled_lines
 
-GOLDEN = Path(__file__).parent / "golden"
 DARK = THEMES["dark"]
 
 
@@ -44,11 +40,7 @@ VIEWS = {
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(VIEWS[name](), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, VIEWS[name](), width, colors)
 
 
 def window(view, width, height, colors=None):

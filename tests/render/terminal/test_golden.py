@@ -4,9 +4,6 @@ After a change that is meant, look at the difference and write the files anew:
 `ATTNVIZ_WRITE_GOLDEN=1 pytest tests/render/terminal/test_golden.py`.
 """
 
-import os
-from pathlib import Path
-
 import pytest
 
 import attnviz
@@ -26,9 +23,8 @@ from tests.render.samples import (
     sinking,
     windowed,
 )
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden
 
-GOLDEN = Path(__file__).parent / "golden"
 DARK = THEMES["dark"]
 
 VIEWS = {
@@ -58,8 +54,4 @@ VIEWS = {
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(VIEWS[name](), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, VIEWS[name](), width, colors)

@@ -1,8 +1,6 @@
 """Heads as points drawn with characters."""
 
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,7 @@ from attnviz.render.groups import signs
 from attnviz.render.terminal.headmap import HeadMapView
 from attnviz.selection import HeadId
 from tests.render.samples import fox, soft
-from tests.render.terminal.console import shown, styled_lines
-
-GOLDEN = Path(__file__).parent / "golden"
+from tests.render.terminal.console import hold_to_golden, shown, styled_lines
 
 
 def placed(places, groups=None, kept=1.0):
@@ -43,11 +39,7 @@ VIEWS = {
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width):
-    file = GOLDEN / f"{name}_{width}.txt"
-    text = shown(HeadMapView(VIEWS[name]()), width)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, HeadMapView(VIEWS[name]()), width)
 
 
 def canvas(text):

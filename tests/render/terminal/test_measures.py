@@ -1,10 +1,8 @@
 """The table of measures: how it looks, and that it tells the numbers of its own JSON."""
 
 import json
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,8 @@ from attnviz.render.machine.measures import measures_json
 from attnviz.render.terminal.measures import MeasuresTable
 from tests.render.sample_translation import translation
 from tests.render.samples import fox, long, patched, rare_records, sinking
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden, shown
 
-GOLDEN = Path(__file__).parent / "golden"
 VIEWS = {
     "measures": lambda: MeasuresTable(measure(fox())),
     "measures_across": lambda: MeasuresTable(measure(translation())),
@@ -34,11 +31,7 @@ CELL = re.compile(r"(-?[\d.]+|–)(?: +±([\d.]+))?(?: +([+-][\d.]+))?(?:  |$)")
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(VIEWS[name](), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, VIEWS[name](), width, colors)
 
 
 def cells(text):

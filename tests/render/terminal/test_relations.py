@@ -1,10 +1,8 @@
 """The table of grammatical relations: how it looks, and that it tells the numbers of its own JSON."""
 
 import json
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -14,9 +12,8 @@ from attnviz.relation import Followed
 from attnviz.render.machine.relations import relations_json
 from attnviz.render.terminal.relations import RelationsTable
 from attnviz.selection import HeadId
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden, shown
 
-GOLDEN = Path(__file__).parent / "golden"
 UP, DOWN = "dependent -> head", "head -> dependent"
 
 
@@ -55,11 +52,7 @@ VIEWS = {"relations": found, "relations_none": nothing_found}
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(RelationsTable(VIEWS[name]()), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    text = hold_to_golden(name, RelationsTable(VIEWS[name]()), width, colors)
     if colors is None:
         assert all(cell_len(line) <= width for line in text.splitlines())
 

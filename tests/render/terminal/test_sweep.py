@@ -1,9 +1,7 @@
 """The table of a sweep: how it looks, and that it tells the numbers of its own JSON."""
 
 import json
-import os
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -12,9 +10,8 @@ from attnviz.analysis.headcount import RULE, quantity
 from attnviz.render.machine.sweep import sweep_json
 from attnviz.render.terminal.sweep import SweepTable
 from tests.render.sample_sweep import COUNTS, RELATIONS, sweep
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden, shown
 
-GOLDEN = Path(__file__).parent / "golden"
 VIEWS = {"sweep": sweep, "sweep_one_seed": lambda: sweep((1, 4), 1)}
 CELL = re.compile(r"(–|-?\d*\.\d+|-?\d+)(?: ±(\d*\.\d+))?")
 
@@ -23,11 +20,7 @@ CELL = re.compile(r"(–|-?\d*\.\d+|-?\d+)(?: ±(\d*\.\d+))?")
 @pytest.mark.parametrize("width", [40, 80, 200])
 @pytest.mark.parametrize("name", VIEWS)
 def test_looks_as_it_did(name, width, colors):
-    file = GOLDEN / f"{name}_{width}{'_color' if colors else ''}.txt"
-    text = shown(SweepTable(VIEWS[name]()), width, colors)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(name, SweepTable(VIEWS[name]()), width, colors)
 
 
 def rows(text, name):

@@ -1,8 +1,6 @@
 """A walk in the terminal: how it looks, whatever the width, and that nothing is lost where it is narrow."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -10,28 +8,18 @@ from rich.cells import cell_len
 from attnviz.render.terminal.walkthrough import PageView, StoryView
 from attnviz.render.walkthrough.blocks import Table
 from attnviz.render.walkthrough.tell import LEVELS, tell
-from tests.render.terminal.console import shown
+from tests.render.terminal.console import hold_to_golden, shown
 from tests.render.walks import several, walked
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])
 @pytest.mark.parametrize("level", LEVELS)
 def test_looks_as_it_did(level, width):
-    file = GOLDEN / f"explain_{level}_{width}.txt"
-    text = shown(StoryView(tell(walked(), level)), width)
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden(f"explain_{level}", StoryView(tell(walked(), level)), width)
 
 
 def test_words_terms_and_sums_stand_out_in_colour():
-    file = GOLDEN / "explain_practitioner_80_color.txt"
-    text = shown(StoryView(tell(walked(), "practitioner")), 80, "truecolor")
-    if os.environ.get("ATTNVIZ_WRITE_GOLDEN"):
-        file.write_text(text, encoding="utf-8")
-    assert text == file.read_text(encoding="utf-8")
+    hold_to_golden("explain_practitioner", StoryView(tell(walked(), "practitioner")), 80, "truecolor")
 
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
