@@ -8,7 +8,7 @@ from typing import Self
 from attnviz.errors import OutOfRange, RequestError
 
 _HEAD_NAME = re.compile(r"L(-?\d+)H(-?\d+)", re.IGNORECASE)
-_LAYER_NAME = re.compile(r"L(\d+)", re.IGNORECASE)
+_LAYER_NAME = re.compile(r"L(-?\d+)", re.IGNORECASE)
 _RANGE = re.compile(r"(-?\d+)(?:-(-?\d+))?")
 
 # Stands for a head where the numbers are those of all heads of a layer at once.

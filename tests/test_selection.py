@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from attnviz.errors import AttnvizError, OutOfRange, RequestError
-from attnviz.selection import HeadId, Selection, numbers_as_ranges
+from attnviz.selection import TOGETHER, HeadId, Selection, numbers_as_ranges
 
 
 def names(layers: str | None, heads: str | None) -> list[str]:
@@ -71,6 +71,7 @@ def test_any_text_picks_heads_or_is_refused(layers: str, heads: str) -> None:
 
 
 @given(st.integers(-99, 99), st.integers(-99, 99))
+@example(-1, TOGETHER)
 def test_a_name_reads_back(layer: int, index: int) -> None:
     assert HeadId.parse(str(HeadId(layer, index))) == HeadId(layer, index)
 
