@@ -141,5 +141,5 @@ const READERS = {
  */
 export function openingState(page) {
   const [map] = page.maps;
-  return { ...DEFAULTS, map: map.facts.id, head: map.names[0] };
+  return { ...DEFAULTS, map: map.facts.id, head: map.names[0], ...page.facts.opening };
 }

@@ -117,6 +117,7 @@
  * @property {string[]} categories colours of things that have no order
  * @property {string} caution what weights do not say
  * @property {boolean} inline whether it stands inside a notebook
+ * @property {Partial<State>} opening what is not as usual when the page opens, such as its theme
  */
 
 /**
