@@ -6,7 +6,8 @@ at least once, and no other:
     @@lang@@      attribute: the page's language, such as "en"
     @@policy@@    attribute: the Content-Security-Policy, of `<meta http-equiv="Content-Security-Policy" ...>`
     @@title@@     text: the page's title
-    @@style@@     all that is between `<style>` and `</style>`: `program/page.css`
+    @@style@@     all that is between `<style>` and `</style>`: the style sheets of `program/styles/`, `base.css`
+                  first and the others, one for each view, by name
     @@essence@@   text: what there is to see, for `<noscript>`
     @@facts@@     all that is between `<script type="application/json" id="facts">` and `</script>`
     @@buffers@@   elements: one for each buffer, as below
