@@ -33,7 +33,7 @@ def measure() -> Iterator[Ratio]:
             partial(_run, "-m", "attnviz", "--help"),
             "bare Typer `--help`",
             partial(_run, str(bare), "--help"),
-            target=1.5,
+            target=1.3,
             rounds=15,
         )
     for verb in ("heatmap", "focus"):

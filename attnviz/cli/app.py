@@ -1,24 +1,13 @@
-"""The application: every verb, in the order a newcomer meets them."""
+"""The application: its options, and its verbs."""
 
 from typing import Annotated
 
 import typer
 
 from attnviz import __version__
-from attnviz.cli.ablate import ablate
-from attnviz.cli.align import align
-from attnviz.cli.compare import compare
-from attnviz.cli.explain import explain
-from attnviz.cli.export import export
-from attnviz.cli.focus import focus
-from attnviz.cli.grouped import grouped
-from attnviz.cli.heatmap import heatmap
-from attnviz.cli.info import info
-from attnviz.cli.play import play
-from attnviz.cli.sweep import sweep
-from attnviz.cli.train import train
+from attnviz.cli.verbs import VERBS, Verbs, listed
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 def _version(wanted: bool) -> None:
@@ -41,5 +30,5 @@ def attnviz(
     """
 
 
-for verb in (heatmap, focus, compare, explain, ablate, align, export, info, train, sweep, play):
-    app.command()(grouped(verb))
+for name, line in VERBS.items():
+    app.command(name, help=line)(listed)
