@@ -8,6 +8,17 @@
  */
 
 const LEVELS = 255;
+const LARGEST = 32767;
+
+/**
+ * The vectors of a head, each one after another.
+ * @typedef {object} Vectors
+ * @property {number} width numbers of a vector: d_k
+ * @property {Float32Array} queries (query, d_k)
+ * @property {Float32Array} keys (key, d_k)
+ * @property {Float32Array|null} distances (2 x reach + 1, d_k) what keys so far away add to themselves
+ * @property {number|null} scale what q k is multiplied by before the softmax
+ */
 
 /** Everything one file shows. */
 export class Page {
@@ -48,6 +59,8 @@ export class AttentionMap {
     this.sight = facts.layers.map(() => undefined);
     /** @type {Float32Array|undefined} the rows' maxima (layer, head, query) */
     this.maxima = undefined;
+    /** @type {Map<number, Promise<Uint8Array>>} buffers of vectors that were asked for */
+    this.asked = new Map();
     /** @type {(Promise<void>|undefined)[]} */
     this.opening = facts.layers.map(() => undefined);
   }
@@ -133,6 +146,53 @@ export class AttentionMap {
       levels: levels.subarray(found.head * cells, (found.head + 1) * cells),
       maxima: this.maxima.subarray(first, first + queries),
     };
+  }
+
+  /**
+   * Give a head's query and key vectors; null where the file holds none.
+   * @param {string} name
+   * @returns {Promise<Vectors|null>}
+   */
+  async vectors(name) {
+    const { vectors } = this.facts;
+    const found = this.find(name);
+    if (!vectors || !found) return null;
+    const place = found.layer * this.facts.heads.length + found.head;
+    const part = (/** @type {number|null|undefined} */ shares, /** @type {number|null|undefined} */ maxima) =>
+      typeof shares === "number" && typeof maxima === "number" ? this.headsVectors(place, shares, maxima) : null;
+    const [queries, keys, distances] = await Promise.all([
+      this.headsVectors(place, vectors.queries, vectors.queryMaxima),
+      this.headsVectors(place, vectors.keys, vectors.keyMaxima),
+      part(vectors.distances, vectors.distanceMaxima),
+    ]);
+    return { width: vectors.width, queries, keys, distances, scale: vectors.scales[found.layer] ?? null };
+  }
+
+  /**
+   * Open a buffer of vectors and give those of one head.
+   * @param {number} place the head's among all of them
+   * @param {number} shares the buffer of int16 (head, vector, d_k)
+   * @param {number} maxima the buffer of float32 (head, vector)
+   * @returns {Promise<Float32Array>} (vector, d_k)
+   */
+  async headsVectors(place, shares, maxima) {
+    const [packed, largest] = await Promise.all([this.unpackOnce(shares), this.unpackOnce(maxima)]);
+    const width = this.facts.vectors?.width ?? 1;
+    const count = largest.byteLength / 4 / (this.facts.layers.length * this.facts.heads.length);
+    const units = floats(largest).subarray(place * count, (place + 1) * count);
+    const levels = new Int16Array(packed.buffer, packed.byteOffset, packed.byteLength / 2);
+    const own = levels.subarray(place * count * width, (place + 1) * count * width);
+    return Float32Array.from(own, (level, number) => (level * units[Math.floor(number / width)]) / LARGEST);
+  }
+
+  /**
+   * @param {number} buffer
+   * @returns {Promise<Uint8Array>}
+   */
+  unpackOnce(buffer) {
+    const asked = this.asked.get(buffer) ?? this.unpack(buffer);
+    this.asked.set(buffer, asked);
+    return asked;
   }
 
   /**

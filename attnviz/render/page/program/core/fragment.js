@@ -122,6 +122,7 @@ const READERS = {
   otherMap: readName,
   query: readPlace,
   key: readPlace,
+  together: readChoice(["head", "layer", "all"]),
   words: readSwitch,
   special: readSwitch,
   scale: readChoice(["linear", "log"]),

@@ -14,6 +14,7 @@ export const DEFAULTS = {
   otherMap: null,
   query: null,
   key: null,
+  together: "head",
   words: false,
   special: true,
   scale: "linear",

@@ -86,6 +86,9 @@
  * @property {number} queryMaxima the buffer of float32 (layer, head, query): each vector's largest number
  * @property {number} keyMaxima
  * @property {(number|null)[]} scales for each layer, what q k is multiplied by before the softmax
+ * @property {number|null} [distances] for models that learn distances, the buffer of int16 (layer, head,
+ *     2 x reach + 1, d_k) that keys so far behind (first) to so far ahead (last) add to themselves
+ * @property {number|null} [distanceMaxima] the buffer of float32 (layer, head, 2 x reach + 1)
  */
 
 /**
@@ -131,6 +134,8 @@
  * @property {string|null} otherMap the map that one is of; null for the same
  * @property {number|null} query the position of the query picked
  * @property {number|null} key the position of the key picked
+ * @property {"head"|"layer"|"all"} together whose weights the text and the picture show: of the head, or the
+ *     mean of its layer's heads, or of all of them
  * @property {boolean} words pieces merged into words
  * @property {boolean} special special tokens shown
  * @property {"linear"|"log"} scale of colours
