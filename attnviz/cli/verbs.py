@@ -25,14 +25,16 @@ VERBS = {
     ),
     "export": "Write the record as .safetensors, .npz, .json or .csv, or fill a folder (-o pictures/).",
     "info": (
-        "Say what a model is made of: layers, heads, parameters, the cost of attention; and check its capture."
+        "Say what a model is made of: layers, heads, parameters, the cost of attention; "
+        "and check its capture."
     ),
     "train": (
         "Train a small transformer on texts; --model FOLDER reads with it, play FOLDER shows how it learned."
     ),
     "sweep": "Train the built-in network with 1, 2, 4, 8 and 16 heads, and show what their number buys.",
     "play": (
-        "Show how the heads of a trained model came about: in the terminal, or with -o as .gif or .png (APNG)."
+        "Show how the heads of a trained model came about: in the terminal, "
+        "or with -o as .gif or .png (APNG)."
     ),
 }
 
@@ -40,7 +42,7 @@ VERBS = {
 class Verbs(TyperGroup):
     """The verbs as they are listed; the one that is run is read from its file."""
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 - Typer keeps its types to itself
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """Find the verb asked for; see Typer's own."""
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed if name is None else verb(name), rest
