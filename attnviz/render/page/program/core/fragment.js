@@ -118,6 +118,8 @@ const READERS = {
   view: readText,
   map: readText,
   head: readText,
+  also: readText,
+  tiles: readText,
   other: readName,
   otherMap: readName,
   query: readPlace,

@@ -10,6 +10,8 @@ export const DEFAULTS = {
   view: "heatmap",
   map: "",
   head: "",
+  also: "",
+  tiles: "weights",
   other: null,
   otherMap: null,
   query: null,

@@ -64,6 +64,7 @@
  * @property {number} queries which sequence its rows are
  * @property {number} keys which sequence its columns are
  * @property {boolean} causal
+ * @property {number} [sharing] how many heads read the same keys; 1, or nothing, where each has its own
  * @property {Object<string, number>} sight for a layer that sees less, the buffer of its mask: bits (query, key)
  * @property {number[]} sinks layers whose rows may lack mass that went to a learned sink
  * @property {number} dropped the mean share of mass on keys left out before the page was made
@@ -130,6 +131,8 @@
  * @property {string} view the name of a view
  * @property {string} map the id of a map
  * @property {string} head such as "L3H7", or "L3" where a layer has one map
+ * @property {string} also further heads of its layer that are drawn beside it: their numbers, as "0,3"
+ * @property {string} tiles what the tiles of the grid show: "weights", or a number of each head
  * @property {string|null} other the head it is compared with
  * @property {string|null} otherMap the map that one is of; null for the same
  * @property {number|null} query the position of the query picked
