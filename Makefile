@@ -27,7 +27,7 @@ test: $(VENV)/dev ## run the tests
 test-long: $(VENV)/dev ## run the tests that take minutes, too
 	$(PYTEST)
 
-check: $(VENV)/dev node_modules ## format, lint, strict types, tests, and docs and samples compared with what runs now
+check: $(VENV)/dev node_modules ## format, lint, strict types, tests, docs and samples compared
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -67,5 +67,6 @@ $(VENV)/dev: $(VENV)/run
 
 # What checks the page's program: `make demo` and `make test` need neither it nor node.
 node_modules: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "make check needs npm (apt-get install npm)" >&2; exit 1; }
 	npm ci --silent
 	@touch $@

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -29,7 +30,7 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visiting]:
     """
     visits: list[Visit] = []
 
-    def opened(page: str | Path, fragment: str = "", **viewer: object) -> Visit:
+    def opened(page: str | Path, fragment: str = "", **viewer: Any) -> Visit:
         path = page if isinstance(page, Path) else tmp_path / f"page-{len(visits)}.html"
         if isinstance(page, str):
             path.write_text(page, encoding="utf-8", newline="")

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.render.page.browsing import chromium
 from tests.render.page.conftest import Visiting
+from tests.render.page.firefox import firefox
 
+TSC = Path(__file__).parents[3] / "node_modules" / ".bin" / "tsc"
 STRICT = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; script-src 'nonce-none'\">"
 
 
@@ -15,10 +18,12 @@ def written(body: str, head: str = "") -> str:
     return f"<!doctype html><html lang=en><head><meta charset=utf-8><title>t</title>{head}</head><body>{body}"
 
 
-@pytest.mark.skipif(not os.environ.get("CI"), reason="only CI promises a browser")
+@pytest.mark.skipif(not os.environ.get("CI"), reason="only CI promises browsers, node and tsc")
 def test_ci_has_what_the_page_is_tested_with() -> None:
     assert chromium()
+    assert firefox()
     assert shutil.which("node")
+    assert TSC.exists()
 
 
 def test_a_quiet_page_is_open_and_clean(visit: Visiting) -> None:

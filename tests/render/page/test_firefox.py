@@ -1,0 +1,55 @@
+"""The page in Firefox: it opens, draws, listens, and asks nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.render.page.firefox import Browser, Refused, firefox, running
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    if firefox() is None:
+        pytest.skip("no Firefox (apt-get install firefox-esr)")
+    with running(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+def written(folder: Path, body: str, head: str = "") -> Path:
+    path = folder / "page.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8><title>t</title>{head}<body>{body}", "utf-8")
+    return path
+
+
+def test_a_page_is_seen_clicked_and_typed_into(browser: Browser, tmp_path: Path) -> None:
+    body = """<p id=said>héllo 你好</p><button id=press>no</button><script>
+        press.onclick = () => { press.textContent = "yes"; };
+        addEventListener("keydown", (event) => { said.textContent = event.key; });</script>"""
+    page = browser.open_file(written(tmp_path, body), "#x=1", width=360, height=740)
+    asked = "[innerWidth, innerHeight, location.hash, said.textContent]"
+    assert page.evaluate(asked) == [360, 740, "#x=1", "héllo 你好"]
+    page.click("#press")
+    page.wait_for("press.textContent === 'yes'")
+    page.press("a", "ArrowLeft")
+    assert page.evaluate("said.textContent") == "ArrowLeft"
+    assert page.screenshot().startswith(b"\x89PNG")
+    page.assert_clean()
+
+
+def test_a_page_that_fails_or_asks_is_caught(browser: Browser, tmp_path: Path) -> None:
+    body = """<img src="https://example.org/a.png"><script>
+        console.warn("hm"); Promise.reject(new Error("forgotten")); throw new Error("broken");</script>"""
+    page = browser.open_file(written(tmp_path, body))
+    assert sorted(page.complaints()) == ["Error: broken", "Error: forgotten", "hm"]
+    assert page.requests() == ["https://example.org/a.png"]
+    with pytest.raises(Refused, match="nowhere"):
+        page.evaluate("nowhere")
+    with pytest.raises(Refused, match="waited in vain"):
+        page.wait_for("false", seconds=0.1)
+
+
+def test_what_a_policy_forbids_is_caught(browser: Browser, tmp_path: Path) -> None:
+    policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">"
+    page = browser.open_file(written(tmp_path, "<img src='https://example.org/a.png'>", policy))
+    assert "img-src forbids https://example.org/a.png" in page.complaints()
