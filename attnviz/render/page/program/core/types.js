@@ -226,13 +226,16 @@
  */
 
 /**
- * A way to look.
+ * A way to look. Right after it is mounted it is told to update, with all fields as new. All that its state shows
+ * is open by then and at every update, other layers may not be; `host` has the class "view", scrolls what is
+ * larger than itself, and has a height of its own unless the view's style sheet says otherwise.
  * @typedef {object} View
  * @property {string} name as it stands in a link
  * @property {string} title on its tab
  * @property {string} hint one sentence: what it shows and what to do
  * @property {(page: import("./data.js").Page, state: State) => boolean} offered whether this page has it
  * @property {(host: HTMLElement, context: Context) => Mounted} mount
+ * @property {{key: string, what: string}[]} [keys] keys it listens to itself while it has the focus, for the help
  */
 
 export {};
