@@ -39,8 +39,8 @@ def merge_words(record: Attention) -> Attention:
     >>> [token.text for token in merged.keys], merged.weights[0, 0, 1].tolist()
     (['a', 'jumping'], [0.25, 0.75])
     """
-    rows, columns = _starts(record.queries), _starts(record.keys)
-    queries, keys = _words(record, record.queries, rows), _words(record, record.keys, columns)
+    rows, columns = word_starts(record.queries), word_starts(record.keys)
+    queries, keys = words_of(record, record.queries, rows), words_of(record, record.keys, columns)
 
     def merged(mask: Mask) -> Mask:
         by_word: Mask = np.logical_or.reduceat(np.logical_or.reduceat(mask, columns, -1), rows, -2)
@@ -82,7 +82,7 @@ def _merged(
     return merged
 
 
-def _starts(tokens: Sequence[Token]) -> NDArray[np.intp]:
+def word_starts(tokens: Sequence[Token]) -> NDArray[np.intp]:
     """Say where each word begins, (word,); every token that is no piece of one is taken for a word."""
     begins = [place == 0 or not _belong(tokens[place - 1], token) for place, token in enumerate(tokens)]
     return np.flatnonzero(begins)
@@ -94,7 +94,8 @@ def _belong(one: Token, other: Token) -> bool:
     return of_words and (one.word, one.part) == (other.word, other.part)
 
 
-def _words(record: Attention, tokens: Sequence[Token], starts: NDArray[np.intp]) -> tuple[Token, ...]:
+def words_of(record: Attention, tokens: Sequence[Token], starts: NDArray[np.intp]) -> tuple[Token, ...]:
+    """Make one token of each run of a record's tokens, given where the runs begin."""
     stops = np.append(starts[1:], len(tokens))
     return tuple(_word(record, tokens[start:stop]) for start, stop in zip(starts, stops, strict=True))
 

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from pathlib import PurePath
 
 # What a reader would not see, or would take for layout, gets a visible sign.
 _SIGNS = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "␍", "\x00": "␀", "\xa0": "⍽"}
@@ -49,6 +50,16 @@ def from_to(first: str, last: str) -> str:
 def printable_sentence(text: str) -> str:
     """Show a text of several words on one line, with ordinary spaces between them."""
     return " ".join(printable(word) for word in text.split())
+
+
+def name_of_model(model: str) -> str:
+    """Name a model on one line; of a folder only the end of its path, which is no business of a reader's.
+
+    >>> name_of_model("builtin"), name_of_model("/home/ada/models/small")
+    ('builtin', 'models/small')
+    """
+    path = PurePath(model)
+    return printable_sentence("/".join(path.parts[-2:]) if path.is_absolute() else model)
 
 
 def clusters(text: str) -> list[str]:

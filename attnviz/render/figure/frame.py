@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 from textwrap import wrap
 from typing import Literal, Protocol
 
@@ -16,7 +15,7 @@ from attnviz.render.figure.canvas import HAIRLINE, Canvas
 from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, PAD
 from attnviz.render.figure.marks import HATCH, HATCH_LINE, border_sample
 from attnviz.render.hidden import reasons
-from attnviz.render.labels import printable_sentence
+from attnviz.render.labels import name_of_model, printable_sentence
 from attnviz.render.theme import Theme
 from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
@@ -92,8 +91,7 @@ class Sourced(Protocol):
 
 def source_line(record: Sourced) -> str:
     """Say which model read which text, on one line; of a folder only the end of its path."""
-    path = PurePath(record.model)
-    model = printable_sentence("/".join(path.parts[-2:]) if path.is_absolute() else record.model)
+    model = name_of_model(record.model)
     text = printable_sentence(record.text[:_MOST_CHARACTERS])
     return f"{model} · “{text}”" if text else model
 

@@ -71,7 +71,7 @@ def focus_json(
             **expected,
             **({"ranking": _ranking(ranking)} if ranking else {}),
             **({"effects": measured_fields(effects)} if effects else {}),
-            "heads": [{**_head(head), **_known(head.head, effects, follows)} for head in focus.heads],
+            "heads": [{**head_fields(head), **_known(head.head, effects, follows)} for head in focus.heads],
             "together": _together(focus.together),
             **({"relations": relations_fields(grammar)} if grammar else {}),
             **({"parts": parts_fields(parts)} if parts else {}),
@@ -101,7 +101,8 @@ def _known(head: HeadId, effects: Effects | None, follows: Mapping[HeadId, Follo
     }
 
 
-def _head(head: HeadFocus) -> Fields:
+def head_fields(head: HeadFocus) -> Fields:
+    """Write what one head reads."""
     return {
         **identity(head.head),
         **taught(head.taught),

@@ -1,0 +1,97 @@
+"""What a page's table knows of each head: what it reads, its shape, how it looks, what depends on it."""
+
+from attnviz.analysis.focus import Focus, HeadFocus, focus
+from attnviz.record import Attention
+from attnviz.render.labels import printable
+from attnviz.render.machine.focus import head_fields
+from attnviz.render.machine.plain import Fields, number
+from attnviz.render.page.contents import Contents
+from attnviz.render.page.pooled import place_of
+from attnviz.selection import HeadId
+
+# Of more weights than this, telling what each head reads takes longer than anybody waits for a page.
+MOST_WEIGHTS = 1 << 27
+
+# The fields of a head's machine form that the page shows.
+_SHOWN = (
+    "head",
+    "layer",
+    "index",
+    "focus",
+    "links",
+    "pattern",
+    "entropy",
+    "breadth",
+    "distance",
+    "hidden_mass",
+    "self_mass",
+    "special_mass",
+)
+
+
+def has_focus(contents: Contents, record: Attention) -> bool:
+    """Whether the page says what a record's heads read: words and links are said of weights only."""
+    return contents.focus and record.view == "weights" and record.weights.size <= MOST_WEIGHTS
+
+
+def heads_of(contents: Contents, record: Attention) -> tuple[list[Fields], list[str]]:
+    """Say what each head of a record reads, and which keys they cover; nothing where that is not said."""
+    if not has_focus(contents, record):
+        return [], []
+    found = focus(record)
+    about = Places(record, contents.runs)
+    heads = [{**about.read(head), **_known(contents, record, head.head)} for head in found.heads]
+    return heads, covered(found)
+
+
+def covered(found: Focus) -> list[str]:
+    """Name the keys at either end of some head's link."""
+    return [printable(found.tokens[place].text) for place in found.together.covered]
+
+
+class Places:
+    """Machine forms as the page needs them: texts that can be shown, places among what is shown."""
+
+    def __init__(self, record: Attention, runs: int | None) -> None:
+        self._record, self._runs = record, runs
+
+    def read(self, head: HeadFocus) -> Fields:
+        """Write what a head reads."""
+        fields = head_fields(head)
+        kept = {name: fields[name] for name in _SHOWN}
+        kept["focus"] = [self._word(word) for word in fields["focus"]]
+        kept["links"] = [self._link(link) for link in fields["links"]]
+        evidence = [self._link(link) for link in fields["pattern"]["evidence"]]
+        kept["pattern"] = {**fields["pattern"], "evidence": evidence}
+        return kept | ({"taught": head.taught} if head.taught else {})
+
+    def _word(self, word: Fields) -> Fields:
+        return {**word, "token": printable(word["token"]), "position": self._column(word["position"])}
+
+    def _link(self, link: Fields) -> Fields:
+        return {
+            **link,
+            "from": printable(link["from"]),
+            "from_position": place_of(link["from_position"], self._record.queries, self._runs),
+            "to": printable(link["to"]),
+            "to_position": self._column(link["to_position"]),
+        }
+
+    def _column(self, position: int) -> int:
+        return place_of(position, self._record.keys, self._runs)
+
+
+def _known(contents: Contents, record: Attention, head: HeadId) -> Fields:
+    """Give what was measured of a head beside its weights."""
+    followed = record.follows.get(head)
+    return {
+        **_effect(contents, record, head),
+        **({"relation": followed.facts()} if followed else {}),
+    }
+
+
+def _effect(contents: Contents, record: Attention, head: HeadId) -> Fields:
+    """Give what the answer loses without a head; effects are of the first record of weights."""
+    first = next((one for one in contents.records if one.view == "weights"), None)
+    entry = contents.effects.by_head.get(head) if contents.effects and record is first else None
+    return {"effect": {"mean": number(entry.mean), "spread": number(entry.spread)}} if entry else {}

@@ -1,0 +1,141 @@
+"""How large a page will be, from a sample of its weights, and what to do if that is too large."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from attnviz.errors import BudgetError
+from attnviz.record import Attention, Weights
+from attnviz.render.page.assemble import shipped
+from attnviz.render.page.contents import Contents
+from attnviz.render.page.facts import as_json, frame_fields
+from attnviz.render.page.heads import has_focus
+from attnviz.render.page.maps import about, packed
+from attnviz.render.page.pack import LETTERS_PER_BYTE, deflate
+from attnviz.render.page.pooled import masks_of, shape_of
+from attnviz.render.page.quantize import as_levels
+from attnviz.render.page.vectors import kept_vectors, size_of
+from attnviz.render.page.vectors import vectors_fit as vectors_fit
+from attnviz.render.pooling import pool
+
+# A sample is so many blocks of neighbouring rows, each of about so many weights.
+_BLOCKS, _BLOCK = 64, 1 << 15
+_GOLDEN = (5**0.5 - 1) / 2
+
+# What a table's row takes, for words and links of ordinary length.
+_HEAD = 950
+
+# Row maxima are float32, which hardly get smaller.
+_MAXIMUM = 3.7
+
+# What is known of a pooled page's size before it is written is a little less sure.
+_MARGIN, _TRIES = 0.96, 4
+
+
+def estimate(contents: Contents) -> int:
+    """Say about how many bytes a page will have, within 15 % for weights of models; most of it is exact."""
+    fixed = len(as_json(frame_fields(contents))) + shipped().size
+    return fixed + sum(_of_map(contents, record) for record in contents.records)
+
+
+def fit(contents: Contents, most: int) -> tuple[Contents, int]:
+    """Pool a page until it has so many bytes at most: each side to the largest size with which it does.
+
+    Returns:
+        The contents, pooled, and about how many bytes they will have; more than allowed if nothing helps.
+    """
+    longest = max(map(len, contents.sides))
+    runs, found = longest, estimate(contents)
+    base = estimate(replace(contents, runs=1, focus=contents.focus))
+    for _ in range(_TRIES):
+        if found <= most or runs == 1:
+            break
+        # All but the part that shrinks with the number of cells stays.
+        share = max(most * _MARGIN - base, 0) / max(found - base, 1)
+        runs = max(min(int(runs * share**0.5), runs - 1), 1)
+        contents = replace(contents, runs=runs)
+        found = estimate(contents)
+    return contents, found
+
+
+def refuse_beyond(contents: Contents, size: int, most: int) -> None:
+    """Refuse a page that is too large.
+
+    Raises:
+        BudgetError: it has more bytes than allowed.
+    """
+    if size > most:
+        weights = f"{contents.weights:,} weights"
+        raise BudgetError(
+            f"a page too large, of {weights}: got about {in_bytes(size)}, allowed {in_bytes(most)}"
+        )
+
+
+def in_bytes(size: int) -> str:
+    """Write a size.
+
+    >>> in_bytes(1_234_567), in_bytes(50_000_000), in_bytes(43_210), in_bytes(12)
+    ('1.2 MB', '50 MB', '43 kB', '12 bytes')
+    """
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if size >= unit:
+            return (
+                f"{size / unit:.1f} {name}"
+                if size < 10 * unit and size % unit
+                else f"{size / unit:.0f} {name}"
+            )
+    return f"{size} bytes"
+
+
+def _of_map(contents: Contents, record: Attention) -> int:
+    """Estimate what a record takes beside the facts of the page."""
+    rows, columns = shape_of(contents, record)
+    heads = len(record.head_ids)
+    lines = _MAXIMUM * (1 + _leaks(record)) * heads * rows
+    held = heads * rows * columns * _bytes_per_weight(contents, record) + lines + _masks(contents, record)
+    vectors = kept_vectors(contents, record)
+    told = sum(map(len, about(contents, record))) + 60 * len(record.predictions)
+    table = _HEAD * heads if has_focus(contents, record) else 0
+    return int(held * LETTERS_PER_BYTE + table + told + (size_of(vectors) if vectors else 0))
+
+
+def _leaks(record: Attention) -> bool:
+    return bool(record.sinks) or record.dropped > 0
+
+
+def _masks(contents: Contents, record: Attention) -> int:
+    different = {id(mask): mask for mask in masks_of(contents, record).values()}
+    return sum(len(deflate(packed(mask))) for mask in different.values())
+
+
+def _bytes_per_weight(contents: Contents, record: Attention) -> float:
+    """Compress a sample of a record's weights, or all of few."""
+    held = seen = 0
+    for block in _sample(contents, record):
+        held += len(deflate(as_levels(block).levels))
+        seen += block.size
+    return held / seen
+
+
+def _sample(contents: Contents, record: Attention) -> Iterator[Weights]:
+    """Take blocks of neighbouring rows, spread over layers, heads and rows, as the page would show them."""
+    rows, columns = shape_of(contents, record)
+    heads = record.head_ids
+    height = max(_BLOCK // columns, 1)
+    per_head = -(-rows // height)
+    if len(heads) * per_head <= _BLOCKS:
+        chosen = [(head, place) for head in range(len(heads)) for place in range(per_head)]
+    else:
+        # Multiples of the golden ratio fall evenly on any number of places.
+        chosen = [(i * len(heads) // _BLOCKS, int(i * _GOLDEN % 1 * per_head)) for i in range(_BLOCKS)]
+    for head, place in chosen:
+        layer, index = divmod(head, len(record.heads))
+        first, stop = place * height, min((place + 1) * height, rows)
+        yield _rows(record.weights[layer, index], (first, stop), (rows, columns))
+
+
+def _rows(weights: Weights, kept: tuple[int, int], shape: tuple[int, int]) -> Weights:
+    """Give some rows of a head as they are when it is pooled to a shape."""
+    count = len(weights)
+    first, stop = (edge * count // shape[0] for edge in kept)
+    block = weights[first:stop]
+    return block if weights.shape == shape else pool(block, kept[1] - kept[0], shape[1])

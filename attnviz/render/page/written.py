@@ -1,0 +1,192 @@
+"""Records -> a page, as one text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from attnviz.files import whole_file
+from attnviz.record import Attention
+
+if TYPE_CHECKING:
+    from attnviz.analysis.effect import Effects
+    from attnviz.render.page.contents import Contents
+
+MAX_SIZE = 50_000_000
+
+
+class Page(str):
+    """A page: the text of an HTML file, whole.
+
+    It shows itself in a notebook, and `save` writes it.
+
+    Attributes:
+        size: how many bytes the file has.
+        told: a line about it: its size, and what was made smaller.
+    """
+
+    size: int
+    told: str
+
+    def __new__(cls, text: str, told: str = "") -> Self:
+        """Make a page of its text."""
+        made = super().__new__(cls, text)
+        made.size = len(text.encode())
+        made.told = told
+        return made
+
+    def save(self, path: str | Path, *, force: bool = False) -> Path:
+        """Write the page to a file.
+
+        Args:
+            path: of the file; its folder is made if it is not there.
+            force: replace what is there.
+
+        Raises:
+            OutputExists: a file is there and `force` is off.
+            Unwritable: the folder or file cannot be made.
+        """
+        chosen = Path(path)
+        with whole_file(chosen, force=force) as temporary:
+            temporary.write_text(self, encoding="utf-8", newline="\n")
+        return chosen
+
+    def _repr_html_(self) -> str:
+        from attnviz.render.page.notebook import frame
+
+        return frame(self)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A page before it is written.
+
+    Attributes:
+        contents: what is put into it, pooled if need be.
+        estimate: about how many bytes it will have.
+        max_size: how many it may have.
+    """
+
+    contents: "Contents"
+    estimate: int
+    max_size: int
+
+    def write(self) -> Page:
+        """Write the page.
+
+        Raises:
+            BudgetError: it came out larger than it may be.
+        """
+        from attnviz.render.page.size import refuse_beyond
+
+        written = _written(self.contents)
+        refuse_beyond(self.contents, written.size, self.max_size)
+        return written
+
+
+def plan(
+    records: Attention | Sequence[Attention],
+    *,
+    effects: "Effects | None" = None,
+    vectors: bool | None = None,
+    max_size: int = MAX_SIZE,
+    pool: bool = False,
+    title: str | None = None,
+    opening: Mapping[str, object] | None = None,
+) -> Plan:
+    """Say how large a page will be, before it is written; the arguments are those of `page`.
+
+    Raises:
+        RequestError: there is nothing to show, or the records are not of one input and of different kinds.
+        MissingInternals: vectors were asked for, and no record has them.
+        BudgetError: the page would be too large, and `pool` is off or does not help.
+    """
+    from attnviz.render.page import size
+    from attnviz.render.page import vectors as vectors_of
+    from attnviz.render.page.contents import gather
+
+    contents = gather(records, effects=effects, vectors=vectors, title=title, opening=opening)
+    vectors_of.check(contents)
+    estimate = size.estimate(contents)
+    if estimate > max_size and pool:
+        contents, estimate = size.fit(contents, max_size)
+    size.refuse_beyond(contents, estimate, max_size)
+    return Plan(contents, estimate, max_size)
+
+
+def page(
+    records: Attention | Sequence[Attention],
+    *,
+    effects: "Effects | None" = None,
+    vectors: bool | None = None,
+    max_size: int = MAX_SIZE,
+    pool: bool = False,
+    title: str | None = None,
+    opening: Mapping[str, object] | None = None,
+) -> Page:
+    """Write records as one interactive HTML page that needs no network and no other file.
+
+    Weights are rounded to 1/255 of their row's largest one, which is an error of half of that at most.
+
+    Args:
+        records: a record, or several of one input: other blocks of the model, or views of them.
+        effects: what the answer loses without heads of the first record of weights.
+        vectors: whether the page holds query and key vectors, to show weights being made; None means where a
+            record has them and they are light.
+        max_size: how many bytes the page may have.
+        pool: where it would have more, let cells stand for several weights, the largest of them.
+        title: of the page; None means the text.
+        opening: what is not as usual when the page opens, such as `{"words": True, "theme": "dark"}`.
+
+    Raises:
+        RequestError: there is nothing to show, or the records are not of one input and of different kinds.
+        MissingInternals: vectors were asked for, and no record has them.
+        BudgetError: the page would be too large, and `pool` is off or does not help.
+    """
+    planned = plan(
+        records,
+        effects=effects,
+        vectors=vectors,
+        max_size=max_size,
+        pool=pool,
+        title=title,
+        opening=opening,
+    )
+    return planned.write()
+
+
+def _written(contents: "Contents") -> Page:
+    from attnviz.render.page.assemble import assemble, shipped
+    from attnviz.render.page.facts import as_json, page_fields
+    from attnviz.render.page.pack import Buffers
+
+    with Buffers() as buffers:
+        facts = as_json(page_fields(contents, buffers))
+        packed = buffers.texts()
+    text = assemble(shipped(), title=contents.title, essence=essence(contents), facts=facts, buffers=packed)
+    return Page(text, told(contents, len(text.encode())))
+
+
+def told(contents: "Contents", size: int) -> str:
+    """Say in a line how large a page is, and what was made smaller."""
+    from attnviz.render.page.size import in_bytes
+
+    pooled = f", pooled to {contents.runs:,} x {contents.runs:,} cells a head" if contents.runs else ""
+    return f"{in_bytes(size)}: {contents.weights:,} weights{pooled}"
+
+
+def essence(contents: "Contents") -> str:
+    """Say what a page shows, for who cannot run its program."""
+    from attnviz.render.labels import name_of_model
+    from attnviz.render.page.contents import title_of
+
+    first = contents.records[0]
+    shown = ", ".join(
+        f"{title_of(record)}, {len(record.head_ids)} heads, "
+        f"{len(record.queries)} queries x {len(record.keys)} keys"
+        for record in contents.records
+    )
+    return (
+        f"Attention weights of {name_of_model(first.model)} on “{contents.title}”: {shown}. "
+        "This page draws them with a program it holds itself; it needs JavaScript, and no network."
+    )
