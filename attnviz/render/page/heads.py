@@ -71,11 +71,17 @@ class Places:
     def _link(self, link: Fields) -> Fields:
         return {
             **link,
-            "from": printable(link["from"]),
-            "from_position": place_of(link["from_position"], self._record.queries, self._runs),
+            **self._source(link),
             "to": printable(link["to"]),
             "to_position": self._column(link["to_position"]),
         }
+
+    def _source(self, link: Fields) -> Fields:
+        """Say from where: of a key that every query reads, from nowhere in particular."""
+        if link["from"] is None:
+            return {}
+        position = place_of(link["from_position"], self._record.queries, self._runs)
+        return {"from": printable(link["from"]), "from_position": position}
 
     def _column(self, position: int) -> int:
         return place_of(position, self._record.keys, self._runs)
