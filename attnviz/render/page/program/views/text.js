@@ -1,13 +1,263 @@
+// The sentence as running text: press a word, and see whom it reads and who reads it.
+
+import { css } from "../core/colors.js";
 import { element } from "../core/dom.js";
+import { exactText, weightText } from "../core/words.js";
+import { onOff } from "../shell/parts.js";
+import { massOpened, massHeads } from "./mass.js";
+import { textDrawing } from "./textdrawing.js";
+import { textLead, textLists } from "./textlists.js";
+import { textIsOne, textPick, textReading, textShares, textTint, textTurned } from "./textreading.js";
+import { textMark, textPaint, textSide } from "./textwords.js";
+
+/**
+ * @typedef {import("../core/data.js").AttentionMap} AttentionMap
+ * @typedef {import("../core/types.js").Context} Context
+ * @typedef {import("../core/types.js").Drawing} Drawing
+ * @typedef {import("../core/types.js").Mounted} Mounted
+ * @typedef {import("../core/types.js").State} State
+ * @typedef {import("./textreading.js").TextReading} TextReading
+ * @typedef {import("./textwords.js").TextSide} TextSide
+ */
 
 /** @type {import("../core/types.js").View} */
 export const textView = {
   name: "text",
   title: "Text",
-  hint: "Click a word to see what it reads and who reads it.",
-  offered: () => true,
-  mount(host) {
-    host.append(element("p", {}, "to come"));
-    return { update: () => {}, drawing: () => null, close: () => host.replaceChildren() };
+  hint: "Press a word to see whom it reads and who reads it.",
+  offered: (page, state) => {
+    const { queries, keys } = page.map(state.map);
+    return [...queries.tokens, ...keys.tokens].some(({ kind }) => kind === "text" || kind === "generated");
   },
+  mount: (host, context) => new TextMounted(host, context),
 };
+
+const TEXT_TOGETHER = /** @type {[State["together"], string][]} */ ([
+  ["head", "this head"],
+  ["layer", "mean of the layer's heads"],
+  ["all", "mean of all heads"],
+]);
+
+// What of the state changes which words there are; all else changes how they look.
+const TEXT_WRITTEN = /** @type {(keyof State)[]} */ (["map", "words", "special", "step"]);
+
+/**
+ * The view on screen.
+ * @implements {Mounted}
+ */
+class TextMounted {
+  /**
+   * @param {HTMLElement} host
+   * @param {Context} context
+   */
+  constructor(host, context) {
+    this.host = host;
+    this.context = context;
+    /** @type {TextSide[]} the queries and the keys, or one for both */
+    this.sides = [];
+    /** @type {"reads"|"readers"} what a press on a word asks while none is picked */
+    this.wanted = "reads";
+    /** @type {TextReading|null} */
+    this.reading = null;
+    this.written = "";
+    this.controls = this.makeControls();
+    this.lead = element("p", { class: "text-lead" });
+    this.texts = element("div", { class: "text-texts" });
+    this.lists = element("div", { class: "text-lists" });
+    this.legend = element("p", { class: "text-legend note" });
+    const main = element("div", { class: "text-main" }, this.lead, this.texts, this.legend);
+    const body = element("div", { class: "text-body" }, main, this.lists);
+    this.root = element("div", { class: "text-view" }, this.controls.node, body);
+    this.texts.addEventListener("click", (event) => this.pressed(event));
+    this.texts.addEventListener("pointerover", (event) => this.pointed(event));
+    this.texts.addEventListener("focusin", (event) => this.pointed(event));
+    host.append(this.root);
+    this.update(context.store.state, new Set(["map"]));
+  }
+
+  get map() {
+    return this.context.page.map(this.context.store.state.map);
+  }
+
+  makeControls() {
+    const { store } = this.context;
+    const ways = /** @type {["reads"|"readers", string][]} */ ([
+      ["reads", "Whom it reads"],
+      ["readers", "Who reads it"],
+    ]);
+    const buttons = ways.map(([way, title]) => {
+      const button = element("button", { type: "button", class: "button", "aria-pressed": "false" }, title);
+      button.addEventListener("click", () => this.turn(way));
+      return /** @type {const} */ ([way, button]);
+    });
+    const options = TEXT_TOGETHER.map(([value, title]) => element("option", { value }, title));
+    const heads = element("select", { "aria-label": "Whose weights" }, ...options);
+    heads.addEventListener("change", () => {
+      store.set({ together: /** @type {State["together"]} */ (heads.value) });
+    });
+    const numbers = onOff("Numbers", (on) => this.root.classList.toggle("text-numbered", on), "Write weights into the text");
+    const group = element("div", { class: "text-ways", role: "group", "aria-label": "Direction" });
+    group.append(...buttons.map(([, button]) => button));
+    const node = element("div", { class: "text-controls" }, group, heads, numbers.node);
+    return { node, buttons, heads };
+  }
+
+  /** @param {"reads"|"readers"} way */
+  turn(way) {
+    const { store } = this.context;
+    this.wanted = way;
+    const fields = textTurned(store.state, textIsOne(this.map), way);
+    if (Object.keys(fields).length > 0) store.set(fields);
+    else this.show();
+  }
+
+  /**
+   * @param {State} state
+   * @param {Set<keyof State>} _changed
+   */
+  update(state, _changed) {
+    const { map } = this;
+    const opening = massOpened(map, massHeads(map, state));
+    if (opening) {
+      this.lead.textContent = "Opening the weights of these heads…";
+      void opening.then(() => this.root.isConnected && this.update(this.context.store.state, new Set()));
+      return;
+    }
+    const written = TEXT_WRITTEN.map((name) => String(state[name])).join(" ");
+    this.reading = textReading(map, state);
+    if (written !== this.written) this.write(map, this.reading);
+    this.written = written;
+    this.show();
+  }
+
+  /**
+   * Write the words anew.
+   * @param {AttentionMap} map
+   * @param {TextReading} reading
+   */
+  write(map, { rows, columns }) {
+    const source = this.context.page.facts.text;
+    const one = textIsOne(map);
+    const side = (/** @type {"queries"|"keys"} */ name) =>
+      textSide(map[name], name === "queries" ? rows : columns, source, one ? "Text" : name);
+    this.sides = one ? [side("queries")] : [side("queries"), side("keys")];
+    const titles = one ? [] : ["Queries: they read", "Keys: they are read"];
+    const titled = this.sides.map(({ node }, place) => {
+      if (!titles[place]) return node;
+      const title = element("h3", { class: "text-heading" }, titles[place]);
+      return element("section", { class: "text-titled" }, title, node);
+    });
+    this.texts.replaceChildren(...titled);
+    this.texts.classList.toggle("text-two", !one);
+  }
+
+  /** Show how words look now. */
+  show() {
+    const { state } = this.context.store;
+    const { map, reading } = this;
+    if (!reading) return;
+    if (reading.way !== "received") this.wanted = reading.way;
+    const shares = textShares(reading, state);
+    const tinted = reading.way === "readers" ? 0 : this.sides.length - 1;
+    const palette = this.context.palette();
+    this.sides.forEach((side, place) => {
+      const own = place === tinted;
+      textPaint(side, palette, own ? shares : null, own ? reading.mass.values : null);
+      const picked = textIsOne(map) || place !== tinted ? reading.picked : -1;
+      const labels = place === 0 ? reading.rows : reading.columns;
+      textMark(side, labels, { picked, partner: own ? reading.partner : -1, search: state.search });
+    });
+    this.showControls(map, state);
+    this.lead.textContent = textLead(map, reading, state).join(" ");
+    this.lists.replaceChildren(...textLists(map, reading, (fields) => this.context.store.set(fields)));
+    this.showLegend(map, reading);
+  }
+
+  /**
+   * @param {AttentionMap} map
+   * @param {State} state
+   */
+  showControls(map, state) {
+    const { buttons, heads } = this.controls;
+    heads.value = state.together;
+    heads.hidden = map.names.length === 1;
+    for (const [way, button] of buttons) button.setAttribute("aria-pressed", String(way === this.wanted));
+  }
+
+  /**
+   * @param {AttentionMap} map
+   * @param {TextReading} reading
+   */
+  showLegend(map, { top, rows, columns }) {
+    const palette = this.context.palette();
+    const bar = element("span", { class: "text-scale", "aria-hidden": "true" });
+    const colors = Array.from({ length: 17 }, (_, step) => textTint(palette, step / 16));
+    bar.style.backgroundImage = `linear-gradient(to right, ${colors.map((tint) => (tint ? css(tint) : palette.background)).join(", ")})`;
+    const generated = [...rows, ...columns].some(({ kind }) => kind === "generated");
+    const said = generated ? [element("span", { class: "text-said" }, "underlined: what the model said")] : [];
+    this.legend.replaceChildren("0", bar, weightText(top), ...said);
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {{side: number, place: number} | null} the word an event is about
+   */
+  wordOf(event) {
+    const node = event.target instanceof Element ? event.target.closest(".text-word") : null;
+    if (!(node instanceof HTMLElement)) return null;
+    const side = this.sides.findIndex(({ words }) => words.includes(node));
+    return side < 0 ? null : { side, place: Number(node.dataset.place) };
+  }
+
+  /** @param {Event} event */
+  pressed(event) {
+    const found = this.wordOf(event);
+    if (!found || !this.reading) return;
+    const { store } = this.context;
+    const way = this.sides.length === 1 ? this.wanted : found.side === 0 ? "reads" : "readers";
+    const labels = found.side === 0 ? this.reading.rows : this.reading.columns;
+    const { words } = this.sides[found.side];
+    for (const word of words) word.tabIndex = -1;
+    words[found.place].tabIndex = 0;
+    store.set(textPick(store.state, way, labels[found.place].position));
+    this.context.say(textLead(this.map, this.reading, store.state).join(" "));
+  }
+
+  /** @param {Event} event */
+  pointed(event) {
+    const found = this.wordOf(event);
+    if (found) this.context.say(this.told(found.side, found.place));
+  }
+
+  /**
+   * Say what is known of a word: its weight, if it is on the side that has weights.
+   * @param {number} side
+   * @param {number} place
+   * @returns {string}
+   */
+  told(side, place) {
+    const { reading } = this;
+    if (!reading) return "";
+    const { way, rows, columns, mass, picked } = reading;
+    const word = (side === 0 ? rows : columns)[place].text;
+    const tinted = way === "readers" ? 0 : this.sides.length - 1;
+    if (side !== tinted) return `${word}: press it to see its weights`;
+    const weight = exactText(mass.values[place]);
+    const spread = mass.heads > 1 ? ` (${weightText(mass.least[place])}–${weightText(mass.most[place])} across ${mass.heads} heads)` : "";
+    if (way === "received") return `${word} receives ${weight}${spread} of all weights`;
+    return way === "reads"
+      ? `${rows[picked].text} → ${word}: ${weight}${spread}`
+      : `${word} → ${columns[picked].text}: ${weight}${spread}`;
+  }
+
+  /** @returns {Drawing|null} */
+  drawing() {
+    if (!this.reading) return null;
+    const { state } = this.context.store;
+    return textDrawing(this.map, this.reading, state, this.context.palette(), this.context.page.facts.text);
+  }
+
+  close() {
+    this.root.remove();
+  }
+}

@@ -1,0 +1,181 @@
+// Beside the text: the largest weights of the word picked, with their numbers, and what no word of the text got.
+
+import { element } from "../core/dom.js";
+import { exactText, weightText } from "../core/words.js";
+import { massLargest } from "./mass.js";
+import { textIsOne } from "./textreading.js";
+
+/**
+ * @typedef {import("../core/data.js").AttentionMap} AttentionMap
+ * @typedef {import("../core/types.js").Label} Label
+ * @typedef {import("../core/types.js").State} State
+ * @typedef {import("./mass.js").Mass} Mass
+ * @typedef {import("./textreading.js").TextReading} TextReading
+ */
+
+const TEXT_LISTED = 8;
+
+/**
+ * Write the lists of a reading.
+ * @param {AttentionMap} map
+ * @param {TextReading} reading
+ * @param {(fields: Partial<State>) => void} pick
+ * @returns {HTMLElement[]}
+ */
+export function textLists(map, reading, pick) {
+  const { way, rows, columns, picked, mass, back } = reading;
+  if (way === "received") {
+    const list = textList(mass, columns, ({ position }) => pick(textKeyPick(map, position)));
+    return [textSection("Read most", "the mean over all queries shown", list)];
+  }
+  const word = textQuoted((way === "reads" ? rows : columns)[picked].text);
+  const [reads, readers] = way === "reads" ? [mass, back] : [back, mass];
+  const position = (way === "reads" ? rows : columns)[picked].position;
+  const sections = [];
+  if (reads) {
+    const list = textList(reads, columns, (label) => pick({ query: position, key: label.position }));
+    sections.push(textSection(`Whom ${word} reads`, "", list, textRest(map, reads)));
+  }
+  if (readers) {
+    const list = textList(readers, rows, (label) => pick({ query: label.position, key: position }));
+    sections.push(textSection(`Who reads ${word}`, "", list));
+  }
+  return way === "reads" ? sections : sections.reverse();
+}
+
+/**
+ * Where queries are keys a word is picked as what reads, elsewhere as what is read.
+ * @param {AttentionMap} map
+ * @param {number} position
+ * @returns {Partial<State>}
+ */
+function textKeyPick(map, position) {
+  return textIsOne(map) ? { query: position, key: null } : { query: null, key: position };
+}
+
+/**
+ * @param {string} title
+ * @param {string} about
+ * @param {HTMLElement} list
+ * @param {...HTMLElement} rest
+ * @returns {HTMLElement}
+ */
+function textSection(title, about, list, ...rest) {
+  const note = about ? [element("p", { class: "note" }, about)] : [];
+  const heading = element("h3", { class: "text-heading" }, title);
+  return element("section", { class: "text-section", "aria-label": title }, heading, ...note, list, ...rest);
+}
+
+/**
+ * @param {Mass} mass
+ * @param {Label[]} labels
+ * @param {(label: Label) => void} pick
+ * @returns {HTMLElement}
+ */
+function textList(mass, labels, pick) {
+  const places = massLargest(mass.values, TEXT_LISTED);
+  if (places.length === 0) return element("p", { class: "note" }, "nothing that is shown");
+  const longest = Math.max(...places.map((place) => (mass.heads > 1 ? mass.most[place] : mass.values[place])));
+  const items = places.map((place) => textItem(mass, labels[place], place, longest, pick));
+  return element("ol", { class: "text-list" }, ...items);
+}
+
+/**
+ * @param {Mass} mass
+ * @param {Label} label
+ * @param {number} place
+ * @param {number} longest the weight whose bar is as wide as there is room
+ * @param {(label: Label) => void} pick
+ * @returns {HTMLElement}
+ */
+function textItem(mass, label, place, longest, pick) {
+  const value = mass.values[place];
+  const bar = element("span", { class: "text-bar", "aria-hidden": "true" }, textFilled(0, value / longest));
+  const range = mass.heads > 1 ? `${weightText(mass.least[place])}–${weightText(mass.most[place])}` : "";
+  if (range) bar.append(textFilled(mass.least[place] / longest, mass.most[place] / longest, "text-range"));
+  const number = element("span", { class: "text-number" }, exactText(value));
+  const spread = range ? [element("span", { class: "text-spread", title: "least and most of all heads" }, range)] : [];
+  const name = element("bdi", { class: `text-name text-${label.kind}` }, label.text);
+  const button = element("button", { type: "button", class: "text-item" }, name, bar, number, ...spread);
+  button.addEventListener("click", () => pick(label));
+  return element("li", {}, button);
+}
+
+/**
+ * @param {number} from share of the room
+ * @param {number} to
+ * @param {string} [look]
+ * @returns {HTMLElement}
+ */
+function textFilled(from, to, look = "text-fill") {
+  const fill = element("span", { class: look });
+  fill.style.insetInlineStart = `${from * 100}%`;
+  fill.style.width = `${Math.max(0, to - from) * 100}%`;
+  return fill;
+}
+
+/**
+ * Say what of a row is on no word of the text.
+ * @param {AttentionMap} map
+ * @param {Mass} reads
+ * @returns {HTMLElement}
+ */
+function textRest(map, { hidden, lost }) {
+  const sentences = [];
+  if (hidden >= 0.0005) sentences.push(`${weightText(hidden)} of its mass is on tokens that are not shown.`);
+  if (lost >= 0.005) sentences.push(`${weightText(lost)} of its mass went to no key${textReason(map)}.`);
+  return element("p", { class: "note text-rest" }, sentences.join(" "));
+}
+
+/**
+ * @param {AttentionMap} map
+ * @returns {string}
+ */
+function textReason({ facts: { dropped } }) {
+  return dropped > 0 ? ": its key was left out of the record" : ", but to a learned sink";
+}
+
+/**
+ * Say what the colours mean.
+ * @param {AttentionMap} map
+ * @param {TextReading} reading
+ * @param {State} state
+ * @returns {string[]} sentences
+ */
+export function textLead(map, reading, state) {
+  const { way, rows, columns, picked, names } = reading;
+  const whose = names.length === 1 ? names[0] : `the mean of ${names.length} heads`;
+  const sentences = [];
+  if (way === "received") {
+    sentences.push(`No word is picked. The tint shows what share of all weights each word receives in ${whose}.`);
+    if (state.query !== null || state.key !== null) sentences.push("The word that is picked is hidden at the moment.");
+  } else if (way === "reads") {
+    sentences.push(`The tint shows how much ${textQuoted(rows[picked].text)} reads of each word: ${whose}.`);
+  } else {
+    sentences.push(`The tint shows how much each word reads of ${textQuoted(columns[picked].text)}: ${whose}.`);
+  }
+  return [...sentences, ...textAgreement(reading)];
+}
+
+/**
+ * An average hides where heads differ, so it is said how many of them have the same largest weight.
+ * @param {TextReading} reading
+ * @returns {string[]}
+ */
+function textAgreement({ mass, way, rows, columns }) {
+  if (mass.heads === 1) return [];
+  const [first] = massLargest(mass.values, 1);
+  if (first === undefined) return [];
+  const word = textQuoted((way === "readers" ? rows : columns)[first].text);
+  const many = `${mass.agree} of ${mass.heads} heads have their largest weight where the mean has it, at ${word}`;
+  const differ = mass.agree * 2 < mass.heads;
+  return [differ ? `${many}: they differ, and a mean does not show it.` : `${many}.`];
+}
+
+/**
+ * @param {string} text
+ * @returns {string} set apart, whichever way it reads
+ */
+export function textQuoted(text) {
+  return `“\u2068${text}\u2069”`;
+}
