@@ -48,7 +48,8 @@
  * @property {number} over_chance
  * @property {number|null} error
  * @property {string} nearest
- * @property {{from: string, from_position: number, to: string, to_position: number, weight: number}[]} evidence
+ * @property {{from: string|null, from_position: number|null, to: string, to_position: number, weight: number}[]} evidence
+ *     links; or keys, with what share of all mass they get, where every query reads them: `from` is null
  */
 
 /**
@@ -69,9 +70,11 @@
  * @property {number[]} sinks layers whose rows may lack mass that went to a learned sink
  * @property {number} dropped the mean share of mass on keys left out before the page was made
  * @property {boolean} renormalized
- * @property {{text: string, probability: number}[]} predictions one for each query, or none
+ * @property {{text: string, shown: string, probability: number}[]} predictions one for each query, or none
  * @property {number[]} weights for each layer the buffer of its levels: bytes (head, query, key)
  * @property {number} maxima the buffer of the rows' maxima: float32 (layer, head, query)
+ * @property {number|null} masses the buffer of the rows' masses before rounding: float32 (layer, head, query);
+ *     null where every row holds all of it, and of pooled maps
  * @property {number} error the largest error of a weight, as a share of its row's maximum
  * @property {VectorFacts|null} vectors
  * @property {HeadFacts[]} focus in the order of layers and heads; empty for views that are no attention
