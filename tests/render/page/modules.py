@@ -5,7 +5,6 @@ module starts its line.
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 
 COMMENT = re.compile(r"/\*\*.*?\*/|^\s*//.*?$", re.DOTALL | re.MULTILINE)
@@ -90,15 +89,18 @@ def resolved(folder: str, target: str) -> str:
 
 
 def clashes(program: Mapping[str, str]) -> list[str]:
-    """Names that stand at the top of several modules, or of one twice."""
-    counts = Counter(name for source in program.values() for name in names_of(source))
-    return sorted(name for name, count in counts.items() if count > 1)
+    """Names that stand at the top of several modules, or of one twice, and where."""
+    places: dict[str, list[str]] = {}
+    for place, source in sorted(program.items()):
+        for name in names_of(source):
+            places.setdefault(name, []).append(place)
+    return [f"{name}: {', '.join(found)}" for name, found in places.items() if len(found) > 1]
 
 
 def dangling(program: Mapping[str, str]) -> list[str]:
     """Names that are imported and exported nowhere."""
     return [
-        f"{place}: {name} of {target}"
+        f"{place} takes {name} of {target}, which has none"
         for place, source in program.items()
         for target, names in imports_of(place, source).items()
         for name in names
@@ -111,7 +113,7 @@ def cycles(program: Mapping[str, str]) -> list[str]:
     needed = {place: set(imports_of(place, source)) & set(program) for place, source in program.items()}
     while free := {place for place, needs in needed.items() if not needs}:
         needed = {place: needs - free for place, needs in needed.items() if place not in free}
-    return sorted(needed)
+    return [f"{place} needs itself" for place in sorted(needed)]
 
 
 def unreached(program: Mapping[str, str], start: str) -> list[str]:
@@ -122,4 +124,4 @@ def unreached(program: Mapping[str, str], start: str) -> list[str]:
         if place not in seen:
             seen.add(place)
             open_ends += [target for target in imports_of(place, program[place]) if target in program]
-    return sorted(place for place in set(program) - seen if names_of(program[place]))
+    return [f"{place} is not imported" for place in sorted(set(program) - seen) if names_of(program[place])]

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,12 @@ def run(*command: str | Path) -> str:
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
+def told(faults: list[str]) -> None:
+    """Fail with every fault there is, whole: where in this file it was found says nothing."""
+    if said := "\n".join(filter(None, faults)):
+        pytest.fail(said, pytrace=False)
+
+
 def under_node(path: Path) -> str:
     return run("node", "--test", path)
 
@@ -32,8 +39,7 @@ def under_node(path: Path) -> str:
 @needs_node
 @pytest.mark.parametrize("path", sorted(HERE.glob("*.test.js")), ids=lambda path: path.name)
 def test_units(path: Path) -> None:
-    if said := under_node(path):
-        pytest.fail(said, pytrace=False)
+    told([under_node(path)])
 
 
 @needs_node
@@ -49,8 +55,7 @@ def test_a_unit_that_fails_is_seen(tmp_path: Path) -> None:
 class TestTypes:
     @pytest.mark.parametrize("project", [ROOT, HERE], ids=["program", "tests"])
     def test_are_right(self, project: Path) -> None:
-        if said := run(TSC, "-p", project):
-            pytest.fail(said, pytrace=False)
+        told([run(TSC, "-p", project)])
 
     @pytest.mark.parametrize(
         "code",
@@ -70,14 +75,11 @@ class TestTypes:
 
 @pytest.mark.parametrize("place", sorted(MODULES))
 def test_every_module_can_be_linked(place: str) -> None:
-    assert module_faults(MODULES[place]) == []
+    told(module_faults(MODULES[place]))
 
 
 def test_the_modules_fit_together() -> None:
-    assert clashes(MODULES) == []
-    assert dangling(MODULES) == []
-    assert cycles(MODULES) == []
-    assert unreached(MODULES, "main.js") == []
+    told(clashes(MODULES) + dangling(MODULES) + cycles(MODULES) + unreached(MODULES, "main.js"))
 
 
 def test_no_name_hides_one_of_the_browser(visit: Visiting) -> None:
@@ -87,6 +89,14 @@ def test_no_name_hides_one_of_the_browser(visit: Visiting) -> None:
     assert page.evaluate(hidden, ["history", "heatmapView"]) == ["history"]
     names = [name for source in MODULES.values() for name in names_of(source)]
     assert page.evaluate(hidden, names) == []
+
+
+def test_the_whole_program_is_shipped() -> None:
+    """An installed package holds what pyproject.toml names, and no more."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
+    named = tools["setuptools"]["package-data"]["attnviz.render.page"]
+    shipped = {path for pattern in named for path in PROGRAM.parent.glob(pattern)}
+    assert shipped == {path for path in PROGRAM.rglob("*") if path.is_file()}
 
 
 FAULTS = [
@@ -149,14 +159,17 @@ def test_a_module_that_keeps_to_them_is_left_alone(source: str) -> None:
 
 def test_modules_that_do_not_fit_together_are_seen() -> None:
     takes = 'import { x } from "./core/b.js";\nexport const y = x;'
-    assert clashes({"a.js": "const x = 1;", "b.js": "  const x = 1;\nexport function x() {}"}) == ["x"]
+    assert clashes({"a.js": "const x = 1;", "b.js": "  const x = 1;\nexport function x() {}"}) == [
+        "x: a.js, b.js"
+    ]
     assert clashes({"a.js": "const x = 1;\nfunction y() {\n  const x = 2;\n}"}) == []
-    assert dangling({"a.js": takes, "core/b.js": "const x = 1;"}) == ["a.js: x of core/b.js"]
-    assert dangling({"a.js": takes}) == ["a.js: x of core/b.js"]
+    nowhere = "a.js takes x of core/b.js, which has none"
+    assert dangling({"a.js": takes, "core/b.js": "const x = 1;"}) == [nowhere]
+    assert dangling({"a.js": takes}) == [nowhere]
     assert dangling({"a.js": takes, "core/b.js": "export const x = 1;"}) == []
     round_trip = {"a.js": takes, "core/b.js": 'import { y } from "../a.js";\nexport const x = 1;', "c.js": ""}
-    assert cycles(round_trip) == ["a.js", "core/b.js"]
-    assert unreached({**round_trip, "d.js": "const z = 1;"}, "a.js") == ["d.js"]
+    assert cycles(round_trip) == ["a.js needs itself", "core/b.js needs itself"]
+    assert unreached({**round_trip, "d.js": "const z = 1;"}, "a.js") == ["d.js is not imported"]
 
 
 def test_no_rule_is_without_a_proof() -> None:
