@@ -47,6 +47,13 @@ def side_by_side(
     """Time two things in turn, after one round that is not counted."""
     run(), other()
     pairs = tuple((_seconds(run), _seconds(other)) for _ in range(rounds))
+    return compared(what, against, pairs, target=target)
+
+
+def compared(
+    what: str, against: str, pairs: tuple[tuple[float, float], ...], *, target: float | None = None
+) -> Ratio:
+    """Sum up pairs that were timed in turn."""
     return Ratio(
         what,
         against,

@@ -1,0 +1,121 @@
+"""What was measured of pages, and how benchmarks/README.md tells it."""
+
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.opening import Opening
+from benchmarks.writing import Writing
+
+_HEAD = """
+## The page
+
+One record, all-MiniLM-L6-v2's 72 heads reading this repository's own prose, written by attnviz and by
+bertviz 1.4.1 in turn, each time in a process of its own, after a short text that is not counted, and opened
+from disk in turn, each time in a fresh headless {browser}, 1280 x 800. Medians.
+"Memory" is what writing took above what the process held before; "first paint" is the browser's first
+contentful paint; at "drawn" the first view is whole and two frames have passed; "asked for" counts
+requests to any host.
+
+| page | tokens | size | bytes per weight | to write | memory | first paint | drawn | asked for |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+_LIBRARIES = """
+bertviz's pages were handed the libraries they ask a host for at once, as no network would (from npm; jQuery
+2.1.0 in place of 2.0.0). Without a network they {offline}.
+"""
+
+_NEVER = """
+"Never" was waited for {limit:g} s: such a page's one script is longer than the longest string of Chromium's
+JavaScript (2²⁹ − 24 characters), so it is dropped and nothing is drawn. It holds the weights twice, once in a
+comment.
+"""
+
+_MOVING = """
+Our heatmap of {tokens} tokens, zoomed with the wheel and then dragged about, for {seconds:.1f} s:
+**{rate:.0f} frames a second**, 95 % of them within {usual:.1f} ms of the one before, the slowest after
+{slowest:.1f} ms.
+"""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """One maker's pages of one record."""
+
+    maker: str
+    tokens: int
+    weights: int
+    writings: tuple[Writing, ...]
+    openings: tuple[Opening, ...]
+    offline: Opening | None  # None where not tried
+    frames: tuple[float, ...]  # seconds between frames while a heatmap is moved, where that was tried
+    browser: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.writings[0].size
+
+    def row(self) -> str:
+        """Give a row of a Markdown table."""
+        cells = (
+            self.maker,
+            str(self.tokens),
+            f"**{self.size / 1e6:.2f} MB**",
+            f"{self.size / self.weights:.2f}",
+            f"**{statistics.median(writing.seconds for writing in self.writings):.2f} s**",
+            f"{statistics.median(writing.memory for writing in self.writings) / 1e6:.0f} MB",
+            _typical(opening.painted for opening in self.openings),
+            f"**{_typical(opening.drawn for opening in self.openings)}**",
+            str(self.openings[0].requests),
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+def from_json(facts: dict[str, Any]) -> Pages:
+    """Read back what results.json keeps."""
+    offline = facts["offline"]
+    return Pages(
+        **{
+            **facts,
+            "writings": tuple(Writing(**writing) for writing in facts["writings"]),
+            "openings": tuple(Opening(**opening) for opening in facts["openings"]),
+            "offline": None if offline is None else Opening(**offline),
+            "frames": tuple(facts["frames"]),
+        }
+    )
+
+
+def section(pages: list[Pages], limit: float) -> str:
+    """Give the section on the page, in Markdown."""
+    drawn = all(opening.drawn for page in pages for opening in page.openings)
+    alone = any(page.offline and page.offline.drawn for page in pages)
+    return "".join(
+        (
+            _HEAD.format(browser=pages[0].browser),
+            *(page.row() + "\n" for page in pages),
+            _LIBRARIES.format(offline="draw too" if alone else "draw nothing"),
+            "" if drawn else _NEVER.format(limit=limit),
+            *(_moving(page) for page in pages if page.frames),
+        )
+    )
+
+
+def _moving(page: Pages) -> str:
+    """Say how a heatmap moves."""
+    frames = sorted(page.frames)
+    return _MOVING.format(
+        tokens=page.tokens,
+        seconds=sum(frames),
+        rate=len(frames) / sum(frames),
+        usual=1000 * statistics.quantiles(frames, n=20)[-1],
+        slowest=1000 * frames[-1],
+    )
+
+
+def _typical(times: Iterable[float | None]) -> str:
+    """Give the median of times, if the thing ever happened."""
+    happened = [time for time in times if time is not None]
+    return f"{statistics.median(happened):.2f} s" if happened else "never"
