@@ -1,0 +1,407 @@
+// What the table says of a head: its columns, and in each a number to sort by and a text. The same words and
+// roundings as `attnviz focus` has in a terminal.
+
+import { weightText } from "../core/words.js";
+
+/**
+ * @typedef {import("../core/types.js").HeadFacts} HeadFacts
+ * @typedef {import("../core/types.js").Facts} Facts
+ * @typedef {import("../core/data.js").AttentionMap} AttentionMap
+ * @typedef {import("../core/types.js").PatternFacts["evidence"][number]} LinkFacts
+ */
+
+/**
+ * @typedef {object} TableColumn
+ * @property {string} name as it stands in a link
+ * @property {string} title at its head
+ * @property {string} [unit] below the title
+ * @property {string} about how to read it
+ * @property {boolean} numeric a single number, which stands to the right
+ * @property {boolean} largest whether one who sorts by it means the largest first
+ * @property {(head: HeadFacts) => number|string|null} value what rows are sorted by; null for nothing said
+ * @property {(head: HeadFacts) => string} text what the cell reads
+ */
+
+export const TABLE_NO_PATTERN = "no clear pattern";
+const TABLE_BROAD = "broad";
+
+// A pattern that lies this little above chance is not even near.
+const TABLE_NEAR = 0.1;
+
+// A relation that a fixed distance finds nearly as often says nothing of a head.
+const TABLE_GAIN = 0.1;
+
+/**
+ * Write a number with so many decimals, halves to the even digit as the package does.
+ * @param {number} value
+ * @param {number} digits
+ * @returns {string}
+ */
+export function tableFixed(value, digits) {
+  const halves = Math.abs(value) * 2 ** (digits + 1);
+  const power = 10 ** digits;
+  // Only such numbers are exactly half way between two that can be written; `toFixed` takes the larger one.
+  if (halves % 2 !== 1) return value.toFixed(digits);
+  const below = Math.floor(Math.abs(value) * power);
+  return (Math.sign(value) * ((below + (below % 2)) / power)).toFixed(digits);
+}
+
+/**
+ * Write a share of 1 with two decimals and no zero before them.
+ * @param {number} share
+ * @returns {string}
+ */
+export function tableShare(share) {
+  return tableFixed(share, 2)
+    .replace(/^-(?=0\.00$)/, "")
+    .replace("0.", ".")
+    .replace("-", "−");
+}
+
+/**
+ * Write a difference of shares with its sign.
+ * @param {number} difference
+ * @returns {string}
+ */
+export function tableGain(difference) {
+  const text = tableShare(difference);
+  return text.startsWith("−") ? text : `+${text}`;
+}
+
+/**
+ * Write a share of the mass; a dot for what rounds to nothing.
+ * @param {number} mass
+ * @returns {string}
+ */
+export function tableMass(mass) {
+  return mass < 0.005 ? "·" : tableShare(mass).replace(/^1\.00$/, "1.0");
+}
+
+/**
+ * Name a token within a sentence; one without letters or digits would be taken for punctuation.
+ * @param {string} token as it is shown
+ * @param {import("../core/types.js").TokenFacts} [known]
+ * @returns {string}
+ */
+export function tableWord(token, known) {
+  if (known?.kind === "patch" && known.place) return `row ${known.place[0]} column ${known.place[1]}`;
+  return /[\p{L}\p{N}]/u.test(token) ? token : `“${token}”`;
+}
+
+/**
+ * Say which pattern's numbers stand in a row: the head's own, or one that came near; null if none did.
+ * @param {HeadFacts} head
+ * @returns {string|null}
+ */
+export function tableNearest({ pattern }) {
+  if (pattern.label !== TABLE_NO_PATTERN) return pattern.label;
+  return pattern.over_chance < TABLE_NEAR ? null : pattern.nearest;
+}
+
+/**
+ * Give the margin over chance, where there is one to tell: nothing is above the chance of "broad".
+ * @param {HeadFacts} head
+ * @returns {number|null}
+ */
+function tableMargin(head) {
+  return tableNearest(head) === null || head.pattern.label === TABLE_BROAD ? null : head.pattern.over_chance;
+}
+
+/**
+ * @param {HeadFacts} head
+ * @returns {string}
+ */
+function tableMarginText(head) {
+  const over = tableMargin(head);
+  if (over === null) return "";
+  const { label, error } = head.pattern;
+  const known = error !== null && label !== TABLE_NO_PATTERN;
+  return tableGain(over) + (known ? ` ±${tableShare(error)}` : "");
+}
+
+/**
+ * Write a mean and its spread with three digits that say something.
+ * @param {{mean: number, spread: number|null}|undefined} effect
+ * @returns {string}
+ */
+function tableEffect(effect) {
+  if (!effect) return "";
+  const size = Math.abs(effect.mean);
+  const places = size >= 10 ? 1 : size >= 1 ? 2 : 3;
+  const spread = effect.spread === null ? "" : ` ±${tableFixed(effect.spread, places)}`;
+  return tableFixed(effect.mean, places) + spread;
+}
+
+/**
+ * @typedef {{relation: string, direction?: string, accuracy?: number, best_offset?: number}} RelationFacts
+ */
+
+/**
+ * Name the grammatical relation a head follows, if it does so more often than a fixed distance would.
+ * @param {HeadFacts} head
+ * @returns {RelationFacts|null}
+ */
+function tableRelation(head) {
+  const found = /** @type {RelationFacts|undefined} */ (head.relation);
+  if (!found) return null;
+  const gain = (found.accuracy ?? 1) - (found.best_offset ?? 0);
+  return gain >= TABLE_GAIN ? found : null;
+}
+
+/**
+ * @param {RelationFacts|null} found
+ * @returns {string}
+ */
+function tableRelationText(found) {
+  if (!found) return "";
+  const { relation, direction, accuracy, best_offset: fixed } = found;
+  /** @type {Object<string, string>} */
+  const directed = {
+    "dependent -> head": `${relation} → its governor`,
+    "head -> dependent": `governor → its ${relation}`,
+  };
+  const named = directed[direction ?? ""] ?? relation;
+  if (accuracy === undefined || fixed === undefined) return named;
+  return `${named} ${tableShare(accuracy)} (${tableGain(accuracy - fixed)})`;
+}
+
+/**
+ * @param {AttentionMap} map
+ * @param {LinkFacts} link
+ * @returns {{from: string|null, to: string}} how both ends are called; `from` is null for every query
+ */
+export function tableEnds(map, link) {
+  const { from, from_position: position } = link;
+  return {
+    from: from === null ? null : tableWord(from, map.queries.tokens[position ?? -1]),
+    to: tableWord(link.to, map.keys.tokens[link.to_position]),
+  };
+}
+
+/**
+ * Say which word looks at which, with the weight.
+ * @param {AttentionMap} map
+ * @param {LinkFacts} link
+ * @returns {string}
+ */
+export function tableLink(map, link) {
+  const { from, to } = tableEnds(map, link);
+  return `${from === null ? "at" : `${from} →`} ${to} ${weightText(link.weight)}`;
+}
+
+/**
+ * Say what a map's heads read: words, patches of a picture, frames of a sound.
+ * @param {AttentionMap} map
+ * @returns {string}
+ */
+export function tableThings(map) {
+  const kinds = new Set(map.keys.tokens.map(({ kind }) => kind).filter((kind) => kind !== "special"));
+  if (kinds.size !== 1) return "words";
+  return kinds.has("patch") ? "patches" : kinds.has("frame") ? "frames" : "words";
+}
+
+/**
+ * Say how many words the heads' links reach between them.
+ * @param {AttentionMap} map
+ * @returns {string}
+ */
+export function tableCoverage(map) {
+  const covered = map.facts.covered.length;
+  const all = map.keys.tokens.filter(({ kind }) => kind !== "special").length;
+  const things = tableThings(map);
+  const named = map.facts.block === "cross" && things === "words" ? "source words" : things;
+  // Where runs of tokens stand for one, there are more words than columns.
+  if (map.keys.pooled) return `${covered} ${named}`;
+  return covered === all ? `all ${all} ${named}` : `${covered} of ${all} ${named}`;
+}
+
+/**
+ * Give the columns of a map's table: those about effects and grammar only where something is known.
+ * @param {AttentionMap} map
+ * @param {Facts} facts
+ * @returns {TableColumn[]}
+ */
+export function tableColumns(map, facts) {
+  const things = tableThings(map);
+  const one = things === "patches" ? "patch" : things.slice(0, -1);
+  const heads = map.facts.focus;
+  return [
+    ...readingColumns(map, one, things),
+    ...shapeColumns(),
+    ...breadthColumns(things),
+    ...(heads.some(({ effect }) => effect) ? [effectColumn(facts)] : []),
+    ...(heads.some(tableMargin) ? [grammarColumn()] : []),
+  ];
+}
+
+/**
+ * @param {AttentionMap} map
+ * @param {string} one
+ * @param {string} things
+ * @returns {TableColumn[]}
+ */
+function readingColumns(map, one, things) {
+  const named = (/** @type {HeadFacts["focus"][number]} */ { token, position, mass }) =>
+    `${tableWord(token, map.keys.tokens[position])} ${tableFixed(mass, 1)}`;
+  return [
+    {
+      name: "head",
+      title: "head",
+      about: "L3H7 is head 7 of layer 3, both counted from 0",
+      numeric: false,
+      largest: false,
+      value: ({ layer, index }) => layer * 1e6 + index,
+      text: ({ head }) => head,
+    },
+    {
+      name: "focus",
+      title: "focuses on",
+      about: `what it reads beyond an even spread, in queries' worth of attention: 1.2 is as much as 1.2 ${things} have to give`,
+      numeric: false,
+      largest: true,
+      value: ({ focus }) => focus[0]?.mass ?? null,
+      text: ({ focus }) => focus.map(named).join(", ") || `no ${one} in particular`,
+    },
+    {
+      name: "link",
+      title: "strongest link",
+      about: "which query looks at which key, and with what weight; not at itself, nor at special tokens",
+      numeric: false,
+      largest: true,
+      value: ({ links }) => links[0]?.weight ?? null,
+      text: ({ links }) => (links[0] ? tableLink(map, links[0]) : ""),
+    },
+  ];
+}
+
+/** @returns {TableColumn[]} */
+function shapeColumns() {
+  return [
+    {
+      name: "pattern",
+      title: "pattern",
+      about: "the named shape its rows have, or the one that came near",
+      numeric: false,
+      largest: false,
+      value: ({ pattern }) => pattern.label,
+      text: ({ pattern }) => pattern.label,
+    },
+    {
+      name: "score",
+      title: "score",
+      about: "the share of its mass, self-links aside, that lies on the pattern",
+      numeric: true,
+      largest: true,
+      value: (head) => (tableNearest(head) === null ? null : head.pattern.score),
+      text: (head) => (tableNearest(head) === null ? "" : tableShare(head.pattern.score)),
+    },
+    {
+      name: "chance",
+      title: "over chance",
+      about: "that score less what evenly spread mass would give, ± its standard error",
+      numeric: true,
+      largest: true,
+      value: tableMargin,
+      text: tableMarginText,
+    },
+  ];
+}
+
+/**
+ * @param {string} things
+ * @returns {TableColumn[]}
+ */
+function breadthColumns(things) {
+  /** @type {(name: string, title: string, unit: string, about: string, digits: number, of: (head: HeadFacts) => number) => TableColumn} */
+  const amount = (name, title, unit, about, digits, of) => ({
+    name,
+    title,
+    unit,
+    about,
+    numeric: true,
+    largest: true,
+    value: of,
+    text: (head) => tableFixed(of(head), digits),
+  });
+  /** @type {(name: string, title: string, about: string, of: (head: HeadFacts) => number) => TableColumn} */
+  const mass = (name, title, about, of) => ({
+    ...amount(name, title, "share", about, 2, of),
+    text: (head) => tableMass(of(head)),
+  });
+  return [
+    amount(
+      "entropy",
+      "entropy",
+      "bits",
+      "how evenly a query spreads its attention; 0 is all on one key",
+      2,
+      (head) => head.entropy,
+    ),
+    amount(
+      "breadth",
+      "breadth",
+      things,
+      "how many it reads: 2 to the power of the entropy",
+      1,
+      (head) => head.breadth,
+    ),
+    amount(
+      "distance",
+      "distance",
+      things === "patches" ? things : "tokens",
+      "how far it looks on average",
+      1,
+      (head) => head.distance,
+    ),
+    mass(
+      "self",
+      "self",
+      "the mass that queries keep on themselves; in no word or link",
+      (head) => head.self_mass,
+    ),
+    mass(
+      "special",
+      "special",
+      "the mass on tokens the model added; in no word or link",
+      (head) => head.special_mass,
+    ),
+    mass(
+      "hidden",
+      "aside",
+      "self and special together: the mass that words and links leave out",
+      (head) => head.hidden_mass,
+    ),
+  ];
+}
+
+/**
+ * @param {Facts} facts
+ * @returns {TableColumn}
+ */
+function effectColumn({ effects: measured }) {
+  return {
+    name: "effect",
+    title: "without it",
+    unit: measured?.unit || undefined,
+    about: measured?.about[0] ?? "what the answer loses without the head",
+    numeric: true,
+    largest: true,
+    value: ({ effect }) => effect?.mean ?? null,
+    text: ({ effect }) => tableEffect(effect),
+  };
+}
+
+/** @returns {TableColumn} */
+function grammarColumn() {
+  return {
+    name: "grammar",
+    title: "grammar",
+    about:
+      "of the words that have this relation in a treebank, the share whose strongest link is the right one " +
+      "(and how much more than a fixed distance would get right)",
+    numeric: false,
+    largest: false,
+    value: (head) => tableRelationText(tableRelation(head)) || null,
+    text: (head) => tableRelationText(tableRelation(head)),
+  };
+}
