@@ -1,7 +1,9 @@
 """How large a page will be, from a sample of its weights, and what to do if that is too large."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import replace
+from math import prod
 
 from attnviz.errors import BudgetError
 from attnviz.record import Attention, Weights
@@ -9,11 +11,11 @@ from attnviz.render.page.assemble import shipped
 from attnviz.render.page.contents import Contents
 from attnviz.render.page.facts import as_json, frame_fields
 from attnviz.render.page.heads import has_focus
-from attnviz.render.page.maps import about, packed
+from attnviz.render.page.maps import packed
 from attnviz.render.page.pack import LETTERS_PER_BYTE, deflate
-from attnviz.render.page.pooled import masks_of, shape_of
+from attnviz.render.page.pooled import masks_of, shape_of, size_of
 from attnviz.render.page.quantize import as_levels
-from attnviz.render.page.vectors import kept_vectors, size_of
+from attnviz.render.page.vectors import kept_vectors, letters_of
 from attnviz.render.page.vectors import vectors_fit as vectors_fit
 from attnviz.render.pooling import pool
 
@@ -27,14 +29,16 @@ _HEAD = 950
 # Row maxima are float32, which hardly get smaller.
 _MAXIMUM = 3.7
 
-# What is known of a pooled page's size before it is written is a little less sure.
-_MARGIN, _TRIES = 0.96, 4
+# What a line about a map takes.
+_ABOUT = 400
+
+# A pooled page is aimed a little lower than allowed, and again if it comes out too large.
+_MARGIN, _TRIES = 0.97, 6
 
 
 def estimate(contents: Contents) -> int:
     """Say about how many bytes a page will have, within 15 % for weights of models; most of it is exact."""
-    fixed = len(as_json(frame_fields(contents))) + shipped().size
-    return fixed + sum(_of_map(contents, record) for record in contents.records)
+    return beside(contents) + _of_weights(contents)
 
 
 def fit(contents: Contents, most: int) -> tuple[Contents, int]:
@@ -43,18 +47,28 @@ def fit(contents: Contents, most: int) -> tuple[Contents, int]:
     Returns:
         The contents, pooled, and about how many bytes they will have; more than allowed if nothing helps.
     """
-    longest = max(map(len, contents.sides))
-    runs, found = longest, estimate(contents)
-    base = estimate(replace(contents, runs=1, focus=contents.focus))
     for _ in range(_TRIES):
-        if found <= most or runs == 1:
+        others, weights = beside(contents), _of_weights(contents)
+        if others + weights <= most:
             break
-        # All but the part that shrinks with the number of cells stays.
-        share = max(most * _MARGIN - base, 0) / max(found - base, 1)
-        runs = max(min(int(runs * share**0.5), runs - 1), 1)
-        contents = replace(contents, runs=runs)
-        found = estimate(contents)
-    return contents, found
+        contents = shrink(contents, (most * _MARGIN - others) / weights)
+    return contents, others + weights
+
+
+def shrink(contents: Contents, share: float) -> Contents:
+    """Pool further, to a share of the cells there are, and at least one."""
+    allowed = share * _cells(contents, contents.runs)
+    longest = size_of(max(contents.sides, key=len), contents.runs)
+    smaller = bisect_right(range(1, longest), allowed, key=lambda runs: _cells(contents, runs))
+    return replace(contents, runs=max(smaller, 1))
+
+
+def _cells(contents: Contents, runs: int | None) -> int:
+    """Count the cells of all heads when sides are pooled to so many runs."""
+    return sum(
+        len(record.head_ids) * size_of(record.queries, runs) * size_of(record.keys, runs)
+        for record in contents.records
+    )
 
 
 def refuse_beyond(contents: Contents, size: int, most: int) -> None:
@@ -86,16 +100,28 @@ def in_bytes(size: int) -> str:
     return f"{size} bytes"
 
 
-def _of_map(contents: Contents, record: Attention) -> int:
-    """Estimate what a record takes beside the facts of the page."""
-    rows, columns = shape_of(contents, record)
-    heads = len(record.head_ids)
+def beside(contents: Contents) -> int:
+    """Say how many bytes a page has beside the levels of its weights."""
+    facts = len(as_json(frame_fields(contents))) + shipped().size
+    return facts + sum(_beside_weights(contents, record) for record in contents.records)
+
+
+def _beside_weights(contents: Contents, record: Attention) -> int:
+    heads, rows = len(record.head_ids), shape_of(contents, record)[0]
     lines = _MAXIMUM * (1 + _leaks(record)) * heads * rows
-    held = heads * rows * columns * _bytes_per_weight(contents, record) + lines + _masks(contents, record)
+    told = _ABOUT + (_HEAD * heads if has_focus(contents, record) else 0) + 60 * len(record.predictions)
     vectors = kept_vectors(contents, record)
-    told = sum(map(len, about(contents, record))) + 60 * len(record.predictions)
-    table = _HEAD * heads if has_focus(contents, record) else 0
-    return int(held * LETTERS_PER_BYTE + table + told + (size_of(vectors) if vectors else 0))
+    letters = LETTERS_PER_BYTE * (lines + _masks(contents, record))
+    return int(letters) + told + (letters_of(vectors) if vectors else 0)
+
+
+def _of_weights(contents: Contents) -> int:
+    """Estimate what levels of weights take."""
+    every = (
+        len(record.head_ids) * prod(shape_of(contents, record)) * _bytes_per_weight(contents, record)
+        for record in contents.records
+    )
+    return int(sum(every) * LETTERS_PER_BYTE)
 
 
 def _leaks(record: Attention) -> bool:

@@ -42,7 +42,7 @@ def kept_vectors(contents: Contents, record: Attention) -> Internals | None:
     internals = explaining(record)
     if internals is None or contents.vectors is False or is_pooled(contents, record):
         return None
-    return internals if contents.vectors or size_of(internals) <= LIGHT else None
+    return internals if contents.vectors or letters_of(internals) <= LIGHT else None
 
 
 def explaining(record: Attention) -> Internals | None:
@@ -63,7 +63,7 @@ def check(contents: Contents) -> None:
         raise MissingInternals("no query and key vectors to show: these records were made without")
 
 
-def size_of(internals: Internals) -> int:
+def letters_of(internals: Internals) -> int:
     """Say how many letters vectors take in the file, at most: they hardly get smaller."""
     every = (internals.queries, internals.keys, internals.distances)
     return sum(_letters(side.size // side.shape[-1], side.shape[-1]) for side in every if side is not None)

@@ -54,7 +54,7 @@ class Page(str):
     def _repr_html_(self) -> str:
         from attnviz.render.page.notebook import frame
 
-        return frame(self)
+        return frame(self, self.told)
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,14 @@ class Plan:
         Raises:
             BudgetError: it came out larger than it may be.
         """
-        from attnviz.render.page.size import refuse_beyond
+        from attnviz.render.page.size import refuse_beyond, shrink
 
-        written = _written(self.contents)
-        refuse_beyond(self.contents, written.size, self.max_size)
-        return written
+        contents, made = self.contents, write(self.contents)
+        while made.size > self.max_size and contents.runs is not None and contents.runs > 1:
+            contents = shrink(contents, self.max_size / made.size)
+            made = write(contents)
+        refuse_beyond(contents, made.size, self.max_size)
+        return made
 
 
 def plan(
@@ -155,7 +158,8 @@ def page(
     return planned.write()
 
 
-def _written(contents: "Contents") -> Page:
+def write(contents: "Contents") -> Page:
+    """Write what was gathered, however large."""
     from attnviz.render.page.assemble import assemble, shipped
     from attnviz.render.page.facts import as_json, page_fields
     from attnviz.render.page.pack import Buffers
