@@ -1,0 +1,105 @@
+// One tab for each view that this page has.
+
+import { element } from "../core/dom.js";
+
+/**
+ * @typedef {import("../core/types.js").View} View
+ * @typedef {import("../core/types.js").Context} Context
+ * @typedef {import("../core/types.js").State} State
+ * @typedef {import("./parts.js").Control} Control
+ */
+
+/**
+ * Views the state's map has something for.
+ * @param {View[]} views
+ * @param {Context} context
+ * @param {State} state
+ * @returns {View[]}
+ */
+export function offeredViews(views, { page }, state) {
+  return views.filter((view) => view.offered(page, state));
+}
+
+/**
+ * The view a state shows: the one it names or, where the page has none of that name, the heatmap.
+ * @param {View[]} views
+ * @param {Context} context
+ * @param {State} state
+ * @returns {View}
+ */
+export function chosenView(views, context, state) {
+  const offered = offeredViews(views, context, state);
+  const named = (/** @type {string} */ name) => offered.find((view) => view.name === name);
+  return named(state.view) ?? named("heatmap") ?? offered[0];
+}
+
+/**
+ * @param {View[]} views
+ * @param {Context} context
+ * @param {HTMLElement} panel what the tabs choose the content of
+ * @returns {Control}
+ */
+export function tabList(views, context, panel) {
+  const { store } = context;
+  const list = element("div", { class: "tabs", role: "tablist", "aria-label": "Views" });
+  const tabs = views.map((view) => tabOf(view, panel, () => store.set({ view: view.name })));
+  list.append(...tabs);
+  list.addEventListener("keydown", (event) => moveTab(event, tabs));
+  return {
+    node: list,
+    update(state) {
+      const offered = offeredViews(views, context, state);
+      const chosen = chosenView(views, context, state);
+      tabs.forEach((tab, place) => {
+        tab.hidden = !offered.includes(views[place]);
+        tab.setAttribute("aria-selected", String(views[place] === chosen));
+        tab.tabIndex = views[place] === chosen ? 0 : -1;
+        if (views[place] === chosen) showTab(list, tab);
+      });
+      panel.setAttribute("aria-labelledby", `tab-${chosen.name}`);
+    },
+  };
+}
+
+/**
+ * @param {View} view
+ * @param {HTMLElement} panel
+ * @param {() => void} choose
+ * @returns {HTMLButtonElement}
+ */
+function tabOf(view, panel, choose) {
+  const controls = { id: `tab-${view.name}`, role: "tab", "aria-controls": panel.id };
+  const tab = element("button", { type: "button", class: "tab", title: view.hint, ...controls }, view.title);
+  tab.addEventListener("click", choose);
+  return tab;
+}
+
+/**
+ * Scroll the row of tabs, and nothing else, until a tab is seen.
+ * @param {HTMLElement} list
+ * @param {HTMLElement} tab
+ */
+function showTab(list, tab) {
+  const left = tab.offsetLeft - list.offsetLeft;
+  const right = left + tab.offsetWidth;
+  if (left < list.scrollLeft) list.scrollLeft = left - tab.offsetWidth / 2;
+  else if (right > list.scrollLeft + list.clientWidth)
+    list.scrollLeft = right - list.clientWidth + tab.offsetWidth / 2;
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {HTMLButtonElement[]} tabs
+ */
+function moveTab(event, tabs) {
+  const shown = tabs.filter((tab) => !tab.hidden);
+  const place = shown.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+  /** @type {Object<string, number>} */
+  const goals = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: shown.length - 1 };
+  const goal = goals[event.key];
+  if (goal === undefined || place < 0) return;
+  event.preventDefault();
+  const tab = shown[(goal + shown.length) % shown.length];
+  tab.click();
+  tab.focus();
+}
