@@ -50,6 +50,10 @@ export class AttentionMap {
    */
   constructor(facts, sequences, unpack) {
     this.facts = facts;
+    /** @type {string[]} its heads, layer by layer */
+    this.names = facts.layers.flatMap((layer) => facts.heads.map((head) => headName(layer, head)));
+    /** @type {Map<string, number>} where each stands among them: a page asks for a thousand heads at once */
+    this.places = new Map(this.names.map((name, place) => [name, place]));
     this.queries = sequences[facts.queries];
     this.keys = sequences[facts.keys];
     this.unpack = unpack;
@@ -65,20 +69,14 @@ export class AttentionMap {
     this.opening = facts.layers.map(() => undefined);
   }
 
-  /** @returns {string[]} the names of its heads, layer by layer */
-  get names() {
-    const { layers, heads } = this.facts;
-    return layers.flatMap((layer) => heads.map((head) => headName(layer, head)));
-  }
-
   /**
    * Find a head: the place of its layer and of its number among those held.
    * @param {string} name
    * @returns {{layer: number, head: number} | null}
    */
   find(name) {
-    const place = this.names.indexOf(name);
-    if (place < 0) return null;
+    const place = this.places.get(name);
+    if (place === undefined) return null;
     const { heads } = this.facts;
     return { layer: Math.floor(place / heads.length), head: place % heads.length };
   }
@@ -158,8 +156,13 @@ export class AttentionMap {
     const found = this.find(name);
     if (!vectors || !found) return null;
     const place = found.layer * this.facts.heads.length + found.head;
-    const part = (/** @type {number|null|undefined} */ shares, /** @type {number|null|undefined} */ maxima) =>
-      typeof shares === "number" && typeof maxima === "number" ? this.headsVectors(place, shares, maxima) : null;
+    const part = (
+      /** @type {number|null|undefined} */ shares,
+      /** @type {number|null|undefined} */ maxima,
+    ) =>
+      typeof shares === "number" && typeof maxima === "number"
+        ? this.headsVectors(place, shares, maxima)
+        : null;
     const [queries, keys, distances] = await Promise.all([
       this.headsVectors(place, vectors.queries, vectors.queryMaxima),
       this.headsVectors(place, vectors.keys, vectors.keyMaxima),

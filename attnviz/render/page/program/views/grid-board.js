@@ -23,7 +23,7 @@ import { gridCells, gridMapTop, gridTile } from "./grid-tiles.js";
 const GRID_SLICE = 10;
 
 // Numbers of the tiles' rows stand at the left of them.
-const GRID_AXIS = { small: 22, large: 52 };
+const GRID_AXIS = { small: 22, large: 46 };
 
 // A tile is never sharper than this.
 const GRID_MOST = 192;
@@ -61,6 +61,7 @@ export class GridBoard {
     this.built = "";
     this.shown = "";
     this.look = "";
+    this.marks = "";
     this.painted = 0;
     /** @type {import("../core/colors.js").Palette|null} */
     this.palette = null;
@@ -234,22 +235,37 @@ export class GridBoard {
   }
 
   /**
-   * Frame the head that is picked, step back those that are not asked for, and say what each is.
+   * Frame the head that is picked.
    * @param {State} state
    */
   mark(state) {
-    const { map, heads, numbers } = this;
-    const labels = new Set([...heads.values()].map(({ pattern }) => pattern.label));
     const inside = this.board.contains(document.activeElement) ? document.activeElement : null;
     const stop = inside instanceof HTMLElement ? inside.dataset.name : state.head;
+    for (const [name, button] of this.buttons) {
+      setAttribute(button, "aria-current", name === state.head ? "true" : null);
+      button.tabIndex = name === stop ? 0 : -1;
+    }
+    const marks = [state.filter, this.numbers && state.tiles, this.built].join(" ");
+    if (marks !== this.marks) this.name(state);
+    this.marks = marks;
+  }
+
+  /**
+   * Say what each head is, and step back those that are not asked for.
+   * @param {State} state
+   */
+  name(state) {
+    const { map, heads, numbers } = this;
+    const labels = new Set([...heads.values()].map(({ pattern }) => pattern.label));
     for (const [name, button] of this.buttons) {
       const head = heads.get(name);
       const matches = gridMatches(head, state.filter, labels);
       button.classList.toggle("grid-dim", !matches);
-      setAttribute(button, "aria-current", name === state.head ? "true" : null);
-      button.tabIndex = name === stop ? 0 : -1;
       const number = numbers?.values.get(name);
-      const said = number === undefined ? [] : [`${numbers?.title}: ${gridNumberText(number, true)}`];
+      const said =
+        number === undefined
+          ? []
+          : [`${numbers?.title}: ${gridNumberText(number, numbers?.signed ?? false)}`];
       const parts = [
         ...said,
         ...gridSentence(map, name, head),

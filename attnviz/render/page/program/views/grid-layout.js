@@ -23,7 +23,7 @@ const GRID_LARGEST_SMALL = 96;
 const GRID_COMFORTABLE = 56;
 
 // With the gaps around it a finger still hits one.
-const GRID_SMALLEST = 22;
+const GRID_SMALLEST = 18;
 const GRID_TINIEST = 3;
 
 // Maps of whole layers stand side by side, at best this wide.
@@ -31,7 +31,7 @@ const GRID_ALONE = 132;
 const GRID_ALONE_SMALL = 56;
 
 // A weight of so many pixels or more is to be as large as its neighbours.
-const GRID_WHOLE_PIXELS = 3;
+const GRID_WHOLE_PIXELS = 6;
 
 /**
  * Whether a map has one map for each layer, so that there are no heads to number.

@@ -43,6 +43,7 @@ class GridPanel {
     this.chips = element("div", { class: "grid-chips", role: "group", "aria-label": "heads of a pattern" });
     this.select = element("select", { class: "grid-choice", "aria-label": "what the tiles show" });
     this.select.addEventListener("change", () => context.store.set({ tiles: this.select.value }));
+    this.choice = element("label", { class: "grid-option" });
     this.bar = element("canvas", { "aria-hidden": "true" });
     this.scale = element("span", { class: "grid-scale" });
     this.tip = element("div", { class: "grid-tip", role: "tooltip", hidden: true });
@@ -57,13 +58,13 @@ class GridPanel {
 
   /** @returns {HTMLElement} */
   tools() {
-    const choice = element("label", { class: "grid-option" }, "tiles show ", this.select);
+    this.choice.append("tiles show ", this.select);
     const scale = element("div", { class: "grid-legend" }, this.scale);
     return element(
       "div",
       { class: "grid-tools" },
       this.chips,
-      element("div", { class: "grid-tiles" }, choice, scale),
+      element("div", { class: "grid-tiles" }, this.choice, scale),
     );
   }
 
@@ -103,7 +104,7 @@ class GridPanel {
       );
       const choices = gridChoices(focus).map(({ name, title }) => element("option", { value: name }, title));
       this.select.replaceChildren(...choices);
-      /** @type {HTMLElement} */ (this.select.parentElement).hidden = choices.length < 2;
+      this.choice.hidden = choices.length < 2;
     }
     for (const chip of this.chips.querySelectorAll("button")) {
       chip.setAttribute("aria-pressed", String(chip.dataset.label === state.filter));
