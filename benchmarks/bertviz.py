@@ -1,6 +1,7 @@
 """bertviz in a folder of its own, and the libraries its pages fetch from a host."""
 
 import importlib
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -50,6 +51,8 @@ def library(address: str) -> Path:
 
 
 def _fetch(package: str) -> None:
+    if shutil.which("npm") is None:
+        raise SystemExit("no npm: it fetches the libraries of bertviz's pages (apt-get install npm)")
     _unpacked(package).mkdir(parents=True, exist_ok=True)
     npm = ["npm", "pack", package, "--silent", "--pack-destination", str(_unpacked(package))]
     subprocess.run(npm, check=True, stdout=subprocess.DEVNULL)

@@ -14,31 +14,21 @@ from playwright.sync_api import TimeoutError as TooLate
 from benchmarks import bertviz
 from tests.render.page.browsing import chromium, launch
 
-# What is in a page once it is drawn; the program of ours says so itself.
-OURS = "document.querySelector('html[data-ready]')"
-BERTVIZ = "document.querySelector('#vis svg line')"
 
-# Two frames later it is on screen. Told by the console, for a page that is stuck answers no question.
-WATCH = """(() => {
-  const painted = new Promise((done) =>
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntriesByName("first-contentful-paint")) done(entry.startTime);
-    }).observe({ type: "paint", buffered: true }));
-  const drawn = new Promise((done) => {
-    const shown = () => requestAnimationFrame(() => done(performance.now()));
-    const look = () => requestAnimationFrame((%s) ? shown : look);
-    look();
-  });
-  Promise.all([painted, drawn]).then((times) => console.log("benchmark " + JSON.stringify(times)));
-})()"""
+@dataclass(frozen=True)
+class Kind:
+    """How a maker's pages are handled."""
 
-# The time between frames, as they come.
-COUNT = """() => {
-  const frames = (window.benchmarkFrames = []);
-  let last = performance.now();
-  const note = (now) => { frames.push(now - last); last = now; requestAnimationFrame(note); };
-  requestAnimationFrame(note);
-}"""
+    drawn: str  # what is in the document once the first view is whole
+    large: str  # what is moved: the largest of these
+    fragment: str = ""  # the view that is moved
+    wheel: int = 100  # what one notch of the wheel sends to see more
+    held: bool = False  # whether the button is held while the mouse moves
+    network: bool = True  # whether it finds bertviz's libraries
+
+
+OURS = Kind("html[data-ready]", "main canvas", "#view=heatmap&head=L3H7", -100, held=True, network=False)
+BERTVIZ = Kind("#vis svg line", "#vis svg")
 
 
 @dataclass(frozen=True)
@@ -50,17 +40,40 @@ class Opening:
     requests: int  # for anything beside the file
 
 
-def opened(file: Path, drawn: str, *, limit: float, network: bool = True) -> Opening:
-    """Open a file and wait until it is drawn, or until the limit; a network has bertviz's libraries only."""
+# Two frames later it is on screen. Told by the console, for a page that is stuck answers no question.
+WATCH = """(() => {
+  const painted = new Promise((done) =>
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntriesByName("first-contentful-paint")) done(entry.startTime);
+    }).observe({ type: "paint", buffered: true }));
+  const drawn = new Promise((done) => {
+    const shown = () => requestAnimationFrame(() => done(performance.now()));
+    const look = () => requestAnimationFrame(document.querySelector("%s") ? shown : look);
+    look();
+  });
+  Promise.all([painted, drawn]).then((times) => console.log("benchmark " + JSON.stringify(times)));
+})()"""
+
+# The times between frames, as they come.
+COUNT = """() => {
+  const frames = (window.benchmarkFrames = []);
+  let last = performance.now();
+  const note = (now) => { frames.push(now - last); last = now; requestAnimationFrame(note); };
+  requestAnimationFrame(note);
+}"""
+
+
+def opened(file: Path, kind: Kind, *, limit: float, network: bool = True) -> Opening:
+    """Open a file and wait until it is drawn, or until the limit, in seconds."""
     requests: list[str] = []
-    with fresh(network=network) as page:
-        page.add_init_script(WATCH % drawn)
+    with fresh(network=network and kind.network) as page:
+        page.add_init_script(WATCH % kind.drawn)
         page.on("request", lambda request: note(request, requests))
         try:
-            painted, ready = told(page, file, limit)
+            painted, drawn = told(page, file, limit)
         except TooLate:
             return Opening(None, None, len(requests))
-    return Opening(painted / 1000, max(painted, ready) / 1000, len(requests))
+    return Opening(painted / 1000, max(painted, drawn) / 1000, len(requests))
 
 
 def told(page: Page, file: Path, limit: float) -> tuple[float, float]:
@@ -73,23 +86,41 @@ def told(page: Page, file: Path, limit: float) -> tuple[float, float]:
     return painted, drawn
 
 
-def frames(file: Path, fragment: str, *, seconds: float) -> list[float]:
-    """Zoom into a heatmap of ours and drag it in circles, and give the seconds between its frames."""
-    with fresh(network=False) as page:
-        page.goto(file.as_uri() + fragment)
-        page.wait_for_selector("html[data-ready]")
-        x, y = middle(page)
+def frames(file: Path, kind: Kind, *, seconds: float, limit: float) -> tuple[float, ...]:
+    """Turn the wheel over a view, move the mouse about in it, and give the seconds between the frames."""
+    with fresh(network=kind.network) as page:
+        page.set_default_timeout(1000 * limit)
+        page.goto(file.as_uri() + kind.fragment)
+        page.wait_for_selector(kind.drawn, state="attached")
+        x, y = middle(page, kind.large)
         page.mouse.move(x, y)
         page.evaluate(COUNT)
         for _ in range(10):
-            page.mouse.wheel(0, -100)
-            page.wait_for_timeout(30)
+            page.mouse.wheel(0, kind.wheel)
+            page.wait_for_timeout(50)
+        move_about(page, x, y, seconds, held=kind.held)
+        return tuple(round(frame / 1000, 4) for frame in page.evaluate("benchmarkFrames"))
+
+
+def move_about(page: Page, x: float, y: float, seconds: float, *, held: bool) -> None:
+    """Move the mouse in circles, a round in two seconds."""
+    if held:
         page.mouse.down()
-        start = time.perf_counter()
-        while (now := time.perf_counter() - start) < seconds:
-            page.mouse.move(x + 150 * math.sin(3 * now), y + 100 * math.cos(3 * now))
+    start = time.perf_counter()
+    while (now := time.perf_counter() - start) < seconds:
+        page.mouse.move(x + 150 * math.sin(3 * now), y + 150 * math.cos(3 * now))
+    if held:
         page.mouse.up()
-        return [round(frame / 1000, 5) for frame in page.evaluate("benchmarkFrames")]
+
+
+def middle(page: Page, selector: str) -> tuple[float, float]:
+    """Find the middle of what is seen of the largest such element."""
+    boxes = [box for each in page.locator(selector).all() if (box := each.bounding_box())]
+    box = max(boxes, key=lambda box: box["width"] * box["height"])
+    screen = page.viewport_size or {"width": 0, "height": 0}
+    right = min(box["x"] + box["width"], screen["width"])
+    bottom = min(box["y"] + box["height"], screen["height"])
+    return (max(box["x"], 0) + right) / 2, (max(box["y"], 0) + bottom) / 2
 
 
 def browser() -> str:
@@ -99,18 +130,11 @@ def browser() -> str:
         return f"Chromium {page.context.browser.version}"
 
 
-def middle(page: Page) -> tuple[float, float]:
-    """Find the middle of the largest picture on screen."""
-    boxes = [box for canvas in page.locator("canvas").all() if (box := canvas.bounding_box())]
-    box = max(boxes, key=lambda box: box["width"] * box["height"])
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
 @contextmanager
 def fresh(*, network: bool) -> Iterator[Page]:
-    """Give an empty tab of a new browser, which nothing is remembered from."""
+    """Give an empty tab of a new browser, which remembers nothing."""
     if chromium() is None:
-        raise SystemExit("no browser: the page is measured in chromium (apt-get install chromium)")
+        raise SystemExit("no browser: pages are measured in chromium (apt-get install chromium)")
     with sync_playwright() as playwright, launch(playwright) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.route(bertviz.HOST + "**", serve if network else refuse)

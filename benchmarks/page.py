@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 import attnviz
 from attnviz.sources.huggingface.quiet import quiet
 from benchmarks import bertviz
-from benchmarks.opening import BERTVIZ, OURS, Opening, browser, frames, opened
+from benchmarks.opening import BERTVIZ, OURS, Kind, Opening, browser, frames, opened
 from benchmarks.pages import Pages
 from benchmarks.ratio import Ratio, compared
 from benchmarks.writing import MAKERS, written
@@ -22,7 +22,6 @@ Found = TypeVar("Found")
 ROOT = Path(__file__).parent.parent
 TEXTS = ("samples/texts/sentences.txt", "README.md")
 NO_PROSE = re.compile(r"```.*?```|<!--.*?-->|!?\[.*?\]\(.*?\)", re.DOTALL)
-HEATMAP = "#view=heatmap&head=L3H7"
 MINE, THEIRS = "attnviz", "bertviz `model_view`"
 
 WRITTEN = {128: 7, 512: 3}  # times, at so many tokens
@@ -30,7 +29,7 @@ OPENED = {128: 7, 512: 7}
 OPENED_THEIRS = {128: 3, 512: 1}  # half a minute each at 128 tokens, and nothing to see at 512
 LIMIT = 120.0  # seconds to draw in
 OFFLINE = 10.0  # without a network
-PANNED = 5.0
+MOVED = 5.0
 
 
 def measure() -> Iterator[Pages]:
@@ -59,7 +58,7 @@ def measure_record(record: Path, tokens: int) -> Iterator[Pages]:
             writings[maker],
             openings[maker],
             offline(maker, tokens, file),
-            moving(maker, tokens, file),
+            moving(maker, openings[maker], file),
             browser(),
         )
 
@@ -75,8 +74,13 @@ def in_turn(rounds: dict[str, int], run: Callable[[str], Found]) -> dict[str, tu
 
 
 def seen(maker: str, file: Path) -> Opening:
-    """Open a maker's page once; ours never has a network."""
-    return opened(file, OURS if maker == MINE else BERTVIZ, limit=LIMIT, network=maker != MINE)
+    """Open a maker's page once."""
+    return opened(file, kind(maker), limit=LIMIT)
+
+
+def kind(maker: str) -> Kind:
+    """Say how a maker's pages are handled."""
+    return OURS if maker == MINE else BERTVIZ
 
 
 def offline(maker: str, tokens: int, file: Path) -> Opening | None:
@@ -86,9 +90,10 @@ def offline(maker: str, tokens: int, file: Path) -> Opening | None:
     return opened(file, BERTVIZ, limit=OFFLINE, network=False)
 
 
-def moving(maker: str, tokens: int, file: Path) -> tuple[float, ...]:
-    """Move our heatmap of the longest text."""
-    return frames(file, HEATMAP, seconds=PANNED) if maker == MINE and tokens == max(WRITTEN) else ()
+def moving(maker: str, openings: tuple[Opening, ...], file: Path) -> tuple[float, ...]:
+    """Move a view, if it is ever drawn."""
+    drawn = all(opening.drawn for opening in openings)
+    return frames(file, kind(maker), seconds=MOVED, limit=LIMIT) if drawn else ()
 
 
 def minilm_record(tokens: int, folder: Path) -> Path:
