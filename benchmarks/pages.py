@@ -17,7 +17,7 @@ from disk in turn, each time in a fresh headless {browser}, 1280 x 800. Medians.
 "Memory" is what writing took above what the process held before; "first paint" is the browser's first
 contentful paint; at "drawn" the first view is whole and two frames have passed; "moving" is what 95 % of the
 frames take at most (a screen has 17 ms for each) while the wheel zooms into our heatmap and the mouse drags
-it about, and while the wheel scrolls bertviz's view and the mouse points about in it, for five seconds; "asked
+it about, and while the wheel scrolls bertviz's view and the mouse points about in it, 5 s long; "asked
 for" counts requests to any host.
 
 | page | tokens | size | bytes per weight | to write | memory | first paint | drawn | moving | asked for |
