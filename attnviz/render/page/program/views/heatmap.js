@@ -1,13 +1,102 @@
-import { element } from "../core/dom.js";
+// One head as a heatmap: each row a query, each column a key, and the numbers of what is pointed at beside it.
 
-/** @type {import("../core/types.js").View} */
+import { element } from "../core/dom.js";
+import { MapExplorer } from "../parts/explorer.js";
+import { shownMatrix } from "../parts/shown.js";
+import { MAP_KEYS } from "../parts/steering.js";
+import { cellSentence } from "../parts/telling.js";
+import { HeatmapAside } from "./heatmap-aside.js";
+import { heatmapExhibit } from "./heatmap-exhibit.js";
+
+/**
+ * @typedef {import("../core/types.js").Context} Context
+ * @typedef {import("../core/types.js").State} State
+ * @typedef {import("../core/types.js").View} View
+ */
+
+// From this width on there is room for the numbers beside the map.
+const WIDE = 820;
+const ASIDE = 268;
+const LEAST_HEIGHT = 300;
+const TAKEN_AWAY = { width: 1100, height: 1000 };
+
+/** The view on screen. */
+class HeatmapMounted {
+  /**
+   * @param {HTMLElement} host
+   * @param {Context} context
+   */
+  constructor(host, context) {
+    this.host = host;
+    this.context = context;
+    this.body = element("div", { class: "heatmap" });
+    this.main = element("div", { class: "heatmap-main" });
+    this.nothing = element("p", { class: "note", hidden: true }, "Every token is hidden: nothing to show.");
+    this.aside = new HeatmapAside();
+    this.main.append(this.nothing);
+    this.body.append(this.main, this.aside.node);
+    host.append(this.body);
+    this.explorer = new MapExplorer(this.main, context, {
+      sentence: (cell) => cellSentence(this.matrix(), cell, this.state.threshold),
+      lit: (cell) => this.aside.show(this.matrix(), cell),
+    });
+  }
+
+  get state() {
+    return this.context.store.state;
+  }
+
+  matrix() {
+    const { state } = this;
+    return shownMatrix(this.context.page.map(state.map), state.head, state);
+  }
+
+  /**
+   * @param {State} state
+   * @param {Set<keyof State>} changed
+   */
+  update(state, changed) {
+    const map = this.context.page.map(state.map);
+    if (!map.isOpen(state.head)) return;
+    const matrix = this.matrix();
+    const isEmpty = matrix.rows.length === 0 || matrix.columns.length === 0;
+    this.nothing.hidden = !isEmpty;
+    this.aside.node.hidden = isEmpty;
+    const { page } = this.context;
+    const exhibit = isEmpty ? null : heatmapExhibit(page, map, matrix, state, this.context.palette());
+    this.explorer.show(exhibit, changed, this.room());
+  }
+
+  /** @returns {{width: number, height: number}} what the map may take */
+  room() {
+    const { clientWidth, clientHeight } = this.host;
+    const style = getComputedStyle(this.host);
+    const [left, right, top, bottom] = ["left", "right", "top", "bottom"].map((side) =>
+      Number.parseFloat(style.getPropertyValue(`padding-${side}`)),
+    );
+    const width = clientWidth - left - right;
+    const isWide = width >= WIDE;
+    this.body.classList.toggle("is-wide", isWide);
+    const height = Math.max(clientHeight - top - bottom, LEAST_HEIGHT);
+    return { width: isWide ? width - ASIDE : width, height: isWide ? height : Math.max(height, width) };
+  }
+
+  drawing() {
+    return this.explorer.drawing(TAKEN_AWAY);
+  }
+
+  close() {
+    this.explorer.close();
+    this.host.replaceChildren();
+  }
+}
+
+/** @type {View} */
 export const heatmapView = {
   name: "heatmap",
   title: "Heatmap",
   hint: "Each row is a query, each column a key; the darker a cell, the more the query reads of the key.",
   offered: () => true,
-  mount(host) {
-    host.append(element("p", {}, "to come"));
-    return { update: () => {}, drawing: () => null, close: () => host.replaceChildren() };
-  },
+  keys: MAP_KEYS,
+  mount: (host, context) => new HeatmapMounted(host, context),
 };

@@ -1,0 +1,134 @@
+// The labels of a map's rows and columns, and those of what is pointed at.
+
+import { axisMarks, labelText } from "./axis.js";
+import { LABEL_GAP, LABEL_SIZE, LEAST_LABEL, cellBox, isTurned } from "./places.js";
+
+/**
+ * @typedef {import("../core/types.js").Brush} Brush
+ * @typedef {import("../core/types.js").Label} Label
+ * @typedef {import("./places.js").Cell} Cell
+ * @typedef {import("./places.js").Look} Look
+ * @typedef {import("./places.js").Panel} Panel
+ * @typedef {import("./zooming.js").Window} Window
+ */
+
+/**
+ * Say how large labels are, with cells of a size.
+ * @param {number} cell
+ * @returns {number}
+ */
+export function labelSize(cell) {
+  return Math.min(LABEL_SIZE, Math.max(10, Math.floor(cell - 1.5)));
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Panel} panel
+ * @param {Window} window
+ * @param {Look} look
+ */
+export function paintRowLabels(brush, panel, window, look) {
+  const { plot, sheet, rowRoom } = panel;
+  const cell = plot.height / window[2];
+  const size = labelSize(cell);
+  for (const { at, text, label } of axisMarks(sheet.rows, window[0], window[2], cell, LEAST_LABEL)) {
+    const y = cellBox(panel, window, { row: at, column: 0 }).y + cell / 2;
+    const style = labelStyle(label, size, look);
+    const cut = look.cutter(size, style.bold)(text, rowRoom);
+    if (isSought(label, look)) brush.rect(plot.x - LABEL_GAP - rowRoom - 2, y - 7, rowRoom + 4, 14, soughtStyle(look));
+    brush.text(plot.x - LABEL_GAP, y, cut, { ...style, align: "end" });
+  }
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Panel} panel
+ * @param {Window} window
+ * @param {Look} look
+ */
+export function paintColumnLabels(brush, panel, window, look) {
+  const { plot, sheet, columnRoom, widest } = panel;
+  const cell = plot.width / window[3];
+  const turned = isTurned(widest, cell);
+  const size = turned ? labelSize(cell) : LABEL_SIZE;
+  for (const { at, text, label } of axisMarks(sheet.columns, window[1], window[3], cell, LEAST_LABEL)) {
+    const x = cellBox(panel, window, { row: 0, column: at }).x + cell / 2;
+    const style = labelStyle(label, size, look);
+    const cut = look.cutter(size, style.bold)(text, turned ? columnRoom : cell - 4);
+    if (turned) {
+      const bottom = plot.y - LABEL_GAP - columnRoom - 2;
+      if (isSought(label, look)) brush.rect(x - 7, bottom, 14, columnRoom + 4, soughtStyle(look));
+      brush.text(x, plot.y - LABEL_GAP, cut, { ...style, turn: -90 });
+    } else {
+      if (isSought(label, look)) brush.rect(x - cell / 2 + 2, plot.y - LABEL_GAP - 14, cell - 4, 16, soughtStyle(look));
+      brush.text(x, plot.y - LABEL_GAP - 6, cut, { ...style, align: "middle" });
+    }
+  }
+}
+
+/**
+ * @param {Label} label
+ * @param {number} size
+ * @param {Look} look
+ * @returns {{fill: string, size: number, bold: boolean}}
+ */
+function labelStyle(label, size, look) {
+  const isMuted = label.kind === "special";
+  return { fill: isMuted ? look.palette.muted : look.palette.foreground, size, bold: isSought(label, look) };
+}
+
+/**
+ * @param {Label} label
+ * @param {Look} look
+ * @returns {boolean} whether the reader looks for it
+ */
+function isSought(label, { search }) {
+  return search !== "" && label.text.toLowerCase().includes(search);
+}
+
+/**
+ * @param {Look} look
+ */
+function soughtStyle({ palette }) {
+  return { fill: palette.categories[4], alpha: 0.3, radius: 3 };
+}
+
+/**
+ * Write the labels of a cell's row and column over all others, in full if there is room.
+ * @param {Brush} brush
+ * @param {Panel} panel
+ * @param {Window} window
+ * @param {Partial<Cell>} cell
+ * @param {Look} look
+ */
+export function paintPointedLabels(brush, panel, window, { row, column }, look) {
+  const { plot, sheet } = panel;
+  const cell = cellBox(panel, window, { row: row ?? 0, column: column ?? 0 });
+  if (row !== undefined && panel.rowRoom) {
+    const y = Math.min(Math.max(cell.y + cell.height / 2, plot.y), plot.y + plot.height);
+    paintPill(brush, sheet.rows[row], { x: plot.x - LABEL_GAP, y, room: panel.rowRoom, turn: 0, align: "end" }, look);
+  }
+  if (column === undefined) return;
+  const x = Math.min(Math.max(cell.x + cell.width / 2, plot.x), plot.x + plot.width);
+  const isUp = isTurned(panel.widest, cell.width);
+  const spot = isUp
+    ? { x, y: plot.y - LABEL_GAP, room: panel.columnRoom, turn: -90, align: /** @type {const} */ ("start") }
+    : { x, y: plot.y - LABEL_GAP - 6, room: cell.width, turn: 0, align: /** @type {const} */ ("middle") };
+  paintPill(brush, sheet.columns[column], spot, look);
+}
+
+/**
+ * @param {Brush} brush
+ * @param {Label} label
+ * @param {{x: number, y: number, room: number, turn: number, align: "start"|"middle"|"end"}} spot
+ * @param {Look} look
+ */
+function paintPill(brush, label, { x, y, room, turn, align }, look) {
+  const { foreground, background } = look.palette;
+  const text = look.cutter(LABEL_SIZE, true)(labelText(label), room);
+  const width = brush.measure(text, LABEL_SIZE, true) + 8;
+  const fill = { fill: foreground, radius: 3 };
+  if (turn) brush.rect(x - 8.5, y + 4 - width, 17, width, fill);
+  else brush.rect(align === "end" ? x + 4 - width : x - width / 2, y - 8.5, width, 17, fill);
+  brush.text(x, y, text, { fill: background, size: LABEL_SIZE, bold: true, turn, align });
+}
