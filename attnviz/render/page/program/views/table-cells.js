@@ -2,7 +2,15 @@
 
 import { element, setAttribute } from "../core/dom.js";
 import { weightText } from "../core/words.js";
-import { tableEnds, tableFixed, tableNearest, tableWord, TABLE_NO_PATTERN } from "./table-facts.js";
+import {
+  tableEnds,
+  tableFixed,
+  tableNearest,
+  tableShare,
+  tableWord,
+  TABLE_BROAD,
+  TABLE_NO_PATTERN,
+} from "./table-facts.js";
 
 /**
  * @typedef {import("../core/types.js").HeadFacts} HeadFacts
@@ -92,7 +100,14 @@ function tableWords(head, { map, most }) {
     const bar = element("span", { class: "table-bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", String(Math.max(0, Math.min(1, mass / most))));
     const amount = element("span", { class: "table-amount" }, tableFixed(mass, 1));
-    return element("span", { class: "table-word", title: word }, element("bdi", {}, word), " ", amount, bar);
+    return element(
+      "span",
+      { class: "table-word", title: `${word}, at place ${position}` },
+      element("bdi", {}, word),
+      " ",
+      amount,
+      bar,
+    );
   });
 }
 
@@ -123,7 +138,7 @@ function tableLinkButton(link, map) {
  */
 function tablePattern(head) {
   const { label } = head.pattern;
-  const sign = element("span", { class: "table-sign", "aria-hidden": "true" }, "▸");
+  const sign = element("span", { class: "table-sign", "aria-hidden": "true" });
   const said = `${label}: evidence of ${head.head}`;
   const open = element(
     "button",
@@ -175,7 +190,7 @@ export function tableEvidence(head, parts) {
  */
 function tableEvidenceList(title, links, { map }) {
   const items = links.map((link) => element("li", {}, tableLinkButton(link, map)));
-  return element("section", {}, element("h3", {}, title), element("ul", {}, ...items));
+  return element("div", {}, element("p", { class: "table-lead" }, title), element("ul", {}, ...items));
 }
 
 /**
@@ -183,9 +198,12 @@ function tableEvidenceList(title, links, { map }) {
  * @returns {HTMLElement}
  */
 function tableNoEvidence(head) {
+  const { label, score } = head.pattern;
+  if (label === TABLE_BROAD)
+    return tableEvidenceNote(label, `reads ${tableShare(score)} of what it can see, as if alike`);
   const nearest = tableNearest(head);
   const why = nearest === null ? "none came near" : `“${nearest}” came nearest, but not clearly`;
-  return tableEvidenceNote(head.pattern.label, why);
+  return tableEvidenceNote(label, why);
 }
 
 /**
@@ -194,5 +212,10 @@ function tableNoEvidence(head) {
  * @returns {HTMLElement}
  */
 function tableEvidenceNote(title, said) {
-  return element("section", {}, element("h3", {}, title), element("p", {}, said));
+  return element(
+    "div",
+    {},
+    element("p", { class: "table-lead" }, title),
+    element("p", { class: "table-said" }, said),
+  );
 }

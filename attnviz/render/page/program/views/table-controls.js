@@ -23,13 +23,15 @@ export class TableControls {
     this.context = context;
     this.csv = csv;
     this.text = element("input", {
+      class: "input",
       type: "search",
       id: "table-filter",
       spellcheck: "false",
       autocomplete: "off",
     });
-    this.pattern = element("select", { id: "table-patterns" }, ...patternOptions(heads));
-    this.count = element("p", { class: "table-count", role: "status" });
+    this.pattern = element("select", { class: "select", id: "table-patterns" }, ...patternOptions(heads));
+    this.count = element("span", { class: "table-count", role: "status" });
+    this.together = element("p", { class: "table-together note" }, this.count);
     this.text.addEventListener("input", () => this.filter());
     this.pattern.addEventListener("change", () => this.filter());
     this.node = element(
@@ -37,10 +39,19 @@ export class TableControls {
       { class: "table-controls" },
       named("Filter", this.text),
       named("Pattern", this.pattern),
-      this.count,
+      this.together,
       actionButton("Copy rows", () => void this.copy(), { hint: "Copy the rows shown, as CSV" }),
       actionButton("Save rows", () => this.save(), { hint: "Save the rows shown as a CSV file" }),
     );
+  }
+
+  /**
+   * @param {string} together what all heads do
+   * @param {HTMLElement} about how to read the table
+   */
+  tell(together, about) {
+    this.together.append(element("span", {}, together));
+    this.together.after(about);
   }
 
   /**

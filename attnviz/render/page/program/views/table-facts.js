@@ -23,13 +23,14 @@ import { weightText } from "../core/words.js";
  */
 
 export const TABLE_NO_PATTERN = "no clear pattern";
-const TABLE_BROAD = "broad";
+export const TABLE_BROAD = "broad";
 
 // A pattern that lies this little above chance is not even near.
 const TABLE_NEAR = 0.1;
 
-// A relation that a fixed distance finds nearly as often says nothing of a head.
+// A relation that a fixed distance finds nearly as often says nothing of a head, nor does one that is so by chance.
 const TABLE_GAIN = 0.1;
+const TABLE_ERRORS = 2;
 
 /**
  * Write a number with so many decimals, halves to the even digit as the package does.
@@ -133,19 +134,27 @@ function tableEffect(effect) {
 }
 
 /**
- * @typedef {{relation: string, direction?: string, accuracy?: number, best_offset?: number}} RelationFacts
+ * @typedef {object} RelationFacts
+ * @property {string} relation
+ * @property {string} direction whose links are meant
+ * @property {number} accuracy the share of words whose strongest link is the right one
+ * @property {number} best_offset the share that would be right at one fixed distance
+ * @property {number} words how many words have the relation
  */
 
 /**
- * Name the grammatical relation a head follows, if it does so more often than a fixed distance would.
+ * Give the grammatical relation a head follows, if it clearly does so more often than a fixed distance would.
  * @param {HeadFacts} head
  * @returns {RelationFacts|null}
  */
 function tableRelation(head) {
   const found = /** @type {RelationFacts|undefined} */ (head.relation);
-  if (!found) return null;
-  const gain = (found.accuracy ?? 1) - (found.best_offset ?? 0);
-  return gain >= TABLE_GAIN ? found : null;
+  if (!found || found.accuracy - found.best_offset < TABLE_GAIN) return null;
+  // Two standard errors of the difference of two shares, each with one more right and one more wrong.
+  const of = (/** @type {number} */ share) => (share * found.words + 1) / (found.words + 2);
+  const [right, fixed] = [of(found.accuracy), of(found.best_offset)];
+  const error = Math.sqrt((right * (1 - right) + fixed * (1 - fixed)) / (found.words + 2));
+  return right - fixed > TABLE_ERRORS * error ? found : null;
 }
 
 /**
@@ -160,8 +169,7 @@ function tableRelationText(found) {
     "dependent -> head": `${relation} → its governor`,
     "head -> dependent": `governor → its ${relation}`,
   };
-  const named = directed[direction ?? ""] ?? relation;
-  if (accuracy === undefined || fixed === undefined) return named;
+  const named = directed[direction] ?? relation;
   return `${named} ${tableShare(accuracy)} (${tableGain(accuracy - fixed)})`;
 }
 
@@ -230,7 +238,7 @@ export function tableColumns(map, facts) {
     ...shapeColumns(),
     ...breadthColumns(things),
     ...(heads.some(({ effect }) => effect) ? [effectColumn(facts)] : []),
-    ...(heads.some(tableMargin) ? [grammarColumn()] : []),
+    ...(heads.some(tableRelation) ? [grammarColumn()] : []),
   ];
 }
 

@@ -31,6 +31,7 @@ export const tableView = {
   name: "table",
   title: "Table",
   hint: "What each head reads. Choose a title to sort, a pattern for what speaks for it, a link to see it in the heatmap.",
+  keys: [{ key: "↑ ↓", what: "in the table: the same control of the row above or below" }],
   offered: (page) => page.maps.some(({ facts }) => facts.focus.length > 0),
   mount(host, context) {
     const table = new FocusTable(host, context);
@@ -67,6 +68,7 @@ class FocusTable {
     this.printing = () => this.extend(Infinity);
     addEventListener("beforeprint", this.printing);
     this.body.addEventListener("click", (event) => this.clicked(event));
+    this.body.addEventListener("keydown", (event) => this.moved(event));
     this.end.observe(this.more);
   }
 
@@ -86,7 +88,10 @@ class FocusTable {
     else if (changed.has("sort") || changed.has("filter")) this.fill(state);
     if (map.facts.focus.length === 0) return;
     this.controls?.update(state, this.heads.length);
+    if (!changed.has("head")) return;
     this.mark(state.head);
+    // In the model's order the head picked is sought; in another one what counts is what comes first.
+    if (state.sort === "head" || !changed.has("sort")) this.reveal(state.head);
   }
 
   /**
@@ -118,9 +123,9 @@ class FocusTable {
       table,
       this.more,
     );
-    this.host.replaceChildren(this.controls.node, box, ...this.below(map));
+    this.controls.tell(this.together(map), this.about(map));
+    this.host.replaceChildren(this.controls.node, box);
     this.fill(state);
-    this.reveal(state.head);
   }
 
   /**
@@ -147,7 +152,9 @@ class FocusTable {
   title(column) {
     const sign = element("span", { class: "table-order", "aria-hidden": "true" });
     const unit = column.unit ? [" ", element("span", { class: "table-unit" }, column.unit)] : [];
-    const sort = element("button", { type: "button", title: column.about }, column.title, sign, ...unit);
+    // Beside a number the sign stands before the title, so that title and numbers end in one line.
+    const named = column.numeric ? [sign, column.title] : [column.title, sign];
+    const sort = element("button", { type: "button", title: column.about }, ...named, ...unit);
     sort.addEventListener("click", () => {
       const { store } = this.context;
       store.set({ sort: nextTableSort(store.state.sort, column) });
@@ -157,10 +164,11 @@ class FocusTable {
   }
 
   /**
+   * Say what all heads link.
    * @param {AttentionMap} map
-   * @returns {HTMLElement[]} what stands below the table
+   * @returns {string}
    */
-  below(map) {
+  together(map) {
     const { covered } = map.facts;
     const all = map.keys.tokens.filter(({ kind }) => kind !== "special").length;
     const rest = covered.length > TABLE_NAMED ? `, and ${covered.length - TABLE_NAMED} more` : "";
@@ -168,22 +176,26 @@ class FocusTable {
       covered.length === all || covered.length === 0
         ? ""
         : `: ${covered.slice(0, TABLE_NAMED).join(", ")}${rest}`;
-    const together = `All heads together link ${tableCoverage(map)}${named}.`;
+    return `together they link ${tableCoverage(map)}${named}`;
+  }
+
+  /**
+   * @param {AttentionMap} map
+   * @returns {HTMLElement} how to read the columns
+   */
+  about(map) {
     const about = this.columns.flatMap(({ title, about }) => [
       element("dt", {}, title),
       element("dd", {}, about),
     ]);
     const means = `Means over the ${tableThings(map)} of the text itself; nothing is renormalised, nothing merged.`;
-    return [
-      element("p", { class: "table-together" }, together),
-      element(
-        "details",
-        { class: "table-about" },
-        element("summary", {}, "What the columns say"),
-        element("dl", {}, ...about),
-        element("p", {}, means),
-      ),
-    ];
+    return element(
+      "details",
+      { class: "table-about" },
+      element("summary", {}, "How to read it"),
+      element("dl", {}, ...about),
+      element("p", {}, means),
+    );
   }
 
   /** @param {State} state */
@@ -280,6 +292,24 @@ class FocusTable {
     if (button.classList.contains("table-pick")) this.pick(head.head);
     else if (button.classList.contains("table-open")) this.toggle(head);
     else this.follow(head.head, button.dataset);
+  }
+
+  /**
+   * Go to the same control of the row above or below.
+   * @param {KeyboardEvent} event
+   */
+  moved(event) {
+    const button = /** @type {HTMLElement} */ (event.target).closest("button");
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const row = button?.closest("tr.table-row");
+    if (!button || !row || !step) return;
+    const rows = [...this.body.querySelectorAll("tr.table-row")];
+    const kind = `.${button.classList[0]}`;
+    const ahead = step > 0 ? rows.slice(rows.indexOf(row) + 1) : rows.slice(0, rows.indexOf(row)).reverse();
+    const next = ahead.map((one) => one.querySelector(kind)).find(Boolean);
+    if (!next) return;
+    event.preventDefault();
+    /** @type {HTMLElement} */ (next).focus();
   }
 
   /** @param {string} head */
