@@ -6,6 +6,9 @@ import { element } from "../core/dom.js";
  * @typedef {import("../core/data.js").Page} Page
  */
 
+// What would act on the line it stands in, or is no character at all.
+const ACTING = /[\p{Cc}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
 /**
  * @param {Page} page
  * @param {HTMLElement} actions
@@ -13,13 +16,25 @@ import { element } from "../core/dom.js";
  */
 export function heading(page, actions) {
   const { title, model, text, caution, maps } = page.facts;
-  const heads = maps[0].layers.length * maps[0].heads.length;
-  const count = maps[0].heads[0] < 0 ? "" : `, ${heads} ${heads === 1 ? "head" : "heads"}`;
-  const texts = element("div", { class: "titles" }, element("h1", { dir: "auto" }, title));
-  if (text && text !== title)
-    texts.append(element("p", { class: "sentence", dir: "auto", title: text }, text));
-  texts.append(element("p", { class: "model" }, element("bdi", {}, model), count));
-  return [texts, actions, element("p", { class: "caution", role: "note" }, caution)];
+  const titles = element("div", { class: "titles" }, element("h1", { dir: "auto" }, title));
+  const sentence = text.replace(ACTING, " ").trim();
+  // A title that is the text, or as much of it as fits, need not be followed by the text.
+  const told = sentence.startsWith(title.replace(/…$/, ""));
+  if (sentence && !told) titles.append(element("p", { class: "sentence", dir: "auto" }, sentence));
+  const whose = element("p", {}, element("bdi", {}, model), headsText(maps[0]));
+  titles.append(element("div", { class: "meta" }, whose, element("p", { role: "note" }, caution)));
+  return [titles, actions];
+}
+
+/**
+ * @param {import("../core/types.js").MapFacts} map
+ * @returns {string} such as ", 6 layers of 12 heads"
+ */
+function headsText({ layers, heads }) {
+  const counted = (/** @type {number} */ count, /** @type {string} */ name) =>
+    `${count} ${name}${count === 1 ? "" : "s"}`;
+  const each = heads[0] < 0 ? "" : ` of ${counted(heads.length, "head")}`;
+  return `, ${counted(layers.length, "layer")}${each}`;
 }
 
 /**

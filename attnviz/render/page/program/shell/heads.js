@@ -19,7 +19,7 @@ import { actionButton, named, slide, slider } from "./parts.js";
  * @returns {Control}
  */
 export function mapPicker(page, store) {
-  const select = element("select", { class: "select" });
+  const select = element("select");
   select.append(...page.maps.map(({ facts }) => element("option", { value: facts.id }, facts.title)));
   select.addEventListener("change", () => store.set(toMap(page, store.state, select.value)));
   const sentences = element("div", { class: "about-text" });
@@ -49,14 +49,15 @@ export function mapPicker(page, store) {
  * @returns {Control}
  */
 export function headPicker(page, store) {
-  const select = element("select", { class: "select" });
+  const select = element("select");
   select.addEventListener("change", () => store.set({ head: select.value }));
   const step = (/** @type {number} */ by) =>
     store.set({ head: headBeside(page.map(store.state.map), store.state.head, by) });
   const before = actionButton("‹", () => step(-1), { label: "Previous head", hint: "Previous head  [" });
   const after = actionButton("›", () => step(1), { label: "Next head", hint: "Next head  ]" });
   const field = named("Head", select);
-  field.append(element("div", { class: "stepper" }, before, select, after));
+  field.classList.add("head-field");
+  field.append(element("div", { class: "stepper" }, before, after));
   /** @type {AttentionMap|null} */
   let listed = null;
   return {
@@ -80,7 +81,7 @@ function headOptions(map) {
   const { layers, heads, focus } = map.facts;
   const option = (/** @type {string} */ name, /** @type {number} */ place) => {
     const does = focus[place]?.taught ?? focus[place]?.pattern.label;
-    return element("option", { value: name }, does ? `${name}  ${does}` : name);
+    return element("option", { value: name }, does ? `${name} · ${does}` : name);
   };
   const options = map.names.map(option);
   if (heads.length < 2) return options;

@@ -13,10 +13,10 @@ import { actionButton } from "./parts.js";
 /**
  * @param {Context} context
  * @param {TakeAway} taking
- * @param {{help: () => void, reset: () => void}} acts
+ * @param {() => void} help
  * @returns {Control}
  */
-export function pageMenu({ page, store }, taking, { help, reset }) {
+export function pageMenu({ page, store }, taking, help) {
   const theme = actionButton("", () => store.set({ theme: NEXT_THEME[store.state.theme] }), {
     hint: "Theme  T",
   });
@@ -31,7 +31,6 @@ export function pageMenu({ page, store }, taking, { help, reset }) {
   const buttons = [
     dropDown("Take away", items),
     theme,
-    actionButton("Reset", reset, { hint: "All as it was when the page was opened" }),
     actionButton("?", help, { label: "Help", hint: "Help, and every key  ?" }),
   ];
   return {

@@ -2,7 +2,9 @@
 
 import { element } from "../core/dom.js";
 import { matrixOf } from "../core/matrix.js";
+import { toFragment } from "../core/fragment.js";
 import { percentText, weightText } from "../core/words.js";
+import { toOpening } from "./moves.js";
 import { actionButton, named, onOff, slide, slider } from "./parts.js";
 
 /**
@@ -62,13 +64,15 @@ export function specialSwitch(page, store) {
   const { node, input } = onOff("Special tokens", (special) => store.set({ special, zoom: null }), hint);
   const told = element("span", { class: "note said", id: "hidden-mass" });
   input.setAttribute("aria-describedby", told.id);
+  const pair = element("div", { class: "pair" }, node, told);
   return {
-    node: element("div", { class: "pair" }, node, told),
+    node: pair,
     update(state) {
       const map = page.map(state.map);
       node.hidden = !hasSpecial(map);
       input.checked = state.special;
       told.textContent = hiddenText(map, state);
+      pair.hidden = node.hidden && told.textContent === "";
     },
   };
 }
@@ -128,6 +132,21 @@ export function thresholdSlider(store) {
       slide(input, above < 0 ? THRESHOLDS.length - 1 : above, threshold === 0 ? "nothing hidden" : text);
       told.textContent = text;
     },
+  };
+}
+
+/**
+ * Put everything back to what it was when the page was opened, seen the way it is seen now.
+ * @param {Page} page
+ * @param {Store} store
+ * @returns {Control}
+ */
+export function resetButton(page, store) {
+  const hint = "Everything as it was when the page was opened";
+  const node = actionButton("Reset", () => store.set(toOpening(page, store.state)), { hint });
+  return {
+    node,
+    update: (state) => (node.hidden = toFragment(state, toOpening(page, state)) === ""),
   };
 }
 

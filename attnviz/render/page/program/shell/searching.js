@@ -35,8 +35,10 @@ export function searchField(context) {
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
   });
-  const field = named("Find a token", input);
-  field.append(element("div", { class: "stepper" }, input, before, after, told));
+  const field = named("Find", input);
+  field.classList.add("search");
+  const steps = element("span", { class: "stepper" }, before, after, told);
+  field.append(steps);
   return {
     node: field,
     focus: () => {
@@ -48,8 +50,8 @@ export function searchField(context) {
       if (input.value !== state.search) input.value = state.search;
       const matches = matchesOf(page.map(state.map), state);
       const place = matchPicked(matches, state);
+      steps.hidden = state.search.trim() === "";
       before.disabled = after.disabled = matches.length === 0;
-      told.hidden = state.search.trim() === "";
       told.textContent =
         matches.length === 0 ? "none" : `${place < 0 ? "–" : place + 1} of ${matches.length}`;
     },

@@ -3,13 +3,20 @@
 import { element } from "../core/dom.js";
 import { followAddress } from "./address.js";
 import { heading, colophon } from "./header.js";
+import { headCard } from "./headcard.js";
 import { headPicker, layerSlider, mapPicker } from "./heads.js";
 import { helpWindow } from "./help.js";
 import { listenToKeys, shortcuts } from "./keys.js";
 import { pageMenu } from "./menu.js";
-import { toOpening } from "./moves.js";
 import { openShown } from "./opening.js";
-import { scaleSwitch, specialSwitch, stepSlider, thresholdSlider, wordsSwitch } from "./options.js";
+import {
+  resetButton,
+  scaleSwitch,
+  specialSwitch,
+  stepSlider,
+  thresholdSlider,
+  wordsSwitch,
+} from "./options.js";
 import { preparePrint } from "./printing.js";
 import { sayingLine } from "./saying.js";
 import { searchField } from "./searching.js";
@@ -28,7 +35,7 @@ import { watchTheme } from "./theming.js";
  */
 
 // From here on the heads stand beside the view; `styles/base.css` has the same width.
-const WIDE = "(min-width: 64rem)";
+const BESIDE = "(min-width: 64rem)";
 
 /**
  * Build the page around a state, and draw.
@@ -53,7 +60,7 @@ export async function openShell(page, store, views) {
   };
   store.listen(update);
   followAddress(page, store);
-  matchMedia(WIDE).addEventListener("change", () => store.tell(new Set(["theme"])));
+  matchMedia(BESIDE).addEventListener("change", () => store.tell(new Set(["theme"])));
   await openShown(page, store.state);
   store.tell(new Set(/** @type {(keyof State)[]} */ (Object.keys(store.state))));
 }
@@ -67,7 +74,7 @@ export async function openShell(page, store, views) {
 function headRail(context, views) {
   const grid = views.find(({ name }) => name === "grid") ?? null;
   const host = element("div", { class: "view small" });
-  const wide = matchMedia(WIDE);
+  const wide = matchMedia(BESIDE);
   return new Stage(host, context, (state) => {
     const several = context.page.map(state.map).names.length > 1;
     return wide.matches && several && chosenView(views, context, state) !== grid ? grid : null;
@@ -87,24 +94,22 @@ function fillPage(context, views, { stage, rail, line }) {
   const search = searchField(context);
   const help = helpWindow(views, context);
   const keys = shortcuts(views, context, { help: () => help.open(keys), search: search.focus });
-  const menu = pageMenu(context, taking, {
-    help: () => help.open(keys),
-    reset: () => store.set(toOpening(page, store.state)),
-  });
+  const menu = pageMenu(context, taking, () => help.open(keys));
   const picks = [mapPicker(page, store), headPicker(page, store), layerSlider(page, store)];
+  const card = headCard(page);
   const options = optionControls(context, search);
   const tabs = tabList(views, context, stage.host);
   const hint = hintLine(context, views);
   const paper = element("div", { class: "paper", hidden: true });
 
   fill("head", ...heading(page, menu.node));
-  fill("rail", ...picks.map(({ node }) => node), rail);
+  fill("rail", ...picks.map(({ node }) => node), rail, card.node);
   fill("main", tabs.node, optionSheet(options), hint.node, stage.host, paper, line);
   fill("foot", ...colophon(page));
   skipTo(stage.host);
   listenToKeys(keys, help.wanted);
   preparePrint(context, taking, paper);
-  return [menu, ...picks, tabs, ...options, hint];
+  return [menu, ...picks, card, tabs, ...options, hint];
 }
 
 /**
@@ -120,6 +125,7 @@ function optionControls({ page, store }, search) {
     thresholdSlider(store),
     stepSlider(page, store),
     search,
+    resetButton(page, store),
   ];
 }
 
@@ -131,7 +137,7 @@ function optionControls({ page, store }, search) {
 function optionSheet(options) {
   const row = element("div", { class: "option-row" }, ...options.map(({ node }) => node));
   const sheet = element("details", { class: "options" }, element("summary", {}, "Options and search"), row);
-  const wide = matchMedia(WIDE);
+  const wide = matchMedia(BESIDE);
   const fold = () => (sheet.open = wide.matches);
   wide.addEventListener("change", fold);
   fold();

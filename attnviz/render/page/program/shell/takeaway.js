@@ -119,7 +119,11 @@ export class TakeAway {
  * @returns {HTMLCanvasElement}
  */
 export function painted({ width, height, paint }, background, density, pictures) {
-  const most = Math.min(density, LONGEST_SIDE / Math.max(width, height), Math.sqrt(MOST_PIXELS / (width * height)));
+  const most = Math.min(
+    density,
+    LONGEST_SIDE / Math.max(width, height),
+    Math.sqrt(MOST_PIXELS / (width * height)),
+  );
   const canvas = element("canvas", { width: Math.ceil(width * most), height: Math.ceil(height * most) });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   context.scale(most, most);
