@@ -1,6 +1,6 @@
 """One input as a pretrained model reads it: watched first, recorded when asked."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
-from attnviz.sources.huggingface.capturing.capture import capture
+from attnviz.sources.huggingface.capturing.capture import OnCall, capture, recall
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
 from attnviz.sources.huggingface.capturing.sight import Sight
@@ -83,8 +83,10 @@ class PretrainedReading:
             if vectors:
                 vectors.take(site, call, usual)
 
-        with vectors.watching(self.feed.model) if vectors else nullcontext():
-            self._capture(outline, own, own.kept.layers, Checks(), on_call)
+        # What becomes of the values is seen only while the model runs.
+        if vectors or not self._recall(outline, own, on_call):
+            with vectors.watching(self.feed.model) if vectors else nullcontext():
+                self._capture(outline, own, own.kept.layers, Checks(), on_call)
         try:
             return self._record(outline, own, seen, vectors)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
@@ -125,13 +127,19 @@ class PretrainedReading:
                 checks.passed(TOKENS)
         return checks.all()
 
+    def _recall(self, outline: Outline, own: KeepOwn, on_call: OnCall) -> bool:
+        """Hand on the weights of what was kept of the watched pass, if all that is needed was."""
+        sites, chosen = self.watched.sites, own.kept.layers
+        with quiet():
+            return recall(self.feed, sites, own, block=outline.block, chosen=chosen, on_call=on_call)
+
     def _capture(
         self,
         outline: Outline,
         observer: Observer,
         chosen: Collection[int],
         checks: Checks,
-        on_call: Callable[[Site, Call, Tensor], None] | None = None,
+        on_call: OnCall | None = None,
     ) -> None:
         """Run the model again, hand its weights on, and hold what it gives against the watched pass."""
         block, sites = outline.block, self.watched.sites

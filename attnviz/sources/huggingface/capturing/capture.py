@@ -15,12 +15,16 @@ from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.values import ValuesCall
 from attnviz.sources.huggingface.watching.joining import JoinHeads
-from attnviz.sources.huggingface.watching.sites import Site, run, shape_of
+from attnviz.sources.huggingface.watching.sites import Site, evaluating, run, shape_of
 
-# One block of float32 weights of all heads of a layer; below about 512 tokens a layer is one block.
-BLOCK_BYTES = 64 * 2**20
+# One block of float32 weights of all heads of a layer; at 128 tokens and 12 heads a layer is one. Larger ones
+# leave the processor's cache: with 64 MiB, weights of 512 tokens take nearly twice as long.
+BLOCK_BYTES = 4 * 2**20
 
 _FLOAT32_BYTES = 4
+
+# Takes the place of an attention call, the call, and what it gave.
+OnCall = Callable[[Site, Call, Tensor], None]
 
 
 def capture(
@@ -31,7 +35,7 @@ def capture(
     block: Block,
     chosen: Collection[int],
     checks: Checks | None = None,
-    on_call: Callable[[Site, Call, Tensor], None] | None = None,
+    on_call: OnCall | None = None,
     block_bytes: int = BLOCK_BYTES,
 ) -> Any:  # noqa: ANN401 - what a model gives has no common class
     """Run the model once and hand the weights of some layers to an observer.
@@ -58,19 +62,13 @@ def capture(
     """
     pending = iter(sites)
     noted = Checks() if checks is None else checks
-    joined = JoinHeads(observer)
+    hand_on = _handing_on(observer, noted, on_call, block_bytes)
 
     def handle(call: Call) -> Tensor:
         site = _expected(pending, call)
         usual = call.as_usual()
         if site.block == block and site.layer in chosen:
-            if isinstance(call, ValuesCall):
-                call = call.cut(*site.extent)
-            if on_call:
-                on_call(site, call, usual)
-            in_blocks = _in_blocks if site.seen.windows is None else _in_windows
-            for start, weights in in_blocks(call, usual, site, block_bytes, noted):
-                joined.update(site, start, weights)
+            hand_on(site, call, usual)
         return usual
 
     probed = {site.seen.module for site in sites if site.seen.path == PROBED}
@@ -83,6 +81,54 @@ def capture(
         )
     noted.passed(CALLS, detail=f"{len(sites)} attention calls")
     return output
+
+
+def recall(
+    feed: Feed,
+    sites: Sequence[Site],
+    observer: Observer,
+    *,
+    block: Block,
+    chosen: Collection[int],
+    on_call: OnCall | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> bool:
+    """Hand on the weights of the calls that were kept when the model was watched, without running it again.
+
+    They must explain what these calls gave then, which the model went on with.
+
+    Returns:
+        Whether every call of the chosen layers was kept as it was; nothing is handed on if not.
+
+    Raises:
+        CaptureFailed: a check of the weights failed.
+    """
+    meant = [site for site in sites if site.block == block and site.layer in chosen]
+    kept = [site.kept for site in meant]
+    hand_on = _handing_on(observer, Checks(), on_call, block_bytes)
+    if not all(call is not None and call.is_whole for call in kept):
+        return False
+    with torch.no_grad(), evaluating(feed.model):
+        for site, call in zip(meant, kept, strict=True):
+            assert call is not None  # as just asked
+            hand_on(site, call.call, call.usual)
+    return True
+
+
+def _handing_on(observer: Observer, checks: Checks, on_call: OnCall | None, block_bytes: int) -> OnCall:
+    """Give what hands the rows of one call after the other to an observer."""
+    joined = JoinHeads(observer)
+
+    def hand_on(site: Site, call: Call, usual: Tensor) -> None:
+        if isinstance(call, ValuesCall):
+            call = call.cut(*site.extent)
+        if on_call:
+            on_call(site, call, usual)
+        in_blocks = _in_blocks if site.seen.windows is None else _in_windows
+        for start, weights in in_blocks(call, usual, site, block_bytes, checks):
+            joined.update(site, start, weights)
+
+    return hand_on
 
 
 def _expected(pending: Iterator[Site], call: Call) -> Site:

@@ -1,9 +1,10 @@
 """Which call of a pass is which layer of which block: watched once, held against every call later."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,13 @@ from attnviz.sources.huggingface.paths import PATHS, PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call, is_causal
 from attnviz.sources.huggingface.paths.running import Branch, Running, same
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
+from attnviz.sources.huggingface.watching.kept import KeepCalls, KeptCall
 from attnviz.sources.huggingface.watching.turns import Place, Seen, places
 from attnviz.sources.huggingface.watching.windows import WindowFinder, Windows
+
+# Models all of whose attention asked transformers' table when every way was watched, with their layers: the
+# other ways make a short pass longer by a third.
+_AT_TABLE: WeakKeyDictionary[nn.Module, dict[Block, tuple[tuple[int, int], ...]] | None] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +41,7 @@ class Site:
         extent: the numbers of queries and keys of the whole layer.
         first_head: the number of its first head; above 0 where heads attend in modules of their own.
         heads: how many heads the whole layer has.
+        kept: the call itself, if it was kept.
     """
 
     seen: Seen
@@ -45,6 +52,7 @@ class Site:
     extent: tuple[int, int] = (0, 0)
     first_head: int = 0
     heads: int = 0
+    kept: KeptCall | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +84,16 @@ def watch(feed: Feed, name: str) -> Watched:
         UnsupportedModel: it does not run on this input, or what attends cannot be told with certainty.
         RequestError: the input is too short to tell.
     """
-    seen: Watched | None = None
+    seen = _watched_again(feed, name)
+    if seen:
+        return seen
     fault: AttnvizError | None = None
     try:
         seen = _watched(feed, name, PATHS)
     except (NoAttention, UnsupportedModel) as error:
         fault = error
     if seen and len(seen.outlines) == len(feed.sides):
+        _AT_TABLE[feed.model] = _stacks(seen) if _ways(seen.sites) <= {TABLE} else None
         return seen
     placed = {site.seen.module for site in seen.sites if site.block} if seen else set()
     try:
@@ -102,6 +113,30 @@ def watch(feed: Feed, name: str) -> Watched:
     return seen
 
 
+def _watched_again(feed: Feed, name: str) -> Watched | None:
+    """Watch the table alone, if all that attends asked it the last time, and does so again."""
+    if not (known := _AT_TABLE.get(feed.model)):
+        return None
+    try:
+        seen = _watched(feed, name, (TABLE,))
+    except (NoAttention, UnsupportedModel):
+        return None
+    return seen if _stacks(seen) == known else None
+
+
+def _stacks(seen: Watched) -> dict[Block, tuple[tuple[int, int], ...]]:
+    """Give each block's layers by their numbers, and how many heads each has."""
+    return {
+        block: tuple((layer.number, len(layer.heads)) for layer in outline.layers)
+        for block, outline in seen.outlines.items()
+    }
+
+
+def _ways(sites: Iterable[Site]) -> set[str]:
+    """Name the ways by which what attends to the input was noticed."""
+    return {site.seen.path for site in sites if site.block} - {PROBED}
+
+
 def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common class
     """Run a model once, in evaluation and without gradients; its chances are the same every time."""
     with torch.no_grad():
@@ -110,13 +145,13 @@ def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common c
 
 def once(model: nn.Module, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Run a network in evaluation, with gradients if the caller keeps them; see `run`."""
-    with _evaluating(model), torch.random.fork_rng(devices=[]):
+    with evaluating(model), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return model(**arguments)
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
     """Put a model into evaluation mode, and every part of it back into the mode it was in."""
     training = [module for module in model.modules() if module.training]
     for module in training:
@@ -164,7 +199,7 @@ def _watched(
     if not told:
         raise NoAttention(f"{name} has no attention weights: nothing in it attends")
     found = places(told, feed, name)
-    return Watched(tuple(_sites(found, notes.seen, feed)), _outlines(found, feed), output)
+    return Watched(tuple(_sites(found, notes, feed)), _outlines(found, feed), output)
 
 
 class _Notes:
@@ -172,10 +207,12 @@ class _Notes:
 
     Attributes:
         seen: the calls, in order.
+        kept: those that were kept, by their number in that order.
     """
 
     def __init__(self, running: Running, finder: WindowFinder, reached: Collection[nn.Module]) -> None:
         self.seen: list[Seen] = []
+        self.kept = KeepCalls()
         self._running = running
         self._finder = finder
         self._reached = reached
@@ -183,6 +220,7 @@ class _Notes:
 
     def take(self, call: Call) -> Tensor:
         """Note a call and let it be."""
+        number = len(self.seen)
         run, branch = self._running.run_of(call.module), self._running.branch_of(call.module)
         before, self._before = self._before, (call, run, branch)
         queries, keys, values = call.vectors or (None, None, None)
@@ -205,7 +243,9 @@ class _Notes:
                 windows=windows,
             )
         )
-        return call.as_usual()
+        usual = call.as_usual()
+        self.kept.take(number, call, usual)
+        return usual
 
 
 def shape_of(call: Call, windows: Windows | None) -> tuple[int, int, int, int]:
@@ -249,7 +289,7 @@ def _given_encoder_states(feed: Feed) -> Iterator[set[nn.Module]]:
             hook.remove()
 
 
-def _sites(found: Sequence[Place], seen: Sequence[Seen], feed: Feed) -> Iterator[Site]:
+def _sites(found: Sequence[Place], notes: _Notes, feed: Feed) -> Iterator[Site]:
     """Give each call the place of its turn, in the order of the calls.
 
     Where the table alone shows what attends to the input, torch's functions need not be watched again. The
@@ -272,11 +312,13 @@ def _sites(found: Sequence[Place], seen: Sequence[Seen], feed: Feed) -> Iterator
                 first_head=place.first_head,
                 heads=place.heads,
             )
-    ways = {site.seen.path for site in sites.values() if site.block} - {PROBED}
+    ways = _ways(sites.values())
     needed = ways if ways <= {TABLE} else set(PATHS)
-    for call in seen:
+    for number, call in enumerate(notes.seen):
         site = sites.get(call, Site(call, None))
-        if site.block or call.path in needed:
+        if site.block:
+            yield replace(site, kept=notes.kept.call(number))
+        elif call.path in needed:
             yield site
 
 
