@@ -3,13 +3,12 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Page, Request, Route, sync_playwright
-from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks import bertviz
 from tests.render.page.browsing import chromium, launch
@@ -19,7 +18,8 @@ from tests.render.page.browsing import chromium, launch
 class Kind:
     """How a maker's pages are handled."""
 
-    drawn: str  # what is in the document once the first view is whole
+    drawn: str  # what is in the document once the first view stands there
+    whole: str  # the same once every head it shows does
     large: str  # what is moved: the largest of these
     fragment: str = ""  # the view that is moved
     wheel: int = 100  # what one notch of the wheel sends to see more
@@ -27,8 +27,16 @@ class Kind:
     network: bool = True  # whether it finds bertviz's libraries
 
 
-OURS = Kind("html[data-ready]", "main canvas", "#view=heatmap&head=L3H7", -100, held=True, network=False)
-BERTVIZ = Kind("#vis svg line", "#vis svg")
+OURS = Kind(
+    "html[data-ready]",
+    "html[data-opened]",
+    "main canvas",
+    "#view=heatmap&head=L3H7",
+    wheel=-100,
+    held=True,
+    network=False,
+)
+BERTVIZ = Kind("#vis svg line", "#vis svg line", "#vis svg")
 
 
 @dataclass(frozen=True)
@@ -37,21 +45,25 @@ class Opening:
 
     painted: float | None
     drawn: float | None
+    whole: float | None
     requests: int  # for anything beside the file
 
 
-# Two frames later it is on screen. Told by the console, for a page that is stuck answers no question.
+# Each time in milliseconds, told by the console, for a page that is stuck answers no question.
+TOLD = "benchmark "
 WATCH = """(() => {
-  const painted = new Promise((done) =>
-    new PerformanceObserver((list) => {
-      for (const entry of list.getEntriesByName("first-contentful-paint")) done(entry.startTime);
-    }).observe({ type: "paint", buffered: true }));
-  const drawn = new Promise((done) => {
-    const shown = () => requestAnimationFrame(() => done(performance.now()));
-    const look = () => requestAnimationFrame(document.querySelector("%s") ? shown : look);
+  const tell = (times) => console.log("benchmark " + JSON.stringify(times));
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntriesByName("first-contentful-paint")) tell({ painted: entry.startTime });
+  }).observe({ type: "paint", buffered: true });
+  const watch = (name, selector) => {
+    // Two frames later it is on screen.
+    const passed = () => requestAnimationFrame(() => tell({ [name]: performance.now() }));
+    const look = () => requestAnimationFrame(document.querySelector(selector) ? passed : look);
     look();
-  });
-  Promise.all([painted, drawn]).then((times) => console.log("benchmark " + JSON.stringify(times)));
+  };
+  watch("drawn", "%s");
+  watch("whole", "%s");
 })()"""
 
 # The times between frames, as they come.
@@ -66,24 +78,34 @@ COUNT = """() => {
 def opened(file: Path, kind: Kind, *, limit: float, network: bool = True) -> Opening:
     """Open a file and wait until it is drawn, or until the limit, in seconds."""
     requests: list[str] = []
+    times: dict[str, float] = {}
     with fresh(network=network and kind.network) as page:
-        page.add_init_script(WATCH % kind.drawn)
+        page.add_init_script(WATCH % (kind.drawn, kind.whole))
         page.on("request", lambda request: note(request, requests))
-        try:
-            painted, drawn = told(page, file, limit)
-        except TooLate:
-            return Opening(None, None, len(requests))
-    return Opening(painted / 1000, max(painted, drawn) / 1000, len(requests))
-
-
-def told(page: Page, file: Path, limit: float) -> tuple[float, float]:
-    """Open a file and wait for what it tells."""
-    with page.expect_console_message(
-        lambda message: message.text.startswith("benchmark "), timeout=1000 * limit
-    ) as message:
+        page.on("console", lambda message: hear(message.text, times))
         page.goto(file.as_uri(), wait_until="commit", timeout=1000 * limit)
-    painted, drawn = json.loads(message.value.text.removeprefix("benchmark "))
-    return painted, drawn
+        wait_for(page, lambda: {"painted", "whole"} <= {*times}, limit)
+    painted, drawn, whole = (times.get(name) for name in ("painted", "drawn", "whole"))
+    # What is drawn before the first paint is seen with it.
+    return Opening(painted, later(drawn, painted), later(whole, painted), len(requests))
+
+
+def hear(told: str, times: dict[str, float]) -> None:
+    """Write down a time, in seconds, if one was told."""
+    if told.startswith(TOLD):
+        times.update((name, time / 1000) for name, time in json.loads(told.removeprefix(TOLD)).items())
+
+
+def later(time: float | None, other: float | None) -> float | None:
+    """Give the later of two times; None if one never came."""
+    return None if time is None or other is None else max(time, other)
+
+
+def wait_for(page: Page, happened: Callable[[], bool], limit: float) -> None:
+    """Wait until something happened, or until the limit, in seconds; what happens is heard meanwhile."""
+    end = time.perf_counter() + limit
+    while not happened() and time.perf_counter() < end:
+        page.wait_for_timeout(50)
 
 
 def frames(file: Path, kind: Kind, *, seconds: float, limit: float) -> tuple[float, ...]:
@@ -91,7 +113,7 @@ def frames(file: Path, kind: Kind, *, seconds: float, limit: float) -> tuple[flo
     with fresh(network=kind.network) as page:
         page.set_default_timeout(1000 * limit)
         page.goto(file.as_uri() + kind.fragment)
-        page.wait_for_selector(kind.drawn, state="attached")
+        page.wait_for_selector(kind.whole, state="attached")
         x, y = middle(page, kind.large)
         page.mouse.move(x, y)
         page.evaluate(COUNT)

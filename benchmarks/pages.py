@@ -14,15 +14,26 @@ _HEAD = """
 One record, all-MiniLM-L6-v2's 72 heads reading this repository's own prose, written by attnviz and by
 bertviz 1.4.1 in turn, each time in a process of its own, after a short text that is not counted, and opened
 from disk in turn, each time in a fresh headless {browser}, 1280 x 800. Medians.
-"Memory" is what writing took above what the process held before; "first paint" is the browser's first
-contentful paint; at "drawn" the first view is whole and two frames have passed; "moving" is what 95 % of the
-frames take at most (a screen has 17 ms for each) while the wheel zooms into our heatmap and the mouse drags
-it about, and while the wheel scrolls bertviz's view and the mouse points about in it, 5 s long; "asked
-for" counts requests to any host.
 
-| page | tokens | size | bytes per weight | to write | memory | first paint | drawn | moving | asked for |
-|---|---|---|---|---|---|---|---|---|---|
 """
+
+_COLUMNS = {
+    "page": "",
+    "tokens": "",
+    "size": "",
+    "bytes per weight": "",
+    "to write": "",
+    "memory": "what writing took above what the process held before",
+    "first paint": "the browser's first contentful paint",
+    "drawn": "the first view stands there, and two frames have passed",
+    "every head": "so does all it shows; in ours a picture of each head stands beside the view",
+    "moving": (
+        "what 95 % of the frames take at most (a screen has 17 ms for each) in five seconds in which "
+        "the wheel zooms into our heatmap and the mouse drags it about, or the wheel scrolls bertviz's view "
+        "and the mouse points about in it"
+    ),
+    "asked for": "requests to any host",
+}
 
 _LIBRARIES = """
 bertviz's pages were handed the libraries they ask a host for at once, as no network would (from npm; jQuery
@@ -65,6 +76,7 @@ class Pages:
             f"{statistics.median(writing.memory for writing in self.writings) / 1e6:.0f} MB",
             _typical(opening.painted for opening in self.openings),
             f"**{_typical(opening.drawn for opening in self.openings)}**",
+            _typical(opening.whole for opening in self.openings),
             f"{1000 * statistics.quantiles(self.frames, n=20)[-1]:.0f} ms" if self.frames else "",
             str(self.openings[0].requests),
         )
@@ -92,7 +104,10 @@ def section(pages: list[Pages], limit: float) -> str:
     return "".join(
         (
             _HEAD.format(browser=pages[0].browser),
+            f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n",
             *(page.row() + "\n" for page in pages),
+            "\n",
+            *(f"- **{column}**: {meaning}.\n" for column, meaning in _COLUMNS.items() if meaning),
             _LIBRARIES.format(offline="draw too" if alone else "draw nothing"),
             "" if drawn else _NEVER.format(limit=limit),
         )
