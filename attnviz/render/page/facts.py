@@ -46,6 +46,11 @@ def page_fields(contents: Contents, buffers: Buffers) -> Fields:
 
 def frame_fields(contents: Contents) -> Fields:
     """Write the facts that are no map's."""
+    return {**said_fields(contents), "sequences": [_sequence(contents, side) for side in contents.sides]}
+
+
+def said_fields(contents: Contents) -> Fields:
+    """Write what is neither a map nor a sequence."""
     first = contents.records[0]
     picture = next((record.picture for record in contents.records if record.picture is not None), None)
     return {
@@ -55,7 +60,6 @@ def frame_fields(contents: Contents) -> Fields:
         "model": name_of_model(first.model),
         "revision": first.revision,
         "text": first.text,
-        "sequences": [_sequence(contents, side) for side in contents.sides],
         "effects": _effects(contents),
         "picture": None if picture is None else picture_fields(picture),
         "themes": {name: _theme(theme) for name, theme in THEMES.items()},

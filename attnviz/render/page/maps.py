@@ -68,7 +68,7 @@ def about(contents: Contents, record: Attention) -> Iterator[str]:
     yield from notes.sinks(record, heads)
     yield from _elsewhere(record)
     yield from notes.sharing(record, heads)
-    if reasons(record, heads)[1]:
+    if record.sight and reasons(record, heads)[1]:
         yield f"in {_layers(record)} a query sees only the keys of a window"
     if is_pooled(contents, record):
         rows, columns = shape_of(contents, record)

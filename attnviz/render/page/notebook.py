@@ -17,7 +17,7 @@ MOST_BYTES = 2_000_000
 
 # Nobody wants to wait for a cell that ends in a record. Of more weights than the first, only some heads are
 # shown; more than the second, even of one head, are not read at all.
-MOST_WEIGHTS, FAR_TOO_MANY = 1 << 26, 1 << 28
+MOST_WEIGHTS, FAR_TOO_MANY = 1 << 25, 1 << 28
 
 # Telling what heads read costs as much as reading so many weights, and for each head as much as so many more.
 _READ_AT_ONCE, _PER_HEAD = 8_000_000, 20_000
@@ -49,13 +49,9 @@ def inline(record: Attention) -> str:
     contents = replace(gather(kept), inline=True, focus=_is_quick(kept))
     if estimate(contents) > MOST_BYTES:
         contents = _smaller(contents)
-    made_smaller = [*left_out, *_smaller_in(contents)]
-    shown = frame(write(contents), f"{title_of(record)}: {contents.title}")
-    return shown + (
-        f"<p>Made smaller to fit here: {escape('; '.join(made_smaller))}. {_WHOLE}</p>"
-        if made_smaller
-        else ""
-    )
+    less = "; ".join([*left_out, *_smaller_in(contents)])
+    below = f"<p>Made smaller to fit here: {escape(less)}. {_WHOLE}</p>" if less else ""
+    return frame(write(contents), f"{title_of(record)}: {contents.title}") + below
 
 
 def frame(page: str, title: str) -> str:

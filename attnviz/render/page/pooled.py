@@ -63,6 +63,8 @@ def masks_of(contents: Contents, record: Attention) -> dict[int, Mask]:
     if not is_pooled(contents, record):
         return dict(record.sight)
     rows, columns = shape_of(contents, record)
+    if not record.sight and (not record.causal or len(record.queries) == len(record.keys)):
+        return {}
     usual = (
         np.tri(rows, columns, columns - rows, dtype=bool) if record.causal else np.ones((rows, columns), bool)
     )

@@ -1,15 +1,15 @@
 """How large a page will be, from a sample of its weights, and what to do if that is too large."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
 from attnviz.errors import BudgetError
-from attnviz.record import Attention, Weights
-from attnviz.render.page.assemble import shipped
+from attnviz.record import Attention, Token, Weights
+from attnviz.render.page import assemble
 from attnviz.render.page.contents import Contents
-from attnviz.render.page.facts import as_json, frame_fields
+from attnviz.render.page.facts import as_json, said_fields
 from attnviz.render.page.heads import has_focus
 from attnviz.render.page.maps import packed
 from attnviz.render.page.pack import LETTERS_PER_BYTE, deflate
@@ -25,6 +25,9 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 # What a table's row takes, for words and links of ordinary length.
 _HEAD = 950
+
+# What a token takes beside its text.
+_TOKEN = 36
 
 # Row maxima are float32, which hardly get smaller.
 _MAXIMUM = 3.7
@@ -102,8 +105,15 @@ def in_bytes(size: int) -> str:
 
 def beside(contents: Contents) -> int:
     """Say how many bytes a page has beside the levels of its weights."""
-    facts = len(as_json(frame_fields(contents))) + shipped().size
+    facts = len(as_json(said_fields(contents))) + assemble.shipped().size
+    facts += sum(_of_side(side, contents.runs) for side in contents.sides)
     return facts + sum(_beside_weights(contents, record) for record in contents.records)
+
+
+def _of_side(side: Sequence[Token], runs: int | None) -> int:
+    """Estimate what a sequence takes: each text twice, as it is and as it is shown."""
+    letters = sum(len(token.text) if token.text.isascii() else 6 * len(token.text) for token in side)
+    return 2 * letters + _TOKEN * size_of(side, runs)
 
 
 def _beside_weights(contents: Contents, record: Attention) -> int:

@@ -160,14 +160,16 @@ def page(
 
 def write(contents: "Contents") -> Page:
     """Write what was gathered, however large."""
-    from attnviz.render.page.assemble import assemble, shipped
+    from attnviz.render.page import assemble
     from attnviz.render.page.facts import as_json, page_fields
     from attnviz.render.page.pack import Buffers
 
     with Buffers() as buffers:
         facts = as_json(page_fields(contents, buffers))
         packed = buffers.texts()
-    text = assemble(shipped(), title=contents.title, essence=essence(contents), facts=facts, buffers=packed)
+    text = assemble.assemble(
+        assemble.shipped(), title=contents.title, essence=essence(contents), facts=facts, buffers=packed
+    )
     return Page(text, told(contents, len(text.encode())))
 
 
