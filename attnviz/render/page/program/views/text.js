@@ -1,10 +1,10 @@
 // The sentence as running text: press a word, and see whom it reads and who reads it.
 
-import { css } from "../core/colors.js";
 import { element } from "../core/dom.js";
 import { exactText, weightText } from "../core/words.js";
 import { onOff } from "../shell/parts.js";
-import { massOpened, massHeads } from "./mass.js";
+import { massHeads, massOpened } from "./mass.js";
+import { massControls, massLegend } from "./masscontrols.js";
 import { textDrawing } from "./textdrawing.js";
 import { textLead, textLists } from "./textlists.js";
 import { textIsOne, textPick, textReading, textShares, textTint, textTurned } from "./textreading.js";
@@ -31,12 +31,6 @@ export const textView = {
   },
   mount: (host, context) => new TextMounted(host, context),
 };
-
-const TEXT_TOGETHER = /** @type {[State["together"], string][]} */ ([
-  ["head", "this head"],
-  ["layer", "mean of the layer's heads"],
-  ["all", "mean of all heads"],
-]);
 
 // What of the state changes which words there are; all else changes how they look.
 const TEXT_WRITTEN = /** @type {(keyof State)[]} */ (["map", "words", "special", "step"]);
@@ -80,26 +74,12 @@ class TextMounted {
   }
 
   makeControls() {
-    const { store } = this.context;
-    const ways = /** @type {["reads"|"readers", string][]} */ ([
-      ["reads", "Whom it reads"],
-      ["readers", "Who reads it"],
-    ]);
-    const buttons = ways.map(([way, title]) => {
-      const button = element("button", { type: "button", class: "button", "aria-pressed": "false" }, title);
-      button.addEventListener("click", () => this.turn(way));
-      return /** @type {const} */ ([way, button]);
-    });
-    const options = TEXT_TOGETHER.map(([value, title]) => element("option", { value }, title));
-    const heads = element("select", { "aria-label": "Whose weights" }, ...options);
-    heads.addEventListener("change", () => {
-      store.set({ together: /** @type {State["together"]} */ (heads.value) });
-    });
-    const numbers = onOff("Numbers", (on) => this.root.classList.toggle("text-numbered", on), "Write weights into the text");
-    const group = element("div", { class: "text-ways", role: "group", "aria-label": "Direction" });
-    group.append(...buttons.map(([, button]) => button));
-    const node = element("div", { class: "text-controls" }, group, heads, numbers.node);
-    return { node, buttons, heads };
+    const turnNumbers = (/** @type {boolean} */ on) => this.root.classList.toggle("text-numbered", on);
+    const numbers = onOff("Numbers", turnNumbers, "Write weights into the text");
+    return massControls(
+      { turn: (way) => this.turn(way), bring: (together) => this.context.store.set({ together }) },
+      numbers.node,
+    );
   }
 
   /** @param {"reads"|"readers"} way */
@@ -167,35 +147,18 @@ class TextMounted {
       const labels = place === 0 ? reading.rows : reading.columns;
       textMark(side, labels, { picked, partner: own ? reading.partner : -1, search: state.search });
     });
-    this.showControls(map, state);
-    this.lead.textContent = textLead(map, reading, state).join(" ");
+    this.controls.update(this.wanted, state.together, map.names.length);
+    this.lead.textContent = textLead(reading, state).join(" ");
     this.lists.replaceChildren(...textLists(map, reading, (fields) => this.context.store.set(fields)));
-    this.showLegend(map, reading);
+    this.showLegend(reading);
   }
 
-  /**
-   * @param {AttentionMap} map
-   * @param {State} state
-   */
-  showControls(map, state) {
-    const { buttons, heads } = this.controls;
-    heads.value = state.together;
-    heads.hidden = map.names.length === 1;
-    for (const [way, button] of buttons) button.setAttribute("aria-pressed", String(way === this.wanted));
-  }
-
-  /**
-   * @param {AttentionMap} map
-   * @param {TextReading} reading
-   */
-  showLegend(map, { top, rows, columns }) {
-    const palette = this.context.palette();
-    const bar = element("span", { class: "text-scale", "aria-hidden": "true" });
-    const colors = Array.from({ length: 17 }, (_, step) => textTint(palette, step / 16));
-    bar.style.backgroundImage = `linear-gradient(to right, ${colors.map((tint) => (tint ? css(tint) : palette.background)).join(", ")})`;
+  /** @param {TextReading} reading */
+  showLegend({ top, rows, columns }) {
     const generated = [...rows, ...columns].some(({ kind }) => kind === "generated");
     const said = generated ? [element("span", { class: "text-said" }, "underlined: what the model said")] : [];
-    this.legend.replaceChildren("0", bar, weightText(top), ...said);
+    const palette = this.context.palette();
+    this.legend.replaceChildren(...massLegend((share) => textTint(palette, share), palette, top), ...said);
   }
 
   /**
@@ -220,7 +183,7 @@ class TextMounted {
     for (const word of words) word.tabIndex = -1;
     words[found.place].tabIndex = 0;
     store.set(textPick(store.state, way, labels[found.place].position));
-    this.context.say(textLead(this.map, this.reading, store.state).join(" "));
+    this.context.say(textLead(this.reading, store.state).join(" "));
   }
 
   /** @param {Event} event */

@@ -29,7 +29,7 @@ import { textPartName } from "./textwords.js";
  */
 
 const TEXT_WIDTH = 720;
-const TEXT_MARGIN = 24;
+const TEXT_MARGIN = 6;
 const TEXT_SIZE = 16;
 const TEXT_LINE = 30;
 const TEXT_BOX = 22;
@@ -44,7 +44,7 @@ const TEXT_BOX = 22;
  */
 export function textDrawing(map, reading, state, palette, source) {
   const measure = measurer();
-  const lead = textBroken(textLead(map, reading, state).join(" "), TEXT_WIDTH - 2 * TEXT_MARGIN, measure);
+  const lead = textBroken(textLead(reading, state).join(" "), TEXT_WIDTH - 2 * TEXT_MARGIN, measure);
   let y = TEXT_MARGIN + lead.length * 18 + TEXT_LINE / 2;
   const tinted = reading.way === "readers" ? 0 : textIsOne(map) ? 0 : 1;
   const names = textIsOne(map) ? [""] : ["Queries", "Keys"];

@@ -137,22 +137,22 @@ function textReason({ facts: { dropped } }) {
 
 /**
  * Say what the colours mean.
- * @param {AttentionMap} map
  * @param {TextReading} reading
  * @param {State} state
+ * @param {string} [piece] what each of those coloured is called
  * @returns {string[]} sentences
  */
-export function textLead(map, reading, state) {
+export function textLead(reading, state, piece = "word") {
   const { way, rows, columns, picked, names } = reading;
   const whose = names.length === 1 ? names[0] : `the mean of ${names.length} heads`;
   const sentences = [];
   if (way === "received") {
-    sentences.push(`No word is picked. The tint shows what share of all weights each word receives in ${whose}.`);
-    if (state.query !== null || state.key !== null) sentences.push("The word that is picked is hidden at the moment.");
+    sentences.push(`Nothing is picked. The tint shows what share of all weights each ${piece} receives in ${whose}.`);
+    if (state.query !== null || state.key !== null) sentences.push("What is picked is hidden at the moment.");
   } else if (way === "reads") {
-    sentences.push(`The tint shows how much ${textQuoted(rows[picked].text)} reads of each word: ${whose}.`);
+    sentences.push(`The tint shows how much ${textQuoted(rows[picked].text)} reads of each ${piece}: ${whose}.`);
   } else {
-    sentences.push(`The tint shows how much each word reads of ${textQuoted(columns[picked].text)}: ${whose}.`);
+    sentences.push(`The tint shows how much each ${piece} reads of ${textQuoted(columns[picked].text)}: ${whose}.`);
   }
   return [...sentences, ...textAgreement(reading)];
 }

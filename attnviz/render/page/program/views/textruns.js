@@ -112,9 +112,9 @@ export function textParagraphs(sequence, labels, source) {
  * @param {Label} label
  * @returns {boolean}
  */
-function textBelongs({ part, words }, { part: own = null, kind }) {
+function textBelongs({ part, words }, { part: own, kind }) {
   const opening = part === null && words.every(({ label }) => label.kind === "special");
-  return kind === "special" || own === part || opening;
+  return kind === "special" || (own ?? null) === part || opening;
 }
 
 /**

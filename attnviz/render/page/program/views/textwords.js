@@ -64,11 +64,14 @@ function textParagraphNodes({ part, words: written }, words) {
   // Outside of the paragraph: its letters would decide which way the text runs.
   const label = part === null ? [] : [element("p", { class: "text-part" }, textPartName(part))];
   const line = element("p", { class: "text-paragraph", dir: "auto" });
-  for (const word of written) {
+  written.forEach((word, place) => {
     const node = textWordNode(word);
+    // A piece stands close to what it continues; a word has some room around it.
+    node.classList.toggle("text-begins", word.gap !== "" || place === 0);
+    node.classList.toggle("text-ends", written[place + 1]?.gap !== "");
     words[word.place] = node;
     line.append(word.gap, node);
-  }
+  });
   return [...label, line];
 }
 
