@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+import attnviz
+from attnviz.render.page import page
 from tests.render.page.browsing import Viewer, Visit, chromium, launch, open_file
 
 Visiting = Callable[..., Visit]
@@ -30,10 +32,10 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visiting]:
     """
     visits: list[Visit] = []
 
-    def opened(page: str | Path, fragment: str = "", **viewer: Any) -> Visit:
-        path = page if isinstance(page, Path) else tmp_path / f"page-{len(visits)}.html"
-        if isinstance(page, str):
-            path.write_text(page, encoding="utf-8", newline="")
+    def opened(given: str | Path, fragment: str = "", **viewer: Any) -> Visit:
+        path = given if isinstance(given, Path) else tmp_path / f"page-{len(visits)}.html"
+        if isinstance(given, str):
+            path.write_text(given, encoding="utf-8", newline="")
         visits.append(open_file(browser, path, Viewer(**viewer), fragment))
         return visits[-1]
 
@@ -44,3 +46,15 @@ def visit(browser: Browser, tmp_path: Path) -> Iterator[Visiting]:
             each.page.context.close()
     for each in visits:
         each.assert_clean()
+
+
+@pytest.fixture(scope="session")
+def fox() -> attnviz.Attention:
+    """A sentence read by the built-in model."""
+    return attnviz.load("builtin").attend("The quick brown fox jumps over the lazy dog.")
+
+
+@pytest.fixture(scope="session")
+def fox_page(fox: attnviz.Attention, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of that sentence, as a file."""
+    return page(fox).save(tmp_path_factory.mktemp("fox") / "fox.html")

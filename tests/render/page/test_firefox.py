@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import attnviz
 from tests.render.page.firefox import Browser, Refused, firefox, running
 
 
@@ -53,3 +54,45 @@ def test_what_a_policy_forbids_is_caught(browser: Browser, tmp_path: Path) -> No
     policy = "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'\">"
     page = browser.open_file(written(tmp_path, "<img src='https://example.org/a.png'>", policy))
     assert "img-src forbids https://example.org/a.png" in page.complaints()
+
+
+READY = "'ready' in document.documentElement.dataset"
+
+
+def test_every_view_of_a_page_opens(browser: Browser, fox_page: Path) -> None:
+    page = browser.open_file(fox_page)
+    page.wait_for(READY)
+    tabs = page.evaluate("[...document.querySelectorAll('[role=tab]:not([hidden])')].map(({ id }) => id)")
+    pictures = set()
+    for tab in tabs:
+        page.click(f"#{tab}")
+        page.wait_for(f"document.querySelector('#{tab}').ariaSelected === 'true'")
+        page.wait_for("document.querySelector('#view').childElementCount > 0")
+        pictures.add(page.screenshot())
+    assert len(pictures) == len(tabs) >= 6
+    page.assert_clean()
+
+
+def test_a_page_reads_its_weights(browser: Browser, fox: attnviz.Attention, fox_page: Path) -> None:
+    page = browser.open_file(fox_page, "#view=text&head=L0H2&query=4")
+    page.wait_for(f"{READY} && document.querySelector('.text-list')")
+    items = "[...document.querySelector('.text-list').querySelectorAll('.text-item')]"
+    parts = "['.text-name', '.text-number'].map((part) => item.querySelector(part).textContent)"
+    row = {fox.keys[key].text: weight for key, weight in enumerate(fox.weights[0, 2, 4])}
+    read = {name: float(number) for name, number in page.evaluate(f"{items}.map((item) => {parts})")}
+    assert len(read) >= 3
+    assert read == pytest.approx({name: row[name] for name in read}, abs=max(row.values()) / 255)
+
+
+def test_a_page_obeys_the_keyboard(browser: Browser, fox_page: Path) -> None:
+    page = browser.open_file(fox_page, width=360, height=740)
+    page.wait_for(READY)
+    page.press("2")
+    page.wait_for(
+        "location.hash.includes('view=') && document.querySelector('[role=tab][aria-selected=true]')"
+    )
+    page.press("?")
+    page.wait_for("document.querySelector('dialog[open]')")
+    page.press("Escape")
+    page.wait_for("!document.querySelector('dialog[open]')")
+    page.assert_clean()
