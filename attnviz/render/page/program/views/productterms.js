@@ -79,8 +79,8 @@ export function productPaintTerms(brush, palette, layout, terms, marked) {
     key: productLargest(terms.flatMap(({ key, distance }) => [key, distance])),
   };
   const cells = layout.rows.length * PRODUCT_CELL;
-  const bars = productScale(terms.map(({ product }) => product), cells + 4, PRODUCT_BARS - 8);
-  const sums = productScale(running, cells + PRODUCT_BARS + 8, PRODUCT_SUMS - 12);
+  const bars = productHeights(terms.map(({ product }) => product), cells + 4, PRODUCT_BARS - 8);
+  const sums = productHeights(running, cells + PRODUCT_BARS + 8, PRODUCT_SUMS - 12);
   for (let first = 0, top = 0; first < terms.length; first += layout.each, top += layout.line) {
     const stop = Math.min(first + layout.each, terms.length);
     productPaintNames(brush, palette, layout, top, [bars(0), sums(0)]);
@@ -105,7 +105,7 @@ export function productPaintTerms(brush, palette, layout, terms, marked) {
  * @param {number} room
  * @returns {(value: number) => number}
  */
-function productScale(values, top, room) {
+function productHeights(values, top, room) {
   const [least, most] = [Math.min(0, ...values), Math.max(0, ...values)];
   return (value) => top + ((most - value) / (most - least || 1)) * room;
 }
