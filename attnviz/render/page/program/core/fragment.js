@@ -34,8 +34,9 @@ export function fromFragment(fragment, opened, page) {
   /** @type {any} */
   const state = { ...opened };
   for (const [name, given] of fields) {
-    const read = READERS[/** @type {keyof State} */ (name)];
-    const value = read?.(given);
+    // A link may name anything, also what every object has.
+    const known = Object.hasOwn(READERS, name);
+    const value = known ? READERS[/** @type {keyof State} */ (name)](given) : undefined;
     if (value !== undefined) state[name] = value;
   }
   return possible(state, opened, page);

@@ -37,7 +37,8 @@ export function headCard(page) {
  * @returns {[string, (string|Node)[]][]}
  */
 function cardRows({ taught, pattern, focus, breadth, distance }) {
-  const read = focus.slice(0, WORDS_READ).map(({ token }) => element("bdi", { class: "card-token" }, token));
+  const tokens = [...new Set(focus.map(({ token }) => token))].slice(0, WORDS_READ);
+  const read = tokens.map((token) => element("bdi", { class: "card-token" }, token));
   /** @type {[string, (string|Node)[]][]} */
   const rows = [
     ["Pattern", [`${pattern.label}, score ${weightText(pattern.score)}`]],

@@ -206,7 +206,7 @@ export function setStep(store, map, step) {
 export function stepText(map, step) {
   const { first, count } = generatedIn(map);
   const next = map.facts.predictions[first + step - 1];
-  const guess = next ? `; next: “${next.text.trim() || next.text}” ${weightText(next.probability)}` : "";
+  const guess = next ? `; next: “${next.shown.trim() || next.shown}” ${weightText(next.probability)}` : "";
   return `${step} of ${count}${guess}`;
 }
 

@@ -18,7 +18,7 @@ export function searchField(context) {
   const { page, store } = context;
   const input = element("input", {
     type: "search",
-    class: "input",
+    placeholder: "a token",
     autocomplete: "off",
     spellcheck: "false",
   });
