@@ -65,6 +65,7 @@ export function smallPage(facts = {}) {
   const rest = { words: null, pooled: false, rightToLeft: false };
   const predictions = ["ist", "gut", "so", "."].map((text, place) => ({
     text,
+    shown: text,
     probability: (place + 5) / 10,
   }));
   const levels = Uint8Array.from(
