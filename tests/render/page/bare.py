@@ -17,5 +17,5 @@ FRAME = """<!doctype html>
 @pytest.fixture(scope="module", autouse=True)
 def bare_program():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assemble, "shipped", lambda: assemble.Program(FRAME, "body { margin: 0 }", "run();"))
+        patch.setattr(assemble, "shipped", lambda: assemble.Program(FRAME, "body { margin: 0 }", "start();", "run();"))
         yield

@@ -4,7 +4,8 @@ import re
 import shutil
 import subprocess
 import tomllib
-from base64 import b64encode
+import zlib
+from base64 import b64decode, b64encode
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -33,11 +34,11 @@ def test_modules_stand_after_what_they_need_each_once(tmp_path):
         tmp_path,
         main='import { a } from "./core/a.js";\nimport { b } from "./b.js";\na(b);\n',
         b='import {\n  a,\n  c,\n} from "./core/a.js";\nexport const b = a(c);\n',
-        core__a='import { d } from "./d.js";\nexport function a(x) {\n  return d(x);\n}\nexport const c = 1;\n',
+        core__a='import { d } from "./d.js";\nexport function a(x) {\n  d(x);\n}\nexport const c = 1;\n',
         core__d="export const d = (x) => x;\n",
     )
     assert link(tmp_path) == (
-        "const d = (x) => x;\nfunction a(x) {\n  return d(x);\n}\nconst c = 1;\nconst b = a(c);\na(b);\n"
+        "const d = (x) => x;\nfunction a(x) {\n  d(x);\n}\nconst c = 1;\nconst b = a(c);\na(b);\n"
     )
 
 
@@ -45,11 +46,14 @@ def test_only_what_no_reader_of_the_page_needs_is_left_out(tmp_path):
     tree(
         tmp_path,
         main="// A line.\n\n/**\n * @returns {string}\n */\nexport async function f() {\n"
-        '  /** @type {string} */\n  const url = "a//b"; // kept\n  // gone\n  return url / 2 / url;\n}\nexport {};\n',
+        '  /** @type {string} */\n  const url = "a//b"; // kept\n  // gone\n  return url;\n}\nexport {};\n',
     )
-    assert (
-        link(tmp_path) == 'async function f() {\n  const url = "a//b"; // kept\n  return url / 2 / url;\n}\n'
-    )
+    assert link(tmp_path) == 'async function f() {\n  const url = "a//b"; // kept\n  return url;\n}\n'
+
+
+def test_a_type_before_an_expression_takes_no_code_with_it(tmp_path):
+    code = "/** @type {X} */ (a).b();\nc();\n"
+    assert link(tree(tmp_path, main=f"{code}/** gone */\nd();\n")) == f"{code}d();\n"
 
 
 def test_modules_that_need_each_other_are_both_there_once(tmp_path):
@@ -93,7 +97,7 @@ def test_what_cannot_be_linked_is_refused(tmp_path, modules, word):
 
 
 def program(folder, frame=FRAME, **styles):
-    tree(folder, main="run();\n")
+    tree(folder, main="run();\n", start="// Why.\nstart();\nexport {};\n")
     (folder / "page.html").write_text(frame, encoding="utf-8")
     (folder / "styles").mkdir()
     for name, text in styles.items():
@@ -121,10 +125,17 @@ def test_the_policy_allows_this_script_and_this_style_alone(tmp_path):
     [policy] = [one.attributes["content"] for one in found.all("meta") if "http-equiv" in one.attributes]
     rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
     assert rules["default-src"] == "'none'"
-    assert rules["script-src"] == hashed(found.all("script")[-1].text)
+    scripts = [found.all("script")[-1].text, "run();\n"]
+    assert rules["script-src"].split() == [hashed(text) for text in scripts]
     assert rules["style-src"] == hashed(found.all("style")[0].text)
     assert rules["img-src"] == "data: blob:"
     assert "unsafe" not in policy
+
+
+def test_the_program_is_packed_and_what_opens_it_is_not(tmp_path):
+    found = opened(put(program(tmp_path)))
+    assert found.all("script")[-1].text == "start();\n"
+    assert zlib.decompress(b64decode(found.by_id("program").text)) == b"run();\n"
 
 
 def test_parts_are_not_looked_through_for_places(tmp_path):

@@ -79,7 +79,7 @@ def test_nasty_tokens_stay_text():
     queries, _ = found.sides("self")
     assert [token["text"] for token in queries] == NASTY
     names = [element.attributes.get("id", "") for element in found.all("script")]
-    assert [name.partition("-")[0] for name in names] == ["facts", "buffer", "buffer", ""]
+    assert [name.partition("-")[0] for name in names] == ["facts", "program", "buffer", "buffer", ""]
     assert not found.all("img")
     assert len(found.all("title")) == 1
 
