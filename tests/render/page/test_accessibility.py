@@ -1,9 +1,38 @@
-"""The search for barriers must find them."""
+"""Nobody is kept from the page: no barrier in any view, at any size, by day or by night."""
+
+from pathlib import Path
 
 import pytest
 
 from tests.render.page.accessibility import barriers
 from tests.render.page.conftest import Visiting
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "scheme"), [(360, 740, "light"), (1280, 800, "light"), (1280, 800, "dark")]
+)
+def test_no_view_has_a_barrier(visit: Visiting, fox_page: Path, width: int, height: int, scheme: str) -> None:
+    page = visit(fox_page, width=width, height=height, scheme=scheme).page
+    page.wait_for_selector(":root[data-ready]")
+    found: dict[str, list[str]] = {}
+    tabs = page.get_by_role("tab").all()
+    assert len(tabs) >= 6
+    for tab in tabs:
+        tab.click()
+        for barrier in barriers(page):
+            found.setdefault(barrier, []).append(tab.inner_text())
+    if found:
+        pytest.fail(
+            "\n".join(f"{', '.join(views)}: {barrier}" for barrier, views in found.items()), pytrace=False
+        )
+
+
+def test_the_help_has_no_barrier(visit: Visiting, fox_page: Path) -> None:
+    page = visit(fox_page).page
+    page.wait_for_selector(":root[data-ready]")
+    page.keyboard.press("?")
+    page.wait_for_selector("dialog[open]")
+    assert barriers(page) == []
 
 
 def written(body: str, style: str = "", lang: str = "lang=en") -> str:

@@ -78,7 +78,7 @@ def test_a_page_reads_its_weights(browser: Browser, fox: attnviz.Attention, fox_
     page.wait_for(f"{READY} && document.querySelector('.text-list')")
     items = "[...document.querySelector('.text-list').querySelectorAll('.text-item')]"
     parts = "['.text-name', '.text-number'].map((part) => item.querySelector(part).textContent)"
-    row = {fox.keys[key].text: weight for key, weight in enumerate(fox.weights[0, 2, 4])}
+    row = {fox.keys[key].text: float(weight) for key, weight in enumerate(fox.weights[0, 2, 4])}
     read = {name: float(number) for name, number in page.evaluate(f"{items}.map((item) => {parts})")}
     assert len(read) >= 3
     assert read == pytest.approx({name: row[name] for name in read}, abs=max(row.values()) / 255)
@@ -87,10 +87,8 @@ def test_a_page_reads_its_weights(browser: Browser, fox: attnviz.Attention, fox_
 def test_a_page_obeys_the_keyboard(browser: Browser, fox_page: Path) -> None:
     page = browser.open_file(fox_page, width=360, height=740)
     page.wait_for(READY)
-    page.press("2")
-    page.wait_for(
-        "location.hash.includes('view=') && document.querySelector('[role=tab][aria-selected=true]')"
-    )
+    page.press("4")
+    page.wait_for("location.hash === '#view=text'")
     page.press("?")
     page.wait_for("document.querySelector('dialog[open]')")
     page.press("Escape")

@@ -33,7 +33,7 @@ def told(faults: list[str]) -> None:
 
 
 def under_node(path: Path) -> str:
-    return run("node", "--test", path)
+    return run("node", "--test", "--test-reporter=spec", path)
 
 
 @needs_node
