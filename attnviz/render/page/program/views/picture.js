@@ -37,7 +37,10 @@ export const pictureView = {
 
 const PICTURE_WIDEST = 640;
 const PICTURE_NARROWEST = 200;
-const PICTURE_SHARE_OF_SCREEN = 0.7;
+const PICTURE_SHARE_OF_SCREEN = 0.52;
+
+// So few tokens beside the picture stand above it.
+const PICTURE_FEW = 12;
 
 /**
  * The view on screen.
@@ -69,6 +72,10 @@ class PictureMounted {
     const acts = {
       turn: (/** @type {"reads"|"readers"} */ way) => this.turn(way),
       bring: (/** @type {State["together"]} */ together) => context.store.set({ together }),
+    };
+    this.acts = {
+      pick: (/** @type {Partial<State>} */ fields) => context.store.set(fields),
+      point: (/** @type {Label|null} */ label) => this.pointLabel(label),
     };
     this.controls = massControls(acts, ...this.looks.nodes);
     this.lead = element("p", { class: "text-lead" });
@@ -149,6 +156,10 @@ class PictureMounted {
     const parts = one ? [part(rows, true)] : [part(rows, true), part(columns, false)];
     const written = parts.filter(({ labels }) => labels.length > 0);
     this.beside = written;
+    const few = written.reduce((count, { labels }) => count + labels.length, 0) <= PICTURE_FEW;
+    this.chips.classList.toggle("picture-few", few);
+    if (few) this.canvas.before(this.chips);
+    else this.legend.after(this.chips);
     this.chips.replaceChildren(
       ...written.map(({ side, name }) => element("section", {}, element("h3", { class: "text-heading" }, name), side.node)),
     );
@@ -165,7 +176,7 @@ class PictureMounted {
     this.paintChips(map, reading, state);
     this.controls.update(this.wanted, state.together, map.names.length);
     this.lead.textContent = pictureLead(map, reading, state).join(" ");
-    this.lists.replaceChildren(...textLists(map, reading, (fields) => this.context.store.set(fields)));
+    this.lists.replaceChildren(...textLists(map, reading, this.acts));
     const palette = this.context.palette();
     this.legend.replaceChildren(...massLegend((share) => pictureColor(palette, share), palette, reading.top));
   }
@@ -246,6 +257,15 @@ class PictureMounted {
     this.draw();
     const patch = this.patchPointed();
     if (patch) this.context.say(this.told(patch.label));
+  }
+
+  /**
+   * Frame a patch that is pointed at in a list.
+   * @param {Label|null} label
+   */
+  pointLabel(label) {
+    this.pointed = label?.place && pictureIsPatch(label) ? { row: label.place[0], column: label.place[1] } : null;
+    this.draw();
   }
 
   patchPointed() {

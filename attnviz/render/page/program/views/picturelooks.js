@@ -10,7 +10,7 @@ const PICTURE_LOOKS = /** @type {[PictureLook, string][]} */ ([
   ["light", "Light on what is read"],
   ["frames", "Frames"],
 ]);
-const PICTURE_STRENGTH = 90;
+const PICTURE_STRENGTH = 70;
 
 /**
  * @param {() => void} changed

@@ -130,7 +130,7 @@ function picturePaintFrames(brush, palette, { width, height, grid, patches, stre
   const [high, wide] = [height / grid.rows, width / grid.columns];
   for (const { row, column, share } of patches) {
     if (share < PICTURE_FRAMED) continue;
-    const thick = Math.max(1, share * 0.22 * Math.min(high, wide));
+    const thick = Math.max(1, share * 0.16 * Math.min(high, wide));
     const inset = thick / 2 + 0.5;
     const box = /** @type {const} */ ([column * wide + inset, row * high + inset, wide - 2 * inset, high - 2 * inset]);
     brush.rect(...box, { stroke: "#ffffff", lineWidth: thick + 1.5, alpha: strength });

@@ -14,6 +14,7 @@ import { textMark, textPaint, textSide } from "./textwords.js";
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
  * @typedef {import("../core/types.js").Context} Context
  * @typedef {import("../core/types.js").Drawing} Drawing
+ * @typedef {import("../core/types.js").Label} Label
  * @typedef {import("../core/types.js").Mounted} Mounted
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("./textreading.js").TextReading} TextReading
@@ -54,6 +55,10 @@ class TextMounted {
     /** @type {TextReading|null} */
     this.reading = null;
     this.written = "";
+    this.acts = {
+      pick: (/** @type {Partial<State>} */ fields) => context.store.set(fields),
+      point: (/** @type {Label|null} */ label) => this.pointLabel(label),
+    };
     this.controls = this.makeControls();
     this.lead = element("p", { class: "text-lead" });
     this.texts = element("div", { class: "text-texts" });
@@ -149,7 +154,7 @@ class TextMounted {
     });
     this.controls.update(this.wanted, state.together, map.names.length);
     this.lead.textContent = textLead(reading, state).join(" ");
-    this.lists.replaceChildren(...textLists(map, reading, (fields) => this.context.store.set(fields)));
+    this.lists.replaceChildren(...textLists(map, reading, this.acts));
     this.showLegend(reading);
   }
 
@@ -190,6 +195,23 @@ class TextMounted {
   pointed(event) {
     const found = this.wordOf(event);
     if (found) this.context.say(this.told(found.side, found.place));
+  }
+
+  /**
+   * Mark a word that is pointed at in a list.
+   * @param {Label|null} label
+   */
+  pointLabel(label) {
+    const { reading } = this;
+    if (!reading) return;
+    const one = textIsOne(this.map);
+    this.sides.forEach(({ words }, side) => {
+      const labels = side === 0 ? reading.rows : reading.columns;
+      words.forEach((word, place) => {
+        const same = one ? labels[place].position === label?.position : labels[place] === label;
+        word.classList.toggle("text-pointed", same);
+      });
+    });
   }
 
   /**

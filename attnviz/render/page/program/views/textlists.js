@@ -13,19 +13,26 @@ import { textIsOne } from "./textreading.js";
  * @typedef {import("./textreading.js").TextReading} TextReading
  */
 
+/**
+ * What the lists do.
+ * @typedef {object} TextActs
+ * @property {(fields: Partial<State>) => void} pick
+ * @property {(label: Label|null) => void} point show where an item stands; null for none
+ */
+
 const TEXT_LISTED = 8;
 
 /**
  * Write the lists of a reading.
  * @param {AttentionMap} map
  * @param {TextReading} reading
- * @param {(fields: Partial<State>) => void} pick
+ * @param {TextActs} acts
  * @returns {HTMLElement[]}
  */
-export function textLists(map, reading, pick) {
+export function textLists(map, reading, { pick, point }) {
   const { way, rows, columns, picked, mass, back } = reading;
   if (way === "received") {
-    const list = textList(mass, columns, ({ position }) => pick(textKeyPick(map, position)));
+    const list = textList(mass, columns, ({ position }) => pick(textKeyPick(map, position)), point);
     return [textSection("Read most", "the mean over all queries shown", list)];
   }
   const word = textQuoted((way === "reads" ? rows : columns)[picked].text);
@@ -33,11 +40,11 @@ export function textLists(map, reading, pick) {
   const position = (way === "reads" ? rows : columns)[picked].position;
   const sections = [];
   if (reads) {
-    const list = textList(reads, columns, (label) => pick({ query: position, key: label.position }));
+    const list = textList(reads, columns, (label) => pick({ query: position, key: label.position }), point);
     sections.push(textSection(`Whom ${word} reads`, "", list, textRest(map, reads)));
   }
   if (readers) {
-    const list = textList(readers, rows, (label) => pick({ query: label.position, key: position }));
+    const list = textList(readers, rows, (label) => pick({ query: label.position, key: position }), point);
     sections.push(textSection(`Who reads ${word}`, "", list));
   }
   return way === "reads" ? sections : sections.reverse();
@@ -70,13 +77,26 @@ function textSection(title, about, list, ...rest) {
  * @param {Mass} mass
  * @param {Label[]} labels
  * @param {(label: Label) => void} pick
+ * @param {(label: Label|null) => void} point
  * @returns {HTMLElement}
  */
-function textList(mass, labels, pick) {
+function textList(mass, labels, pick, point) {
   const places = massLargest(mass.values, TEXT_LISTED);
   if (places.length === 0) return element("p", { class: "note" }, "nothing that is shown");
   const longest = Math.max(...places.map((place) => (mass.heads > 1 ? mass.most[place] : mass.values[place])));
-  const items = places.map((place) => textItem(mass, labels[place], place, longest, pick));
+  const items = places.map((place) => {
+    const label = labels[place];
+    const button = textItem(mass, label, place, longest);
+    // A word that stands there several times says which one it is.
+    const name = /** @type {HTMLElement} */ (button.firstChild);
+    if (labels.filter(({ text }) => text === label.text).length > 1) {
+      name.append(element("span", { class: "text-place" }, `at ${label.position}`));
+    }
+    button.addEventListener("click", () => pick(label));
+    for (const event of ["pointerenter", "focus"]) button.addEventListener(event, () => point(label));
+    for (const event of ["pointerleave", "blur"]) button.addEventListener(event, () => point(null));
+    return element("li", {}, button);
+  });
   return element("ol", { class: "text-list" }, ...items);
 }
 
@@ -85,10 +105,9 @@ function textList(mass, labels, pick) {
  * @param {Label} label
  * @param {number} place
  * @param {number} longest the weight whose bar is as wide as there is room
- * @param {(label: Label) => void} pick
- * @returns {HTMLElement}
+ * @returns {HTMLButtonElement}
  */
-function textItem(mass, label, place, longest, pick) {
+function textItem(mass, label, place, longest) {
   const value = mass.values[place];
   const bar = element("span", { class: "text-bar", "aria-hidden": "true" }, textFilled(0, value / longest));
   const range = mass.heads > 1 ? `${weightText(mass.least[place])}–${weightText(mass.most[place])}` : "";
@@ -96,9 +115,7 @@ function textItem(mass, label, place, longest, pick) {
   const number = element("span", { class: "text-number" }, exactText(value));
   const spread = range ? [element("span", { class: "text-spread", title: "least and most of all heads" }, range)] : [];
   const name = element("bdi", { class: `text-name text-${label.kind}` }, label.text);
-  const button = element("button", { type: "button", class: "text-item" }, name, bar, number, ...spread);
-  button.addEventListener("click", () => pick(label));
-  return element("li", {}, button);
+  return element("button", { type: "button", class: "text-item" }, name, bar, number, ...spread);
 }
 
 /**
@@ -124,7 +141,7 @@ function textRest(map, { hidden, lost }) {
   const sentences = [];
   if (hidden >= 0.0005) sentences.push(`${weightText(hidden)} of its mass is on tokens that are not shown.`);
   if (lost >= 0.005) sentences.push(`${weightText(lost)} of its mass went to no key${textReason(map)}.`);
-  return element("p", { class: "note text-rest" }, sentences.join(" "));
+  return element("p", { class: "note text-rest", hidden: sentences.length === 0 }, sentences.join(" "));
 }
 
 /**

@@ -83,8 +83,9 @@ function textWordNode({ label, text, place }) {
   const piece = textIsPiece(label);
   const name = piece || text === "" ? label.text || "nothing" : null;
   // No <button>: as a box it would stand apart from its neighbours, and right-to-left words would change places.
+  // Special tokens have a say of their own on the direction, but none on the paragraph's.
   return element(
-    "span",
+    label.kind === "special" ? "bdi" : "span",
     {
       class: `text-word text-${label.kind}`,
       role: "button",
