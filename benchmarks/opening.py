@@ -69,8 +69,7 @@ WATCH = """(() => {
 # The times between frames, as they come.
 COUNT = """() => {
   const frames = (window.benchmarkFrames = []);
-  let last = performance.now();
-  const note = (now) => { frames.push(now - last); last = now; requestAnimationFrame(note); };
+  const note = (last) => requestAnimationFrame((now) => { frames.push(now - last); note(now); });
   requestAnimationFrame(note);
 }"""
 
