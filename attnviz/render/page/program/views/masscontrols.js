@@ -38,10 +38,16 @@ export function massControls({ turn, bring }, ...more) {
   heads.addEventListener("change", () => bring(/** @type {State["together"]} */ (heads.value)));
   const group = element("div", { class: "text-ways", role: "group", "aria-label": "Direction" }, ...buttons);
   const node = element("div", { class: "text-controls" }, group, heads, ...more);
-  const update = (/** @type {TextWay} */ way, /** @type {State["together"]} */ together, /** @type {number} */ count) => {
+  const update = (
+    /** @type {TextWay} */ way,
+    /** @type {State["together"]} */ together,
+    /** @type {number} */ count,
+  ) => {
     heads.value = together;
     heads.hidden = count === 1;
-    buttons.forEach((button, place) => button.setAttribute("aria-pressed", String(MASS_WAYS[place][0] === way)));
+    buttons.forEach((button, place) =>
+      button.setAttribute("aria-pressed", String(MASS_WAYS[place][0] === way)),
+    );
   };
   return { node, update };
 }

@@ -2,13 +2,13 @@
 
 import { canvasBrush } from "../core/brush.js";
 import { element, fitted } from "../core/dom.js";
-import { exactText, weightText } from "../core/words.js";
 import { massHeads, massOpened } from "./mass.js";
 import { massControls, massLegend } from "./masscontrols.js";
-import { pictureGrid, pictureHasClass, pictureIsPatch, pictureReading } from "./picturegrid.js";
+import { pictureGrid, pictureIsPatch, pictureReading } from "./picturegrid.js";
 import { pictureLooks } from "./picturelooks.js";
 import { pictureColor, picturePaint, picturePatchAt, picturePatches } from "./picturepaint.js";
-import { textLead, textLists } from "./textlists.js";
+import { pictureFramed, pictureLead, pictureTold } from "./picturewords.js";
+import { textLists } from "./textlists.js";
 import { textIsOne, textPick, textShares, textTurned } from "./textreading.js";
 import { textMark, textPaint, textSide } from "./textwords.js";
 
@@ -21,7 +21,6 @@ import { textMark, textPaint, textSide } from "./textwords.js";
  * @typedef {import("../core/types.js").Mounted} Mounted
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("./picturepaint.js").PictureShown} PictureShown
- * @typedef {import("./picturegrid.js").PictureGrid} PictureGrid
  * @typedef {import("./textreading.js").TextReading} TextReading
  * @typedef {import("./textwords.js").TextSide} TextSide
  */
@@ -31,7 +30,8 @@ export const pictureView = {
   name: "picture",
   title: "Picture",
   hint: "What is read of the picture, laid over it. Press a patch to see what it reads, or who reads it.",
-  offered: (page, state) => page.facts.picture !== null && page.map(state.map).keys.tokens.some(pictureIsPatch),
+  offered: (page, state) =>
+    page.facts.picture !== null && page.map(state.map).keys.tokens.some(pictureIsPatch),
   mount: (host, context) => new PictureMounted(host, context),
 };
 
@@ -54,7 +54,9 @@ class PictureMounted {
   constructor(host, context) {
     this.host = host;
     this.context = context;
-    this.picture = /** @type {{width: number, height: number, source: string}} */ (context.page.facts.picture);
+    this.picture = /** @type {{width: number, height: number, source: string}} */ (
+      context.page.facts.picture
+    );
     /** @type {Map<string, CanvasImageSource>} */
     this.pictures = new Map();
     /** @type {"reads"|"readers"} what a press asks while nothing is picked */
@@ -89,7 +91,12 @@ class PictureMounted {
     this.chips = element("div", { class: "picture-chips text-numbered" });
     this.lists = element("div", { class: "text-lists" });
     const main = element("div", { class: "text-main" }, this.lead, this.canvas, this.legend, this.chips);
-    this.root = element("div", { class: "text-view" }, this.controls.node, element("div", { class: "text-body" }, main, this.lists));
+    this.root = element(
+      "div",
+      { class: "text-view" },
+      this.controls.node,
+      element("div", { class: "text-body" }, main, this.lists),
+    );
     this.listen();
     host.append(this.root);
     void this.load();
@@ -161,7 +168,9 @@ class PictureMounted {
     if (few) this.canvas.before(this.chips);
     else this.legend.after(this.chips);
     this.chips.replaceChildren(
-      ...written.map(({ side, name }) => element("section", {}, element("h3", { class: "text-heading" }, name), side.node)),
+      ...written.map(({ side, name }) =>
+        element("section", {}, element("h3", { class: "text-heading" }, name), side.node),
+      ),
     );
   }
 
@@ -197,7 +206,12 @@ class PictureMounted {
     const framed = pictureFramed(map, reading, ratio);
     // Queries of a text alone are no patches: the picture is shown as it is, with the key framed.
     if (!grid) return { ...common, look: "frames", grid: { rows: 1, columns: 1 }, patches: [], framed };
-    return { ...common, grid, patches: picturePatches(labels, reading.mass.values, reading.top, state), framed };
+    return {
+      ...common,
+      grid,
+      patches: picturePatches(labels, reading.mass.values, reading.top, state),
+      framed,
+    };
   }
 
   /** @returns {number} */
@@ -256,7 +270,7 @@ class PictureMounted {
     this.pointed = place && { row: place.row, column: place.column };
     this.draw();
     const patch = this.patchPointed();
-    if (patch) this.context.say(this.told(patch.label));
+    if (patch && this.reading) this.context.say(pictureTold(this.reading, patch.label));
   }
 
   /**
@@ -264,29 +278,17 @@ class PictureMounted {
    * @param {Label|null} label
    */
   pointLabel(label) {
-    this.pointed = label?.place && pictureIsPatch(label) ? { row: label.place[0], column: label.place[1] } : null;
+    this.pointed =
+      label?.place && pictureIsPatch(label) ? { row: label.place[0], column: label.place[1] } : null;
     this.draw();
   }
 
   patchPointed() {
     const { pointed } = this;
-    return pointed && this.shown?.patches.find(({ row, column }) => row === pointed.row && column === pointed.column);
-  }
-
-  /**
-   * @param {number} place among the labels that have weights
-   * @returns {string}
-   */
-  told(place) {
-    const { reading } = this;
-    if (!reading) return "";
-    const { way, rows, columns, mass, picked } = reading;
-    const name = pictureName((way === "readers" ? rows : columns)[place]);
-    const weight = exactText(mass.values[place]);
-    const spread = mass.heads > 1 ? ` (${weightText(mass.least[place])}–${weightText(mass.most[place])} across ${mass.heads} heads)` : "";
-    if (way === "received") return `${name}: ${weight}${spread} on average`;
-    const own = pictureName((way === "readers" ? columns : rows)[picked]);
-    return way === "reads" ? `${own} → ${name}: ${weight}${spread}` : `${name} → ${own}: ${weight}${spread}`;
+    return (
+      pointed &&
+      this.shown?.patches.find(({ row, column }) => row === pointed.row && column === pointed.column)
+    );
   }
 
   /** Pick the patch pointed at: as what reads, where patches do, else as what is read. */
@@ -327,7 +329,11 @@ class PictureMounted {
     ]);
     const to = steps.get(event.key);
     if (event.key === "Enter" || event.key === " ") this.pick();
-    else if (to) this.point({ row: Math.min(rows - 1, Math.max(0, to[0])), column: Math.min(columns - 1, Math.max(0, to[1])) });
+    else if (to)
+      this.point({
+        row: Math.min(rows - 1, Math.max(0, to[0])),
+        column: Math.min(columns - 1, Math.max(0, to[1])),
+      });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -354,53 +360,4 @@ class PictureMounted {
   close() {
     this.root.remove();
   }
-}
-
-/**
- * Name a patch by its row and column, as one speaks of it.
- * @param {Label} label
- * @returns {string}
- */
-export function pictureName(label) {
-  return pictureIsPatch(label) && label.place ? `row ${label.place[0]} column ${label.place[1]}` : label.text;
-}
-
-/**
- * Give the patch picked, in the grid of its own side.
- * @param {AttentionMap} map
- * @param {TextReading} reading
- * @param {number} ratio
- * @returns {{row: number, column: number, grid: PictureGrid}[]}
- */
-function pictureFramed(map, { way, rows, columns, picked }, ratio) {
-  if (picked < 0) return [];
-  const label = (way === "readers" ? columns : rows)[picked];
-  const grid = pictureGrid(way === "readers" ? map.keys : map.queries, ratio);
-  if (!grid || !label.place || !pictureIsPatch(label)) return [];
-  return [{ row: label.place[0], column: label.place[1], grid }];
-}
-
-/**
- * @param {AttentionMap} map
- * @param {TextReading} reading
- * @param {State} state
- * @returns {string[]}
- */
-function pictureLead(map, reading, state) {
-  const sentences = textLead(reading, state, "patch");
-  const aside = pictureAside(reading);
-  const nothing = state.query === null && state.key === null && pictureHasClass(map);
-  return [
-    ...sentences,
-    ...(nothing ? ["Press a patch to see what that one reads."] : []),
-    ...(aside >= 0.005 && reading.way !== "readers" ? [`${weightText(aside)} of the mass is on no patch.`] : []),
-  ];
-}
-
-/**
- * @param {TextReading} reading
- * @returns {number} the mass on keys that are no patches
- */
-function pictureAside({ mass, columns }) {
-  return columns.reduce((sum, label, place) => sum + (pictureIsPatch(label) ? 0 : mass.values[place]), 0);
 }

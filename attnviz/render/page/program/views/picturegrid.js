@@ -52,7 +52,8 @@ export function pictureGrid({ tokens }, ratio) {
  * @returns {PictureGrid}
  */
 export function pictureGridAround(rows, columns, ratio) {
-  if (pictureLeavesOut(rows, columns, ratio) || pictureFillsUp(rows, columns, ratio)) return { rows, columns };
+  if (pictureLeavesOut(rows, columns, ratio) || pictureFillsUp(rows, columns, ratio))
+    return { rows, columns };
   for (let more = 1; ; more += 1) {
     for (let down = 0; down <= more; down += 1) {
       const found = { rows: rows + down, columns: columns + more - down };

@@ -88,9 +88,14 @@ export function pictureColor(palette, share) {
 export function picturePaint(brush, palette, shown) {
   const { width, height, source, look, strength, grid, patches } = shown;
   brush.picture(0, 0, width, height, source);
-  if (look === "colours") brush.rect(0, 0, width, height, { fill: palette.background, alpha: 0.45 * strength });
+  if (look === "colours")
+    brush.rect(0, 0, width, height, { fill: palette.background, alpha: 0.45 * strength });
   if (look === "frames") picturePaintFrames(brush, palette, shown);
-  else brush.cells(0, 0, width, height, { ...grid, pixels: picturePixels(palette, grid, patches, look, strength) });
+  else
+    brush.cells(0, 0, width, height, {
+      ...grid,
+      pixels: picturePixels(palette, grid, patches, look, strength),
+    });
   if (shown.lines) picturePaintLines(brush, palette, shown);
   for (const { row, column, grid: own } of shown.framed) {
     const [high, wide] = [height / own.rows, width / own.columns];
@@ -132,7 +137,12 @@ function picturePaintFrames(brush, palette, { width, height, grid, patches, stre
     if (share < PICTURE_FRAMED) continue;
     const thick = Math.max(1, share * 0.16 * Math.min(high, wide));
     const inset = thick / 2 + 0.5;
-    const box = /** @type {const} */ ([column * wide + inset, row * high + inset, wide - 2 * inset, high - 2 * inset]);
+    const box = /** @type {const} */ ([
+      column * wide + inset,
+      row * high + inset,
+      wide - 2 * inset,
+      high - 2 * inset,
+    ]);
     brush.rect(...box, { stroke: "#ffffff", lineWidth: thick + 1.5, alpha: strength });
     brush.rect(...box, { stroke: css(pictureColor(palette, share)), lineWidth: thick, alpha: strength });
   }
@@ -147,10 +157,22 @@ function picturePaintLines(brush, palette, { width, height, grid }) {
   const style = { stroke: palette.background, alpha: 0.4, lineWidth: 1 };
   for (let row = 1; row < grid.rows; row += 1) {
     const y = Math.round((row * height) / grid.rows) + 0.5;
-    brush.line([[0, y], [width, y]], style);
+    brush.line(
+      [
+        [0, y],
+        [width, y],
+      ],
+      style,
+    );
   }
   for (let column = 1; column < grid.columns; column += 1) {
     const x = Math.round((column * width) / grid.columns) + 0.5;
-    brush.line([[x, 0], [x, height]], style);
+    brush.line(
+      [
+        [x, 0],
+        [x, height],
+      ],
+      style,
+    );
   }
 }

@@ -53,14 +53,22 @@ class ProductMounted {
     this.term = -1;
     this.pointed = -1;
     this.pickers = productPickers((fields) => context.store.set(fields));
-    this.order = element("button", { type: "button", class: "button", "aria-pressed": "false" }, "Largest first");
+    this.order = element(
+      "button",
+      { type: "button", class: "button", "aria-pressed": "false" },
+      "Largest first",
+    );
     this.terms = productSlider("Products, one by one");
     this.keys = productSlider("Keys this query sees");
     this.steps = element("dl", { class: "product-steps" });
     this.verdict = element("p", { class: "product-verdict" });
     this.told = element("p", { class: "note product-told" });
     this.legend = element("p", { class: "note product-legend" });
-    this.details = element("details", { class: "product-details" }, element("summary", {}, "All numbers as a table"));
+    this.details = element(
+      "details",
+      { class: "product-details" },
+      element("summary", {}, "All numbers as a table"),
+    );
     this.missing = element("p", { class: "note" }, PRODUCT_MISSING);
     this.body = this.makeBody();
     this.root = element("div", { class: "product-view" }, this.missing, this.body);
@@ -86,7 +94,9 @@ class ProductMounted {
 
   listen() {
     this.order.addEventListener("click", () => this.turn());
-    this.terms.addEventListener("pointermove", (event) => this.point(productTermAt(this.layout(), event.offsetX, event.offsetY)));
+    this.terms.addEventListener("pointermove", (event) =>
+      this.point(productTermAt(this.layout(), event.offsetX, event.offsetY)),
+    );
     this.terms.addEventListener("pointerleave", () => this.point(-1));
     this.terms.addEventListener("focus", () => this.point(Math.max(0, this.term)));
     this.terms.addEventListener("blur", () => this.point(-1));
@@ -94,9 +104,13 @@ class ProductMounted {
       const to = productStep(event, this.term, this.product?.terms.length ?? 0);
       if (to !== null) this.point(to);
     });
-    this.keys.addEventListener("pointermove", (event) => this.pointKey(productKeyAt(this.keysLayout(), event.offsetX)));
+    this.keys.addEventListener("pointermove", (event) =>
+      this.pointKey(productKeyAt(this.keysLayout(), event.offsetX)),
+    );
     this.keys.addEventListener("pointerleave", () => this.pointKey(-1));
-    this.keys.addEventListener("click", (event) => this.pickKey(productKeyAt(this.keysLayout(), event.offsetX)));
+    this.keys.addEventListener("click", (event) =>
+      this.pickKey(productKeyAt(this.keysLayout(), event.offsetX)),
+    );
     this.keys.addEventListener("keydown", (event) => {
       const { seen = [], key = -1 } = this.product ?? {};
       const to = productStep(event, seen.indexOf(key), seen.length);
@@ -157,7 +171,12 @@ class ProductMounted {
     if (!product) return;
     this.pickers.update(map, state, product);
     const steps = productSteps(product).map(({ name, number, about }) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, element("strong", {}, number), element("span", {}, about))),
+      element(
+        "div",
+        {},
+        element("dt", {}, name),
+        element("dd", {}, element("strong", {}, number), element("span", {}, about)),
+      ),
     );
     this.steps.replaceChildren(...steps);
     this.verdict.textContent = productVerdict(map, state.head, product);
@@ -184,7 +203,9 @@ class ProductMounted {
   /** @returns {string} what is said while no term is pointed at */
   resting() {
     const point = "Point at a column, or reach it with the arrow keys, to read its numbers.";
-    return this.product?.learnsDistances ? `${point} “distance” is what a key so far away adds to itself.` : point;
+    return this.product?.learnsDistances
+      ? `${point} “distance” is what a key so far away adds to itself.`
+      : point;
   }
 
   drawKeys() {
@@ -193,7 +214,14 @@ class ProductMounted {
     const layout = this.keysLayout();
     const canvas = fitted(this.keys, layout.width, layout.height);
     canvas.clearRect(0, 0, layout.width, layout.height);
-    productPaintKeys(canvasBrush(canvas), this.context.palette(), layout, product, this.map.keys.tokens, this.pointed);
+    productPaintKeys(
+      canvasBrush(canvas),
+      this.context.palette(),
+      layout,
+      product,
+      this.map.keys.tokens,
+      this.pointed,
+    );
     const place = Math.max(0, product.seen.indexOf(product.key));
     productSlide(this.keys, place, product.seen.length - 1, this.toldOfKey(place));
   }
@@ -255,7 +283,9 @@ class ProductMounted {
     const [query, key] = [map.queries.tokens[product.query], map.keys.tokens[product.key]];
     const lines = [
       `q of ${query.shown} · k of ${key.shown}`,
-      productSteps(product).map(({ name, number }) => `${name} ${number}`).join("  →  "),
+      productSteps(product)
+        .map(({ name, number }) => `${name} ${number}`)
+        .join("  →  "),
       productVerdict(map, this.context.store.state.head, product),
     ];
     const top = lines.length * 20 + 16;
@@ -283,7 +313,13 @@ class ProductMounted {
  * @returns {HTMLCanvasElement}
  */
 function productSlider(name) {
-  return element("canvas", { class: "product-canvas", tabindex: 0, role: "slider", "aria-label": name, "aria-valuemin": 0 });
+  return element("canvas", {
+    class: "product-canvas",
+    tabindex: 0,
+    role: "slider",
+    "aria-label": name,
+    "aria-valuemin": 0,
+  });
 }
 
 /**

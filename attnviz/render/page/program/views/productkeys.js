@@ -40,7 +40,15 @@ export function productKeysLayout(count, room) {
   const base = PRODUCT_TOP + PRODUCT_HIGH;
   // Room at the right for the name of a bar that is picked there.
   const width = Math.min(room, PRODUCT_LEFT + count * bar + 8);
-  return { left: PRODUCT_LEFT, bar, count, width: Math.max(width, Math.min(room, 240)), height: base + (named ? PRODUCT_NAMES : 26), base, named };
+  return {
+    left: PRODUCT_LEFT,
+    bar,
+    count,
+    width: Math.max(width, Math.min(room, 240)),
+    height: base + (named ? PRODUCT_NAMES : 26),
+    base,
+    named,
+  };
 }
 
 /**
@@ -66,21 +74,39 @@ export function productPaintKeys(brush, palette, layout, product, keys, pointed)
   const { left, bar, base, count } = layout;
   const top = Math.max(...weights, ...(alone ?? [])) || 1;
   const height = (/** @type {number} */ weight) => (weight / top) * PRODUCT_HIGH;
-  brush.line([[left, base], [left + count * bar, base]], { stroke: palette.rule });
+  brush.line(
+    [
+      [left, base],
+      [left + count * bar, base],
+    ],
+    { stroke: palette.rule },
+  );
   brush.text(left - 6, base, "0", { fill: palette.muted, size: 11, align: "end" });
   brush.text(left - 6, base - PRODUCT_HIGH, weightText(top), { fill: palette.muted, size: 11, align: "end" });
-  brush.line([[left, base - PRODUCT_HIGH], [left + count * bar, base - PRODUCT_HIGH]], { stroke: palette.rule, dash: [2, 3] });
+  brush.line(
+    [
+      [left, base - PRODUCT_HIGH],
+      [left + count * bar, base - PRODUCT_HIGH],
+    ],
+    { stroke: palette.rule, dash: [2, 3] },
+  );
   const gap = bar > 6 ? Math.min(4, bar * 0.15) : 0;
   seen.forEach((place, order) => {
     const x = left + order * bar;
     const picked = place === key;
     const fill = css(weightColor(palette, picked ? 0.85 : 0.45));
-    brush.rect(x + gap, base - height(weights[order]), Math.max(0.6, bar - 2 * gap), height(weights[order]), { fill });
-    if (alone) productPaintAlone(brush, palette, x + gap / 2, Math.max(1.5, bar - gap), base - height(alone[order]));
+    brush.rect(x + gap, base - height(weights[order]), Math.max(0.6, bar - 2 * gap), height(weights[order]), {
+      fill,
+    });
+    if (alone)
+      productPaintAlone(brush, palette, x + gap / 2, Math.max(1.5, bar - gap), base - height(alone[order]));
     if (layout.named) productPaintName(brush, palette, layout, keys[place].shown, { order, picked });
   });
   productPaintPicked(brush, palette, layout, product, keys);
-  if (pointed >= 0) brush.rect(left + pointed * bar, PRODUCT_TOP - 4, Math.max(2, bar), PRODUCT_HIGH + 4, { stroke: palette.foreground });
+  if (pointed >= 0)
+    brush.rect(left + pointed * bar, PRODUCT_TOP - 4, Math.max(2, bar), PRODUCT_HIGH + 4, {
+      stroke: palette.foreground,
+    });
 }
 
 /**
@@ -91,7 +117,13 @@ export function productPaintKeys(brush, palette, layout, product, keys, pointed)
  * @param {number} y
  */
 function productPaintAlone(brush, palette, x, width, y) {
-  brush.line([[x, y], [x + width, y]], { stroke: palette.foreground, lineWidth: 1.5 });
+  brush.line(
+    [
+      [x, y],
+      [x + width, y],
+    ],
+    { stroke: palette.foreground, lineWidth: 1.5 },
+  );
 }
 
 /**
@@ -105,7 +137,13 @@ function productPaintName(brush, palette, { left, bar, base }, name, { order, pi
   const letters = [...name];
   const text = letters.length > PRODUCT_LETTERS ? `${letters.slice(0, PRODUCT_LETTERS - 1).join("")}…` : name;
   const fill = picked ? palette.foreground : palette.muted;
-  brush.text(left + (order + 0.5) * bar, base + 10, text, { fill, size: 11, align: "end", turn: -50, bold: picked });
+  brush.text(left + (order + 0.5) * bar, base + 10, text, {
+    fill,
+    size: 11,
+    align: "end",
+    turn: -50,
+    bold: picked,
+  });
 }
 
 /**
@@ -121,9 +159,20 @@ function productPaintPicked(brush, palette, { left, bar, base, named, width }, {
   if (order < 0) return;
   const x = left + (order + 0.5) * bar;
   const near = Math.max(left + 20, Math.min(x, width - 20));
-  brush.text(near, PRODUCT_TOP - 10, weightText(weights[order]), { fill: palette.foreground, size: 12, align: "middle", bold: true });
+  brush.text(near, PRODUCT_TOP - 10, weightText(weights[order]), {
+    fill: palette.foreground,
+    size: 12,
+    align: "middle",
+    bold: true,
+  });
   if (named) return;
-  brush.line([[x, base], [x, base + 8]], { stroke: palette.foreground, lineWidth: 2 });
+  brush.line(
+    [
+      [x, base],
+      [x, base + 8],
+    ],
+    { stroke: palette.foreground, lineWidth: 2 },
+  );
   const align = x < width / 3 ? "start" : x > (2 * width) / 3 ? "end" : "middle";
   brush.text(x, base + 17, keys[key].shown, { fill: palette.foreground, size: 12, align, bold: true });
 }

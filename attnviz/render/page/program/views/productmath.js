@@ -79,7 +79,10 @@ export function productOf(map, head, vectors, { query, key }) {
     logit: scale === null ? null : sum * scale,
     learnsDistances: vectors.distances !== null,
     seen,
-    alone: scale === null ? null : productSoftmax(seen.map((place) => productSum(map, vectors, query, place) * scale)),
+    alone:
+      scale === null
+        ? null
+        : productSoftmax(seen.map((place) => productSum(map, vectors, query, place) * scale)),
     weights: seen.map((place) => (levels[start + place] * maxima[query]) / 255),
     top: maxima[query],
   };
@@ -151,7 +154,9 @@ export function productSoftmax(logits) {
  */
 export function productOrder(terms, largest) {
   if (!largest) return terms;
-  return [...terms].sort((one, other) => Math.abs(other.product) - Math.abs(one.product) || one.index - other.index);
+  return [...terms].sort(
+    (one, other) => Math.abs(other.product) - Math.abs(one.product) || one.index - other.index,
+  );
 }
 
 /**
@@ -170,5 +175,7 @@ export function productRunning(terms) {
  * @returns {boolean}
  */
 export function productExplains({ alone, weights, top }) {
-  return alone !== null && alone.every((weight, place) => Math.abs(weight - weights[place]) <= 0.004 + top / 255);
+  return (
+    alone !== null && alone.every((weight, place) => Math.abs(weight - weights[place]) <= 0.004 + top / 255)
+  );
 }

@@ -18,9 +18,21 @@ export function productPickers(pick) {
   const [query, key] = [element("select", { class: "select" }), element("select", { class: "select" })];
   query.addEventListener("change", () => pick({ query: Number(query.value), key: null }));
   key.addEventListener("change", () => pick({ query: Number(query.value), key: Number(key.value) }));
-  const strongest = actionButton("Strongest pair", () => pick({ query: null, key: null }), { hint: "The largest weight of this head" });
-  const node = element("div", { class: "product-pickers" }, named("Query q", query), named("Key k", key), strongest);
-  const update = (/** @type {AttentionMap} */ map, /** @type {State} */ state, /** @type {Product} */ product) => {
+  const strongest = actionButton("Strongest pair", () => pick({ query: null, key: null }), {
+    hint: "The largest weight of this head",
+  });
+  const node = element(
+    "div",
+    { class: "product-pickers" },
+    named("Query q", query),
+    named("Key k", key),
+    strongest,
+  );
+  const update = (
+    /** @type {AttentionMap} */ map,
+    /** @type {State} */ state,
+    /** @type {Product} */ product,
+  ) => {
     const seen = new Set(product.seen);
     productOptions(query, map.queries.tokens, product.query, () => true);
     productOptions(key, map.keys.tokens, product.key, (place) => seen.has(place));
@@ -37,7 +49,9 @@ export function productPickers(pick) {
  */
 function productOptions(select, tokens, chosen, offered) {
   if (select.options.length !== tokens.length || select.dataset.first !== tokens[0].shown) {
-    const options = tokens.map(({ shown }, place) => element("option", { value: place }, `${place} ${shown}`));
+    const options = tokens.map(({ shown }, place) =>
+      element("option", { value: place }, `${place} ${shown}`),
+    );
     select.replaceChildren(...options);
     select.dataset.first = tokens[0].shown;
   }

@@ -21,5 +21,10 @@ export function productTable({ terms, learnsDistances }, largestFirst) {
     const cells = numbers.map((number) => element("td", {}, productText(number)));
     return element("tr", {}, element("th", { scope: "row" }, String(index)), ...cells);
   });
-  return element("table", { class: "product-table" }, element("thead", {}, head), element("tbody", {}, ...rows));
+  return element(
+    "table",
+    { class: "product-table" },
+    element("thead", {}, head),
+    element("tbody", {}, ...rows),
+  );
 }

@@ -47,7 +47,16 @@ export function productLayout(count, room, learnsDistances) {
   const cell = Math.min(PRODUCT_MOST, (room - PRODUCT_GUTTER) / each);
   const rows = learnsDistances ? ["q", "k", "distance"] : ["q", "k"];
   const line = rows.length * PRODUCT_CELL + PRODUCT_BARS + PRODUCT_SUMS + PRODUCT_BETWEEN;
-  return { count, each, cell, left: PRODUCT_GUTTER, line, rows, width: PRODUCT_GUTTER + each * cell, height: lines * line };
+  return {
+    count,
+    each,
+    cell,
+    left: PRODUCT_GUTTER,
+    line,
+    rows,
+    width: PRODUCT_GUTTER + each * cell,
+    height: lines * line,
+  };
 }
 
 /**
@@ -79,7 +88,11 @@ export function productPaintTerms(brush, palette, layout, terms, marked) {
     key: productLargest(terms.flatMap(({ key, distance }) => [key, distance])),
   };
   const cells = layout.rows.length * PRODUCT_CELL;
-  const bars = productHeights(terms.map(({ product }) => product), cells + 4, PRODUCT_BARS - 8);
+  const bars = productHeights(
+    terms.map(({ product }) => product),
+    cells + 4,
+    PRODUCT_BARS - 8,
+  );
   const sums = productHeights(running, cells + PRODUCT_BARS + 8, PRODUCT_SUMS - 12);
   for (let first = 0, top = 0; first < terms.length; first += layout.each, top += layout.line) {
     const stop = Math.min(first + layout.each, terms.length);
@@ -87,13 +100,26 @@ export function productPaintTerms(brush, palette, layout, terms, marked) {
     for (let place = first; place < stop; place += 1) {
       const x = layout.left + (place - first) * layout.cell;
       productPaintCells(brush, palette, layout, terms[place], { x, y: top, scales });
-      productPaintBar(brush, palette, { x, top: top + bars(terms[place].product), base: top + bars(0), cell: layout.cell });
+      productPaintBar(brush, palette, {
+        x,
+        top: top + bars(terms[place].product),
+        base: top + bars(0),
+        cell: layout.cell,
+      });
     }
     const line = running.slice(first, stop);
-    productPaintSums(brush, palette, layout, { first, running: line, before: running[first - 1] ?? 0, height: (sum) => top + sums(sum) });
+    productPaintSums(brush, palette, layout, {
+      first,
+      running: line,
+      before: running[first - 1] ?? 0,
+      height: (sum) => top + sums(sum),
+    });
     if (marked >= first && marked < stop) {
       const x = layout.left + (marked - first) * layout.cell;
-      brush.rect(x, top, layout.cell, layout.line - PRODUCT_BETWEEN, { stroke: palette.foreground, lineWidth: 1.5 });
+      brush.rect(x, top, layout.cell, layout.line - PRODUCT_BETWEEN, {
+        stroke: palette.foreground,
+        lineWidth: 1.5,
+      });
     }
   }
 }
@@ -132,7 +158,14 @@ function productPaintNames(brush, palette, { left, rows, width }, top, zeros) {
   rows.forEach((row, place) => name(row, top + (place + 0.5) * PRODUCT_CELL));
   name("product", bars + PRODUCT_BARS / 2);
   name("sum", bars + PRODUCT_BARS + PRODUCT_SUMS / 2);
-  for (const zero of zeros) brush.line([[left, top + zero], [width, top + zero]], { stroke: palette.rule });
+  for (const zero of zeros)
+    brush.line(
+      [
+        [left, top + zero],
+        [width, top + zero],
+      ],
+      { stroke: palette.rule },
+    );
 }
 
 /**
@@ -149,7 +182,11 @@ function productPaintCells(brush, palette, { cell, rows }, { query, key, distanc
     const top = y + row * PRODUCT_CELL;
     brush.rect(x + 0.5, top + 0.5, cell - 1, PRODUCT_CELL - 1, { fill: css(color) });
     if (cell < PRODUCT_WRITTEN) return;
-    brush.text(x + cell / 2, top + PRODUCT_CELL / 2, productCell(value), { fill: inkOn(color), size: 10, align: "middle" });
+    brush.text(x + cell / 2, top + PRODUCT_CELL / 2, productCell(value), {
+      fill: inkOn(color),
+      size: 10,
+      align: "middle",
+    });
   });
 }
 
@@ -169,7 +206,9 @@ function productCell(value) {
  */
 function productPaintBar(brush, palette, { x, top, base, cell }) {
   const fill = css(differenceColor(palette, top > base ? -0.6 : 0.6));
-  brush.rect(x + 1, Math.min(top, base), Math.max(1, cell - 2), Math.max(0.5, Math.abs(top - base)), { fill });
+  brush.rect(x + 1, Math.min(top, base), Math.max(1, cell - 2), Math.max(0.5, Math.abs(top - base)), {
+    fill,
+  });
 }
 
 /**

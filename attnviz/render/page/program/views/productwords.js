@@ -44,13 +44,24 @@ export function productSteps(product) {
     },
   ];
   if (scale !== null && logit !== null) {
-    steps.push({ name: "logit", number: productText(logit), about: `times the scale, ${productScale(scale, terms.length)}` });
+    steps.push({
+      name: "logit",
+      number: productText(logit),
+      about: `times the scale, ${productScale(scale, terms.length)}`,
+    });
   }
   if (alone) {
-    const about = place < 0 ? "the query could not look here" : `its share among ${seen.length} ${seen.length === 1 ? "key" : "keys"}`;
+    const about =
+      place < 0
+        ? "the query could not look here"
+        : `its share among ${seen.length} ${seen.length === 1 ? "key" : "keys"}`;
     steps.push({ name: "softmax", number: place < 0 ? "–" : weightText(alone[place]), about });
   }
-  steps.push({ name: "weight", number: place < 0 ? "0" : weightText(weights[place]), about: "what the model gave" });
+  steps.push({
+    name: "weight",
+    number: place < 0 ? "0" : weightText(weights[place]),
+    about: "what the model gave",
+  });
   return steps;
 }
 
@@ -76,7 +87,8 @@ export function productVerdict(map, head, product) {
   const place = seen.indexOf(key);
   if (place < 0) return "The model did not let this query look at this key, so there is no weight.";
   if (!alone) return "What this layer multiplies q · k by could not be told, so there is no logit to show.";
-  if (productExplains(product)) return "The softmax of these logits is the model's own weight: nothing else is in it.";
+  if (productExplains(product))
+    return "The softmax of these logits is the model's own weight: nothing else is in it.";
   const [own, given] = [weightText(alone[place]), weightText(weights[place])];
   const both = `the softmax of q · k alone would give ${own}, the model gave ${given}`;
   return `${productReason(map, head)}: ${both}.`;
@@ -89,7 +101,8 @@ export function productVerdict(map, head, product) {
  */
 function productReason(map, head) {
   const { sinks, layers, dropped, renormalized } = map.facts;
-  if (sinks.includes(layers[map.find(head)?.layer ?? 0])) return "In this layer a learned sink takes part of the mass";
+  if (sinks.includes(layers[map.find(head)?.layer ?? 0]))
+    return "In this layer a learned sink takes part of the mass";
   if (dropped > 0) {
     return renormalized
       ? "Keys were left out of this record, and the rest was brought back to 1"

@@ -161,7 +161,9 @@ class TextMounted {
   /** @param {TextReading} reading */
   showLegend({ top, rows, columns }) {
     const generated = [...rows, ...columns].some(({ kind }) => kind === "generated");
-    const said = generated ? [element("span", { class: "text-said" }, "underlined: what the model said")] : [];
+    const said = generated
+      ? [element("span", { class: "text-said" }, "underlined: what the model said")]
+      : [];
     const palette = this.context.palette();
     this.legend.replaceChildren(...massLegend((share) => textTint(palette, share), palette, top), ...said);
   }
@@ -228,7 +230,10 @@ class TextMounted {
     const tinted = way === "readers" ? 0 : this.sides.length - 1;
     if (side !== tinted) return `${word}: press it to see its weights`;
     const weight = exactText(mass.values[place]);
-    const spread = mass.heads > 1 ? ` (${weightText(mass.least[place])}–${weightText(mass.most[place])} across ${mass.heads} heads)` : "";
+    const spread =
+      mass.heads > 1
+        ? ` (${weightText(mass.least[place])}–${weightText(mass.most[place])} across ${mass.heads} heads)`
+        : "";
     if (way === "received") return `${word} receives ${weight}${spread} of all weights`;
     return way === "reads"
       ? `${rows[picked].text} → ${word}: ${weight}${spread}`

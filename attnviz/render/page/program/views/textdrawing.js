@@ -57,7 +57,9 @@ export function textDrawing(map, reading, state, palette, source) {
     return { ...laid, picked, shares: side === tinted ? textShares(reading, state) : null };
   });
   const paint = (/** @type {Brush} */ brush) => {
-    lead.forEach((line, place) => brush.text(TEXT_MARGIN, TEXT_MARGIN + place * 18, line, { fill: palette.foreground, size: 13 }));
+    lead.forEach((line, place) =>
+      brush.text(TEXT_MARGIN, TEXT_MARGIN + place * 18, line, { fill: palette.foreground, size: 13 }),
+    );
     for (const side of sides) textPaintSide(brush, palette, side);
     textPaintScale(brush, palette, y + 4, weightText(reading.top));
   };
@@ -123,16 +125,33 @@ function textLaid(paragraphs, name, top, rightToLeft, measure) {
  * @param {{boxes: TextBox[], titles: {text: string, y: number}[], picked: number, shares: number[]|null}} side
  */
 function textPaintSide(brush, palette, { boxes, titles, picked, shares }) {
-  for (const { text, y } of titles) brush.text(TEXT_MARGIN, y, text, { fill: palette.muted, size: 12, bold: true });
+  for (const { text, y } of titles)
+    brush.text(TEXT_MARGIN, y, text, { fill: palette.muted, size: 12, bold: true });
   for (const { text, place, kind, x, y, width } of boxes) {
     const tint = shares && textTint(palette, shares[place]);
     const [top, bottom] = [y - TEXT_BOX / 2, y + TEXT_BOX / 2];
     if (tint) brush.rect(x, top, width, TEXT_BOX, { fill: css(tint), radius: 3 });
     if (kind === "special") brush.rect(x, top, width, TEXT_BOX, { stroke: palette.rule, radius: 3 });
-    if (place === picked) brush.rect(x - 1, top - 1, width + 2, TEXT_BOX + 2, { stroke: palette.foreground, lineWidth: 2, radius: 4 });
+    if (place === picked)
+      brush.rect(x - 1, top - 1, width + 2, TEXT_BOX + 2, {
+        stroke: palette.foreground,
+        lineWidth: 2,
+        radius: 4,
+      });
     const plain = kind === "special" ? palette.muted : palette.foreground;
-    brush.text(x + width / 2, y, text, { fill: tint ? inkOn(tint) : plain, size: TEXT_SIZE, align: "middle" });
-    if (kind === "generated") brush.line([[x + 2, bottom + 2], [x + width - 2, bottom + 2]], { stroke: palette.muted, dash: [3, 2] });
+    brush.text(x + width / 2, y, text, {
+      fill: tint ? inkOn(tint) : plain,
+      size: TEXT_SIZE,
+      align: "middle",
+    });
+    if (kind === "generated")
+      brush.line(
+        [
+          [x + 2, bottom + 2],
+          [x + width - 2, bottom + 2],
+        ],
+        { stroke: palette.muted, dash: [3, 2] },
+      );
   }
 }
 

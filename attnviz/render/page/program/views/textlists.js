@@ -83,7 +83,9 @@ function textSection(title, about, list, ...rest) {
 function textList(mass, labels, pick, point) {
   const places = massLargest(mass.values, TEXT_LISTED);
   if (places.length === 0) return element("p", { class: "note" }, "nothing that is shown");
-  const longest = Math.max(...places.map((place) => (mass.heads > 1 ? mass.most[place] : mass.values[place])));
+  const longest = Math.max(
+    ...places.map((place) => (mass.heads > 1 ? mass.most[place] : mass.values[place])),
+  );
   const items = places.map((place) => {
     const label = labels[place];
     const button = textItem(mass, label, place, longest);
@@ -113,7 +115,9 @@ function textItem(mass, label, place, longest) {
   const range = mass.heads > 1 ? `${weightText(mass.least[place])}–${weightText(mass.most[place])}` : "";
   if (range) bar.append(textFilled(mass.least[place] / longest, mass.most[place] / longest, "text-range"));
   const number = element("span", { class: "text-number" }, exactText(value));
-  const spread = range ? [element("span", { class: "text-spread", title: "least and most of all heads" }, range)] : [];
+  const spread = range
+    ? [element("span", { class: "text-spread", title: "least and most of all heads" }, range)]
+    : [];
   const name = element("bdi", { class: `text-name text-${label.kind}` }, label.text);
   return element("button", { type: "button", class: "text-item" }, name, bar, number, ...spread);
 }
@@ -164,12 +168,18 @@ export function textLead(reading, state, piece = "word") {
   const whose = names.length === 1 ? names[0] : `the mean of ${names.length} heads`;
   const sentences = [];
   if (way === "received") {
-    sentences.push(`Nothing is picked. The tint shows what share of all weights each ${piece} receives in ${whose}.`);
+    sentences.push(
+      `Nothing is picked. The tint shows what share of all weights each ${piece} receives in ${whose}.`,
+    );
     if (state.query !== null || state.key !== null) sentences.push("What is picked is hidden at the moment.");
   } else if (way === "reads") {
-    sentences.push(`The tint shows how much ${textQuoted(rows[picked].text)} reads of each ${piece}: ${whose}.`);
+    sentences.push(
+      `The tint shows how much ${textQuoted(rows[picked].text)} reads of each ${piece}: ${whose}.`,
+    );
   } else {
-    sentences.push(`The tint shows how much each ${piece} reads of ${textQuoted(columns[picked].text)}: ${whose}.`);
+    sentences.push(
+      `The tint shows how much each ${piece} reads of ${textQuoted(columns[picked].text)}: ${whose}.`,
+    );
   }
   return [...sentences, ...textAgreement(reading)];
 }

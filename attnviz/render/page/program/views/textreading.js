@@ -57,15 +57,39 @@ export function textReading(map, state) {
   if (row >= 0) {
     const mass = massRead(map, names, rows[row], columns);
     const back = textIsOne(map) ? massReaders(map, names, columns[row], rows) : null;
-    return { ...common, way: "reads", picked: row, partner: column, mass, back, top: Math.max(...mass.values) };
+    return {
+      ...common,
+      way: "reads",
+      picked: row,
+      partner: column,
+      mass,
+      back,
+      top: Math.max(...mass.values),
+    };
   }
   if (column >= 0) {
     const mass = massReaders(map, names, columns[column], rows);
     const back = textIsOne(map) ? massRead(map, names, rows[column], columns) : null;
-    return { ...common, way: "readers", picked: column, partner: -1, mass, back, top: Math.max(...mass.values) };
+    return {
+      ...common,
+      way: "readers",
+      picked: column,
+      partner: -1,
+      mass,
+      back,
+      top: Math.max(...mass.values),
+    };
   }
   const mass = massReceived(map, names, rows, columns);
-  return { ...common, way: "received", picked: -1, partner: -1, mass, back: null, top: Math.max(...mass.values) };
+  return {
+    ...common,
+    way: "received",
+    picked: -1,
+    partner: -1,
+    mass,
+    back: null,
+    top: Math.max(...mass.values),
+  };
 }
 
 /**
@@ -76,7 +100,8 @@ export function textReading(map, state) {
  * @returns {Partial<State>}
  */
 export function textPick({ query, key }, way, position) {
-  if (way === "reads") return query === position ? { query: null, key: null } : { query: position, key: null };
+  if (way === "reads")
+    return query === position ? { query: null, key: null } : { query: position, key: null };
   return query === null && key === position ? { key: null } : { query: null, key: position };
 }
 

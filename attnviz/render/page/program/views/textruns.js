@@ -136,7 +136,8 @@ export function textOf({ text, position, positions }, tokens) {
  * @returns {number}
  */
 function textSigns(space) {
-  const length = (/** @type {string} */ char) => (" \n\t\r\u00a0".includes(char) ? 1 : char < "\u0100" ? 4 : 6);
+  const length = (/** @type {string} */ char) =>
+    " \n\t\r\u00a0".includes(char) ? 1 : char < "\u0100" ? 4 : 6;
   return [...space].reduce((sum, char) => sum + length(char), 0);
 }
 
