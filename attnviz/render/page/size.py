@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
-from attnviz.errors import BudgetError
+from attnviz.errors import PageTooLarge
 from attnviz.record import Attention, Token, Weights
 from attnviz.render.page import assemble
 from attnviz.render.page.contents import Contents
@@ -24,7 +24,7 @@ _BLOCKS, _BLOCK = 64, 1 << 15
 _GOLDEN = (5**0.5 - 1) / 2
 
 # What a table's row takes, for words and links of ordinary length.
-_HEAD = 950
+_HEAD = 780
 
 # What a token takes beside its text.
 _TOKEN = 36
@@ -78,13 +78,11 @@ def refuse_beyond(contents: Contents, size: int, most: int) -> None:
     """Refuse a page that is too large.
 
     Raises:
-        BudgetError: it has more bytes than allowed.
+        PageTooLarge: it has more bytes than allowed.
     """
     if size > most:
-        weights = f"{contents.weights:,} weights"
-        raise BudgetError(
-            f"a page too large, of {weights}: got about {in_bytes(size)}, allowed {in_bytes(most)}"
-        )
+        what = f"the page of {contents.weights:,} weights is too large"
+        raise PageTooLarge(f"{what}: got about {in_bytes(size)}, allowed {in_bytes(most)}")
 
 
 def in_bytes(size: int) -> str:

@@ -71,11 +71,16 @@ class Plan:
     estimate: int
     max_size: int
 
+    @property
+    def told(self) -> str:
+        """A line about it: its size, and what was made smaller."""
+        return f"about {told(self.contents, self.estimate)}"
+
     def write(self) -> Page:
         """Write the page.
 
         Raises:
-            BudgetError: it came out larger than it may be.
+            PageTooLarge: it came out larger than it may be.
         """
         from attnviz.render.page.size import refuse_beyond, shrink
 
@@ -102,7 +107,7 @@ def plan(
     Raises:
         RequestError: there is nothing to show, or the records are not of one input and of different kinds.
         MissingInternals: vectors were asked for, and no record has them.
-        BudgetError: the page would be too large, and `pool` is off or does not help.
+        PageTooLarge: the page would be too large, and `pool` is off or does not help.
     """
     from attnviz.render.page import size
     from attnviz.render.page import vectors as vectors_of
@@ -144,7 +149,7 @@ def page(
     Raises:
         RequestError: there is nothing to show, or the records are not of one input and of different kinds.
         MissingInternals: vectors were asked for, and no record has them.
-        BudgetError: the page would be too large, and `pool` is off or does not help.
+        PageTooLarge: the page would be too large, and `pool` is off or does not help.
     """
     planned = plan(
         records,
