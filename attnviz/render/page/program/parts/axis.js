@@ -47,12 +47,12 @@ export function axisStep(cell, least) {
  */
 export function axisMarks(labels, first, count, cell, least) {
   const step = axisStep(cell, least);
-  const isWritten = step === 1 ? () => true : thinned(labels, step);
+  const isWritten = step === 1 ? () => true : thinnedMarks(labels, step);
   /** @type {AxisMark[]} */
   const marks = [];
   const start = Math.max(0, Math.floor(first));
   for (let at = start; at < Math.min(labels.length, first + count); at += 1) {
-    if (isWritten(at)) marks.push({ at, label: labels[at], text: numbered(labels[at], step) });
+    if (isWritten(at)) marks.push({ at, label: labels[at], text: numberedLabel(labels[at], step) });
   }
   // Of a row that is cut off at the edge, the label would stand outside.
   return marks.filter(({ at }) => at + 0.5 >= first && at + 0.5 <= first + count);
@@ -63,7 +63,7 @@ export function axisMarks(labels, first, count, cell, least) {
  * @param {number} step
  * @returns {string} thinned out, a label says its position too; a patch's says it anyway
  */
-function numbered(label, step) {
+function numberedLabel(label, step) {
   // The mark keeps the position left of an Arabic or Hebrew token.
   return step === 1 || label.place ? labelText(label) : `\u200e${label.position} ${labelText(label)}`;
 }
@@ -74,7 +74,7 @@ function numbered(label, step) {
  * @param {number} step
  * @returns {(at: number) => boolean}
  */
-function thinned(labels, step) {
+function thinnedMarks(labels, step) {
   const patches = labels.filter(({ kind }) => kind === "patch");
   const width = patches.filter(({ place }) => place?.[0] === patches[0].place?.[0]).length;
   const isPicture = width > 1 && labels.every(({ kind }) => kind === "patch" || kind === "special");
@@ -116,7 +116,7 @@ export function labelCutter(measure, size, bold = false) {
  */
 export function cutLabel(text, limit, measure) {
   if (measure(text) <= limit) return text;
-  const parts = graphemes(text);
+  const parts = labelGraphemes(text);
   let [low, high] = [0, parts.length - 1];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
@@ -141,9 +141,12 @@ function withoutMiddle(parts, kept) {
  * @param {string} text
  * @returns {string[]}
  */
-function graphemes(text) {
+function labelGraphemes(text) {
   if (!("Segmenter" in Intl)) return Array.from(text);
-  return Array.from(new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text), (each) => each.segment);
+  return Array.from(
+    new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text),
+    (each) => each.segment,
+  );
 }
 
 /**
@@ -157,7 +160,7 @@ function graphemes(text) {
 export function axisRoom(labels, limit, isThinned, measure) {
   let widest = 0;
   for (const label of labels) {
-    widest = Math.max(widest, measure(numbered(label, isThinned ? 2 : 1)));
+    widest = Math.max(widest, measure(numberedLabel(label, isThinned ? 2 : 1)));
     if (widest >= limit) return limit;
   }
   return Math.ceil(widest);

@@ -30,13 +30,13 @@ import { isWhole, translatedWindow, windowAround, windowOf, wholeWindow, zoomOf 
  * @property {(cell: Partial<Cell>) => void} lit what is pointed at, or else picked, is now this
  */
 
-const HEADING_ROOM = 62;
-const TITLE_SIZE = 18;
-const SUBTITLE_SIZE = 12;
-const HELP =
+const MAP_HEADING_ROOM = 62;
+const MAP_TITLE_SIZE = 18;
+const MAP_SUBTITLE_SIZE = 12;
+const MAP_HELP =
   "Arrow keys move from cell to cell, Enter picks one, Escape lets go, plus and minus zoom, 0 shows all, " +
   "Shift with an arrow pans.";
-let explorers = 0;
+let mapExplorers = 0;
 
 /** The maps of a view. */
 export class MapExplorer {
@@ -62,8 +62,8 @@ export class MapExplorer {
     this.look = makeLook(context.palette(), this.measure);
     this.frame = 0;
     this.isStale = false;
-    explorers += 1;
-    const help = element("p", { class: "visually-hidden", id: `map-help-${explorers}` }, HELP);
+    mapExplorers += 1;
+    const help = element("p", { class: "visually-hidden", id: `map-help-${mapExplorers}` }, MAP_HELP);
     this.surface = new MapSurface(host, this, help.id);
     this.surface.node.append(help);
   }
@@ -80,7 +80,7 @@ export class MapExplorer {
     this.exhibit = exhibit;
     this.surface.node.hidden = !exhibit;
     if (!after || !exhibit) return;
-    if (before && !sameLabels(before, after)) {
+    if (before && !sameMapLabels(before, after)) {
       this.hovered = null;
       this.follow(before, after, changed);
     }
@@ -113,7 +113,10 @@ export class MapExplorer {
   follow(before, after, changed) {
     const { zoom } = this.context.store.state;
     if (!zoom || changed.has("zoom")) return;
-    const extents = [before, after].map(({ rows, columns }) => ({ rows: rows.length, columns: columns.length }));
+    const extents = [before, after].map(({ rows, columns }) => ({
+      rows: rows.length,
+      columns: columns.length,
+    }));
     const isSame = !changed.has("map") && !changed.has("otherMap");
     const window = isSame
       ? translatedWindow(windowOf(zoom, extents[0]), before, after)
@@ -164,7 +167,10 @@ export class MapExplorer {
     this.hovered = cell;
     if (row === cell.row && column === cell.column && !isSecond) return this.clear();
     this.context.say(this.owner.sentence(cell));
-    this.context.store.set({ query: sheet.rows[cell.row].position, key: sheet.columns[cell.column].position });
+    this.context.store.set({
+      query: sheet.rows[cell.row].position,
+      key: sheet.columns[cell.column].position,
+    });
     this.draw(false);
   }
 
@@ -281,16 +287,16 @@ export class MapExplorer {
   drawing(room) {
     const { exhibit } = this;
     if (!exhibit) return null;
-    const scene = planScene(exhibit, { ...room, top: HEADING_ROOM }, this.measure);
+    const scene = planScene(exhibit, { ...room, top: MAP_HEADING_ROOM }, this.measure);
     const { search } = this.context.store.state;
     const palette = this.context.palette();
     const look = makeLook(palette, this.measure, { isCropped: true, density: 2, search });
     const frame = this.window();
     /** @param {Brush} brush */
     const paint = (brush) => {
-      const subtitle = look.cutter(SUBTITLE_SIZE)(exhibit.subtitle, scene.width - 8);
-      brush.text(2, 18, exhibit.title, { fill: palette.foreground, size: TITLE_SIZE, bold: true });
-      brush.text(2, 42, subtitle, { fill: palette.muted, size: SUBTITLE_SIZE });
+      const subtitle = look.cutter(MAP_SUBTITLE_SIZE)(exhibit.subtitle, scene.width - 8);
+      brush.text(2, 18, exhibit.title, { fill: palette.foreground, size: MAP_TITLE_SIZE, bold: true });
+      brush.text(2, 42, subtitle, { fill: palette.muted, size: MAP_SUBTITLE_SIZE });
       paintScene(brush, scene, frame, look);
       this.paintLit(brush, scene, null);
     };
@@ -312,9 +318,11 @@ export class MapExplorer {
  * @param {{rows: Label[], columns: Label[]}} other
  * @returns {boolean} whether the same tokens are shown
  */
-function sameLabels(one, other) {
+function sameMapLabels(one, other) {
   const alike = (/** @type {Label[]} */ before, /** @type {Label[]} */ after) =>
     before.length === after.length &&
-    before.every(({ position, text }, place) => after[place].position === position && after[place].text === text);
+    before.every(
+      ({ position, text }, place) => after[place].position === position && after[place].text === text,
+    );
   return alike(one.rows, other.rows) && alike(one.columns, other.columns);
 }

@@ -1,7 +1,14 @@
 // The labels of a map's rows and columns, and those of what is pointed at.
 
 import { axisMarks, labelText } from "./axis.js";
-import { LABEL_GAP, LABEL_SIZE, LEAST_LABEL, cellBox, isTurned } from "./places.js";
+import {
+  MAP_AXIS_ROOM,
+  MAP_LABEL_GAP,
+  MAP_LABEL_SIZE,
+  MAP_LEAST_LABEL,
+  cellBox,
+  isTurned,
+} from "./places.js";
 
 /**
  * @typedef {import("../core/types.js").Brush} Brush
@@ -17,8 +24,8 @@ import { LABEL_GAP, LABEL_SIZE, LEAST_LABEL, cellBox, isTurned } from "./places.
  * @param {number} cell
  * @returns {number}
  */
-export function labelSize(cell) {
-  return Math.min(LABEL_SIZE, Math.max(10, Math.floor(cell - 1.5)));
+export function mapLabelSize(cell) {
+  return Math.min(MAP_LABEL_SIZE, Math.max(10, Math.floor(cell - 1.5)));
 }
 
 /**
@@ -30,13 +37,14 @@ export function labelSize(cell) {
 export function paintRowLabels(brush, panel, window, look) {
   const { plot, sheet, rowRoom } = panel;
   const cell = plot.height / window[2];
-  const size = labelSize(cell);
-  for (const { at, text, label } of axisMarks(sheet.rows, window[0], window[2], cell, LEAST_LABEL)) {
+  const size = mapLabelSize(cell);
+  for (const { at, text, label } of axisMarks(sheet.rows, window[0], window[2], cell, MAP_LEAST_LABEL)) {
     const y = cellBox(panel, window, { row: at, column: 0 }).y + cell / 2;
-    const style = labelStyle(label, size, look);
+    const style = mapLabelStyle(label, size, look);
     const cut = look.cutter(size, style.bold)(text, rowRoom);
-    if (isSought(label, look)) brush.rect(plot.x - LABEL_GAP - rowRoom - 2, y - 7, rowRoom + 4, 14, soughtStyle(look));
-    brush.text(plot.x - LABEL_GAP, y, cut, { ...style, align: "end" });
+    if (isMapSought(label, look))
+      brush.rect(plot.x - MAP_LABEL_GAP - rowRoom - 2, y - 7, rowRoom + 4, 14, mapSoughtStyle(look));
+    brush.text(plot.x - MAP_LABEL_GAP, y, cut, { ...style, align: "end" });
   }
 }
 
@@ -50,18 +58,19 @@ export function paintColumnLabels(brush, panel, window, look) {
   const { plot, sheet, columnRoom, widest } = panel;
   const cell = plot.width / window[3];
   const turned = isTurned(widest, cell);
-  const size = turned ? labelSize(cell) : LABEL_SIZE;
-  for (const { at, text, label } of axisMarks(sheet.columns, window[1], window[3], cell, LEAST_LABEL)) {
+  const size = turned ? mapLabelSize(cell) : MAP_LABEL_SIZE;
+  for (const { at, text, label } of axisMarks(sheet.columns, window[1], window[3], cell, MAP_LEAST_LABEL)) {
     const x = cellBox(panel, window, { row: 0, column: at }).x + cell / 2;
-    const style = labelStyle(label, size, look);
+    const style = mapLabelStyle(label, size, look);
     const cut = look.cutter(size, style.bold)(text, turned ? columnRoom : cell - 4);
     if (turned) {
-      const bottom = plot.y - LABEL_GAP - columnRoom - 2;
-      if (isSought(label, look)) brush.rect(x - 7, bottom, 14, columnRoom + 4, soughtStyle(look));
-      brush.text(x, plot.y - LABEL_GAP, cut, { ...style, turn: -90 });
+      const bottom = plot.y - MAP_LABEL_GAP - columnRoom - 2;
+      if (isMapSought(label, look)) brush.rect(x - 7, bottom, 14, columnRoom + 4, mapSoughtStyle(look));
+      brush.text(x, plot.y - MAP_LABEL_GAP, cut, { ...style, turn: -90 });
     } else {
-      if (isSought(label, look)) brush.rect(x - cell / 2 + 2, plot.y - LABEL_GAP - 14, cell - 4, 16, soughtStyle(look));
-      brush.text(x, plot.y - LABEL_GAP - 6, cut, { ...style, align: "middle" });
+      if (isMapSought(label, look))
+        brush.rect(x - cell / 2 + 2, plot.y - MAP_LABEL_GAP - 14, cell - 4, 16, mapSoughtStyle(look));
+      brush.text(x, plot.y - MAP_LABEL_GAP - 6, cut, { ...style, align: "middle" });
     }
   }
 }
@@ -72,9 +81,13 @@ export function paintColumnLabels(brush, panel, window, look) {
  * @param {Look} look
  * @returns {{fill: string, size: number, bold: boolean}}
  */
-function labelStyle(label, size, look) {
+function mapLabelStyle(label, size, look) {
   const isMuted = label.kind === "special";
-  return { fill: isMuted ? look.palette.muted : look.palette.foreground, size, bold: isSought(label, look) };
+  return {
+    fill: isMuted ? look.palette.muted : look.palette.foreground,
+    size,
+    bold: isMapSought(label, look),
+  };
 }
 
 /**
@@ -82,14 +95,14 @@ function labelStyle(label, size, look) {
  * @param {Look} look
  * @returns {boolean} whether the reader looks for it
  */
-function isSought(label, { search }) {
+function isMapSought(label, { search }) {
   return search !== "" && label.text.toLowerCase().includes(search);
 }
 
 /**
  * @param {Look} look
  */
-function soughtStyle({ palette }) {
+function mapSoughtStyle({ palette }) {
   return { fill: palette.categories[4], alpha: 0.3, radius: 3 };
 }
 
@@ -106,15 +119,26 @@ export function paintPointedLabels(brush, panel, window, { row, column }, look) 
   const cell = cellBox(panel, window, { row: row ?? 0, column: column ?? 0 });
   if (row !== undefined && panel.rowRoom) {
     const y = Math.min(Math.max(cell.y + cell.height / 2, plot.y), plot.y + plot.height);
-    paintPill(brush, sheet.rows[row], { x: plot.x - LABEL_GAP, y, room: panel.rowRoom, turn: 0, align: "end" }, look);
+    paintMapPill(
+      brush,
+      sheet.rows[row],
+      { x: plot.x - MAP_LABEL_GAP, y, room: panel.rowRoom + 8, turn: 0, align: "end" },
+      look,
+    );
   }
   if (column === undefined) return;
   const x = Math.min(Math.max(cell.x + cell.width / 2, plot.x), plot.x + plot.width);
   const isUp = isTurned(panel.widest, cell.width);
   const spot = isUp
-    ? { x, y: plot.y - LABEL_GAP, room: panel.columnRoom, turn: -90, align: /** @type {const} */ ("start") }
-    : { x, y: plot.y - LABEL_GAP - 6, room: cell.width, turn: 0, align: /** @type {const} */ ("middle") };
-  paintPill(brush, sheet.columns[column], spot, look);
+    ? {
+        x,
+        y: plot.y - MAP_LABEL_GAP,
+        room: panel.columnRoom + MAP_AXIS_ROOM - 6,
+        turn: -90,
+        align: /** @type {const} */ ("start"),
+      }
+    : { x, y: plot.y - MAP_LABEL_GAP - 6, room: cell.width, turn: 0, align: /** @type {const} */ ("middle") };
+  paintMapPill(brush, sheet.columns[column], spot, look);
 }
 
 /**
@@ -123,12 +147,12 @@ export function paintPointedLabels(brush, panel, window, { row, column }, look) 
  * @param {{x: number, y: number, room: number, turn: number, align: "start"|"middle"|"end"}} spot
  * @param {Look} look
  */
-function paintPill(brush, label, { x, y, room, turn, align }, look) {
+function paintMapPill(brush, label, { x, y, room, turn, align }, look) {
   const { foreground, background } = look.palette;
-  const text = look.cutter(LABEL_SIZE, true)(labelText(label), room);
-  const width = brush.measure(text, LABEL_SIZE, true) + 8;
+  const text = look.cutter(MAP_LABEL_SIZE, true)(labelText(label), room);
+  const width = brush.measure(text, MAP_LABEL_SIZE, true) + 8;
   const fill = { fill: foreground, radius: 3 };
   if (turn) brush.rect(x - 8.5, y + 4 - width, 17, width, fill);
   else brush.rect(align === "end" ? x + 4 - width : x - width / 2, y - 8.5, width, 17, fill);
-  brush.text(x, y, text, { fill: background, size: LABEL_SIZE, bold: true, turn, align });
+  brush.text(x, y, text, { fill: background, size: MAP_LABEL_SIZE, bold: true, turn, align });
 }

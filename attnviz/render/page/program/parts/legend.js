@@ -25,10 +25,10 @@ import { exactText, weightText } from "../core/words.js";
  */
 
 const LEGEND_SIZE = 11;
-const LINE_HEIGHT = 20;
-const ITEM_GAP = 20;
-const SWATCH = 18;
-const BAR_HEIGHT = 10;
+const LEGEND_LINE = 20;
+const LEGEND_ITEM_GAP = 20;
+const LEGEND_SWATCH = 18;
+const LEGEND_BAR = 10;
 
 /**
  * Place the items of a legend.
@@ -39,14 +39,32 @@ const BAR_HEIGHT = 10;
  */
 export function planLegend(items, width, measure) {
   let [x, y] = [0, 0];
-  const placed = items.map((item) => {
-    const wide = itemWidth(item, width, measure);
-    if (x > 0 && x + wide > width) [x, y] = [0, y + LINE_HEIGHT];
+  const parts = items.flatMap((item) => splitLegendItem(item, width, measure));
+  const placed = parts.map((item) => {
+    const wide = legendItemWidth(item, width, measure);
+    if (x > 0 && x + wide > width) [x, y] = [0, y + LEGEND_LINE];
     const place = { ...item, x, y };
-    x += wide + ITEM_GAP;
+    x += wide + LEGEND_ITEM_GAP;
     return place;
   });
-  return { items: placed, height: items.length ? y + LINE_HEIGHT : 0 };
+  return { items: placed, height: items.length ? y + LEGEND_LINE : 0 };
+}
+
+/**
+ * Part a scale from its words where one line has no room for both.
+ * @param {LegendItem} item
+ * @param {number} width
+ * @param {Measure} measure
+ * @returns {LegendItem[]}
+ */
+function splitLegendItem(item, width, measure) {
+  const fits = item.kind !== "scale" || legendItemWidth(item, width, measure) <= width;
+  return fits
+    ? [item]
+    : [
+        { ...item, text: "" },
+        { kind: "note", text: item.text },
+      ];
 }
 
 /**
@@ -55,19 +73,19 @@ export function planLegend(items, width, measure) {
  * @param {Measure} measure
  * @returns {number}
  */
-function itemWidth({ kind, text, shading }, width, measure) {
+function legendItemWidth({ kind, text, shading }, width, measure) {
   const words = measure(text, LEGEND_SIZE);
   if (kind === "note") return words;
-  if (kind !== "scale" || !shading) return SWATCH + 6 + words;
-  const ends = measure(lowEnd(shading), LEGEND_SIZE) + measure(highEnd(shading), LEGEND_SIZE);
-  return barWidth(width) + ends + 20 + words;
+  if (kind !== "scale" || !shading) return LEGEND_SWATCH + 6 + words;
+  const ends = measure(scaleLowEnd(shading), LEGEND_SIZE) + measure(scaleHighEnd(shading), LEGEND_SIZE);
+  return legendBarWidth(width) + ends + 12 + (words && words + 8);
 }
 
 /**
  * @param {number} width of the legend
  * @returns {number}
  */
-function barWidth(width) {
+function legendBarWidth(width) {
   return Math.min(160, Math.max(70, width * 0.22));
 }
 
@@ -81,13 +99,13 @@ function barWidth(width) {
  */
 export function paintLegend(brush, plan, left, top, width, palette) {
   for (const item of plan.items) {
-    const [x, y] = [left + item.x, top + item.y + LINE_HEIGHT / 2];
+    const [x, y] = [left + item.x, top + item.y + LEGEND_LINE / 2];
     const style = { fill: palette.muted, size: LEGEND_SIZE };
     if (item.kind === "note") brush.text(x, y, item.text, style);
-    else if (item.kind === "scale") paintScale(brush, item, x, y, width, palette);
+    else if (item.kind === "scale") paintLegendScale(brush, item, x, y, width, palette);
     else {
-      paintSwatch(brush, item.kind, x, y, palette);
-      brush.text(x + SWATCH + 6, y, item.text, style);
+      paintLegendSwatch(brush, item.kind, x, y, palette);
+      brush.text(x + LEGEND_SWATCH + 6, y, item.text, style);
     }
   }
 }
@@ -100,18 +118,18 @@ export function paintLegend(brush, plan, left, top, width, palette) {
  * @param {number} width
  * @param {Palette} palette
  */
-function paintScale(brush, { shading, text }, x, y, width, palette) {
+function paintLegendScale(brush, { shading, text }, x, y, width, palette) {
   if (!shading) return;
-  const bar = barWidth(width);
+  const bar = legendBarWidth(width);
   const style = { fill: palette.muted, size: LEGEND_SIZE };
-  const low = lowEnd(shading);
-  const high = highEnd(shading);
+  const low = scaleLowEnd(shading);
+  const high = scaleHighEnd(shading);
   const start = x + brush.measure(low, LEGEND_SIZE) + 6;
   brush.text(x, y, low, style);
-  brush.cells(start, y - BAR_HEIGHT / 2, bar, BAR_HEIGHT, scaleCells(shading, Math.round(bar)));
-  brush.rect(start, y - BAR_HEIGHT / 2, bar, BAR_HEIGHT, { stroke: palette.rule });
+  brush.cells(start, y - LEGEND_BAR / 2, bar, LEGEND_BAR, scaleCells(shading, Math.round(bar)));
+  brush.rect(start, y - LEGEND_BAR / 2, bar, LEGEND_BAR, { stroke: palette.rule });
   brush.text(start + bar + 6, y, high, { ...style, fill: palette.foreground });
-  brush.text(start + bar + 12 + brush.measure(high, LEGEND_SIZE), y, text, style);
+  brush.text(start + bar + 14 + brush.measure(high, LEGEND_SIZE), y, text, style);
 }
 
 /**
@@ -134,7 +152,7 @@ export function scaleCells({ palette, isDifference }, columns) {
  * @param {Shading} shading
  * @returns {string} what a scale's first colour stands for
  */
-function lowEnd({ isDifference, top, scale }) {
+function scaleLowEnd({ isDifference, top, scale }) {
   if (isDifference) return `−${weightText(top)}`;
   return scale === "log" && top > 0 ? `≤ ${exactText(top * LOG_FLOOR)}` : "0";
 }
@@ -143,7 +161,7 @@ function lowEnd({ isDifference, top, scale }) {
  * @param {Shading} shading
  * @returns {string} what its last colour stands for
  */
-function highEnd({ isDifference, top }) {
+function scaleHighEnd({ isDifference, top }) {
   return `${isDifference ? "+" : ""}${weightText(top)}`;
 }
 
@@ -154,18 +172,19 @@ function highEnd({ isDifference, top }) {
  * @param {number} y its middle
  * @param {Palette} palette
  */
-function paintSwatch(brush, kind, x, y, palette) {
+function paintLegendSwatch(brush, kind, x, y, palette) {
   const [top, high] = [y - 5, 10];
   const { masked, hatch, foreground, muted, rule, background } = palette;
-  if (kind === "masked" || kind === "hatched") brush.rect(x, top, SWATCH, high, { fill: masked, stroke: rule });
+  if (kind === "masked" || kind === "hatched")
+    brush.rect(x, top, LEGEND_SWATCH, high, { fill: masked, stroke: rule });
   if (kind === "hatched") {
-    for (let at = 2; at < SWATCH - 2; at += 5) {
-      brush.line([[x + at, y + 5], [x + Math.min(SWATCH, at + 8), y - 4]], { stroke: hatch }); // prettier-ignore
+    for (let at = 2; at < LEGEND_SWATCH - 2; at += 5) {
+      brush.line([[x + at, y + 5], [x + Math.min(LEGEND_SWATCH, at + 8), y - 4]], { stroke: hatch }); // prettier-ignore
     }
   }
-  if (kind === "dashed") brush.line([[x, y], [x + SWATCH, y]], { stroke: foreground, lineWidth: 1.2, dash: [4, 3] }); // prettier-ignore
-  if (kind === "line") brush.rect(x + SWATCH / 2, y - 6, 2, 12, { fill: foreground });
-  if (kind === "bar") brush.rect(x, y - 3, SWATCH, 6, { fill: muted });
-  if (kind === "hollow") brush.rect(x, y - 3, SWATCH, 6, { stroke: foreground });
-  if (kind === "blank") brush.rect(x, top, SWATCH, high, { fill: background, stroke: rule });
+  if (kind === "dashed") brush.line([[x, y], [x + LEGEND_SWATCH, y]], { stroke: foreground, lineWidth: 1.2, dash: [4, 3] }); // prettier-ignore
+  if (kind === "line") brush.rect(x + LEGEND_SWATCH / 2, y - 6, 2, 12, { fill: foreground });
+  if (kind === "bar") brush.rect(x, y - 3, LEGEND_SWATCH, 6, { fill: muted });
+  if (kind === "hollow") brush.rect(x, y - 3, LEGEND_SWATCH, 6, { stroke: foreground });
+  if (kind === "blank") brush.rect(x, top, LEGEND_SWATCH, high, { fill: background, stroke: rule });
 }

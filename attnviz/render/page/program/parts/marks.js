@@ -14,7 +14,8 @@ import { OUTSIDE } from "./sheet.js";
  */
 
 const HATCH_APART = 7;
-const DASHES = [4, 3];
+const LEAST_CROSS = 6;
+const BORDER_DASHES = [4, 3];
 
 /**
  * Hatch the cells whose keys lie outside a window: slanted lines over all of the map, drawn where they cross one.
@@ -71,7 +72,9 @@ function slantedRuns({ width, height }, sum, isWanted) {
  */
 export function sectionStarts(labels) {
   const border = labels.findIndex(({ kind }) => kind === "generated");
-  const named = labels.map((label, at) => ({ ...label, at })).filter(({ part, kind }) => part || kind !== "special");
+  const named = labels
+    .map((label, at) => ({ ...label, at }))
+    .filter(({ part, kind }) => part || kind !== "special");
   const starts = named
     .filter(({ part }, place) => place > 0 && part !== named[place - 1].part)
     .map(({ at }) => ({ at, isBorder: at === border }));
@@ -92,7 +95,7 @@ export function paintSections(brush, panel, window, palette) {
     if (!isBorder) return brush.line(points, { stroke: palette.muted });
     // Dashes on a wider line of the background's colour show on every cell.
     brush.line(points, { stroke: palette.background, lineWidth: 3 });
-    brush.line(points, { stroke: palette.foreground, lineWidth: 1.2, dash: DASHES });
+    brush.line(points, { stroke: palette.foreground, lineWidth: 1.2, dash: BORDER_DASHES });
   };
   for (const { at, isBorder } of sectionStarts(sheet.rows)) {
     const { y } = cellBox(panel, window, { row: at, column: 0 });
@@ -113,16 +116,16 @@ export function paintSections(brush, panel, window, palette) {
  */
 export function paintGenerated(brush, panel, window, palette) {
   const { plot, sheet } = panel;
-  const [first, last] = sheet.rows.length ? generatedSpan(sheet.rows) : [0, 0];
+  const [first, last] = generatedSpan(sheet.rows);
   const [left, right] = generatedSpan(sheet.columns);
   const start = cellBox(panel, window, { row: first, column: left });
   const stop = cellBox(panel, window, { row: last, column: right });
   const fill = { fill: palette.foreground };
   brush.clip(plot.x - 5, plot.y, 5, plot.height, () => {
-    if (panel.rowRoom) brush.rect(plot.x - 5, start.y + 1, 2, stop.y - start.y - 2, fill);
+    if (panel.rowRoom && last > first) brush.rect(plot.x - 5, start.y + 1, 2, stop.y - start.y - 2, fill);
   });
   brush.clip(plot.x, plot.y - 5, plot.width, 5, () => {
-    brush.rect(start.x + 1, plot.y - 5, stop.x - start.x - 2, 2, fill);
+    if (right > left) brush.rect(start.x + 1, plot.y - 5, stop.x - start.x - 2, 2, fill);
   });
 }
 
@@ -146,8 +149,13 @@ function generatedSpan(labels) {
  */
 export function paintCross(brush, panel, window, { row, column }, palette, lineWidth) {
   const { plot } = panel;
-  const box = cellBox(panel, window, { row: row ?? 0, column: column ?? 0 });
-  const band = (/** @type {number} */ x, /** @type {number} */ y, /** @type {number} */ w, /** @type {number} */ h) => {
+  const box = widened(cellBox(panel, window, { row: row ?? 0, column: column ?? 0 }));
+  const band = (
+    /** @type {number} */ x,
+    /** @type {number} */ y,
+    /** @type {number} */ w,
+    /** @type {number} */ h,
+  ) => {
     brush.rect(x, y, w, h, { stroke: palette.background, lineWidth: lineWidth + 2, alpha: 0.75 });
     brush.rect(x, y, w, h, { stroke: palette.foreground, lineWidth });
   };
@@ -156,9 +164,22 @@ export function paintCross(brush, panel, window, { row, column }, palette, lineW
     if (column !== undefined) band(box.x, plot.y, box.width, plot.height);
     if (row !== undefined && column !== undefined) {
       band(box.x, box.y, box.width, box.height);
-      brush.rect(box.x, box.y, box.width, box.height, { stroke: palette.foreground, lineWidth: lineWidth + 1 });
+      brush.rect(box.x, box.y, box.width, box.height, {
+        stroke: palette.foreground,
+        lineWidth: lineWidth + 1,
+      });
     }
   });
+}
+
+/**
+ * Keep the lines around a small cell off it.
+ * @param {Box} box
+ * @returns {Box}
+ */
+function widened({ x, y, width, height }) {
+  const [across, down] = [Math.max(0, LEAST_CROSS - width) / 2, Math.max(0, LEAST_CROSS - height) / 2];
+  return { x: x - across, y: y - down, width: width + 2 * across, height: height + 2 * down };
 }
 
 /**
@@ -177,7 +198,13 @@ export function paintOverview(brush, { sheet }, window, box, palette) {
   const [high, wide] = [Math.ceil(rows / height), Math.ceil(columns / width)];
   const cells = sheet.picture(high, wide);
   brush.clip(x, y, width, height, () => {
-    brush.cells(x, y, ((cells.columns * wide) / columns) * width, ((cells.rows * high) / rows) * height, cells);
+    brush.cells(
+      x,
+      y,
+      ((cells.columns * wide) / columns) * width,
+      ((cells.rows * high) / rows) * height,
+      cells,
+    );
   });
   brush.rect(x - 0.5, y - 0.5, width + 1, height + 1, { stroke: palette.rule });
   const seen = {

@@ -45,16 +45,16 @@ import { axisRoom, labelCutter } from "./axis.js";
  * @property {(size: number, bold?: boolean) => Cutter} cutter
  */
 
-export const LABEL_SIZE = 12;
-export const SMALL_SIZE = 11;
-export const LABEL_GAP = 8;
-export const AXIS_ROOM = 22;
-export const TITLE_ROOM = 24;
-export const MARGIN_WIDTH = 44;
-export const LEAST_LABEL = 11;
-const CELL_MOST = 64;
-const CELL_STRETCH = 3;
-const CELL_WIDE = 28;
+export const MAP_LABEL_SIZE = 12;
+export const MAP_SMALL_SIZE = 11;
+export const MAP_LABEL_GAP = 8;
+export const MAP_AXIS_ROOM = 22;
+export const MAP_TITLE_ROOM = 24;
+export const MAP_MARGIN_WIDTH = 44;
+export const MAP_LEAST_LABEL = 11;
+const MAP_CELL_MOST = 64;
+const MAP_CELL_STRETCH = 3;
+const MAP_CELL_WIDE = 28;
 
 /**
  * Make the look of a drawing.
@@ -83,10 +83,10 @@ export function makeLook(palette, measure, { density = 1, isCropped = false, sea
  * @returns {{width: number, height: number}}
  */
 export function plotSize({ rows, columns }, width, height) {
-  const [wide, high] = [Math.min(width / columns, CELL_MOST), Math.min(height / rows, CELL_MOST)];
+  const [wide, high] = [Math.min(width / columns, MAP_CELL_MOST), Math.min(height / rows, MAP_CELL_MOST)];
   const least = Math.min(wide, high);
   const isLong = Math.max(rows, columns) >= 2 * Math.min(rows, columns);
-  const most = isLong ? Math.max(CELL_STRETCH * least, CELL_WIDE) : least;
+  const most = isLong ? Math.max(MAP_CELL_STRETCH * least, MAP_CELL_WIDE) : least;
   const whole = (/** @type {number} */ cell) => (cell > 4 ? Math.floor(cell) : cell);
   return { width: columns * whole(Math.min(wide, most)), height: rows * whole(Math.min(high, most)) };
 }
@@ -99,9 +99,9 @@ export function plotSize({ rows, columns }, width, height) {
  * @returns {{rows: number, columns: number}} the widest of each, cut or not
  */
 export function labelRooms({ rows, columns }, room, measure) {
-  const widthOf = (/** @type {string} */ text) => measure(text, LABEL_SIZE);
+  const widthOf = (/** @type {string} */ text) => measure(text, MAP_LABEL_SIZE);
   const isThinned = (/** @type {Label[]} */ labels, /** @type {number} */ length) =>
-    length / labels.length < LEAST_LABEL;
+    length / labels.length < MAP_LEAST_LABEL;
   const most = { rows: Math.min(150, room.width * 0.26), columns: Math.min(110, room.height * 0.26) };
   return {
     rows: axisRoom(rows, most.rows, isThinned(rows, room.height * 0.75), widthOf),
@@ -145,3 +145,17 @@ export function spotAt({ plot }, window, x, y) {
   return { row: window[0] + down * window[2], column: window[1] + right * window[3] };
 }
 
+/**
+ * Say how much of a view's place its content may take.
+ * @param {HTMLElement} host
+ * @returns {{width: number, height: number}}
+ */
+export function roomOf(host) {
+  const style = getComputedStyle(host);
+  const padding = (/** @type {string} */ side) =>
+    Number.parseFloat(style.getPropertyValue(`padding-${side}`));
+  return {
+    width: host.clientWidth - padding("left") - padding("right"),
+    height: host.clientHeight - padding("top") - padding("bottom"),
+  };
+}

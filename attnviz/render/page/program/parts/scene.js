@@ -3,7 +3,15 @@
 import { planLegend, paintLegend } from "./legend.js";
 import { paintOverview } from "./marks.js";
 import { paintPanel } from "./panel.js";
-import { AXIS_ROOM, LABEL_GAP, MARGIN_WIDTH, TITLE_ROOM, isTurned, labelRooms, plotSize } from "./places.js";
+import {
+  MAP_AXIS_ROOM,
+  MAP_LABEL_GAP,
+  MAP_MARGIN_WIDTH,
+  MAP_TITLE_ROOM,
+  isTurned,
+  labelRooms,
+  plotSize,
+} from "./places.js";
 import { isWhole } from "./zooming.js";
 
 /**
@@ -41,13 +49,13 @@ import { isWhole } from "./zooming.js";
  * @property {number} height
  */
 
-const AXIS_LEFT = 18;
-const PANEL_GAP = 28;
-const LEGEND_GAP = 10;
-const LEGEND_LEAST = 440;
-const LEAST_PLOT = 210;
-const FLAT_LABELS = 18;
-const LEAST_ROWS = 150;
+const SCENE_AXIS_LEFT = 18;
+const SCENE_PANEL_GAP = 28;
+const SCENE_LEGEND_GAP = 10;
+const SCENE_LEGEND_LEAST = 440;
+const SCENE_LEAST_PLOT = 210;
+const SCENE_FLAT_LABELS = 18;
+const SCENE_LEAST_HEIGHT = 150;
 
 /**
  * Lay maps out: beside each other where they are large enough so, else below each other.
@@ -58,24 +66,30 @@ const LEAST_ROWS = 150;
  */
 export function planScene(exhibit, room, measure) {
   const { entries } = exhibit;
-  const across = entries.length === 1 || plotRoom(exhibit, room, measure, entries.length) >= LEAST_PLOT;
-  const legend = planLegend(exhibit.legend, room.width, measure);
-  const below = legend.height ? LEGEND_GAP + legend.height : 0;
+  const across =
+    entries.length === 1 || scenePlotRoom(exhibit, room, measure, entries.length) >= SCENE_LEAST_PLOT;
+  const legend = planLegend(exhibit.legend, room.width - 4, measure);
+  const below = legend.height ? SCENE_LEGEND_GAP + legend.height : 0;
   const inner = { ...room, height: room.height - below };
-  const panels = across ? inRow(exhibit, inner, measure) : inColumn(exhibit, inner, measure);
-  const right = Math.max(...panels.map(rightEdge));
+  const panels = across ? sceneInRow(exhibit, inner, measure) : sceneInColumn(exhibit, inner, measure);
+  const right = Math.max(...panels.map(sceneRightEdge));
   const bottom = Math.max(...panels.map(({ plot }) => plot.y + plot.height)) + 2;
-  const width = Math.min(room.width, Math.max(right, Math.min(room.width, LEGEND_LEAST)));
-  const final = planLegend(exhibit.legend, width, measure);
+  const width = Math.min(room.width, Math.max(right, Math.min(room.width, SCENE_LEGEND_LEAST)));
+  const final = planLegend(exhibit.legend, width - 4, measure);
   const { plot, rowRoom, columnRoom } = panels[0];
-  const top = room.top + (panels[0].title ? TITLE_ROOM : 0);
+  const top = room.top + (panels[0].title ? MAP_TITLE_ROOM : 0);
   return {
     panels,
     legend: final,
-    legendBox: { x: 2, y: bottom + LEGEND_GAP, width, height: final.height },
-    corner: { x: AXIS_LEFT, y: top + 2, width: rowRoom, height: plot.y - LABEL_GAP - top - 2 - (columnRoom < 30 ? 0 : 4) },
+    legendBox: { x: 2, y: bottom + SCENE_LEGEND_GAP, width, height: final.height },
+    corner: {
+      x: SCENE_AXIS_LEFT,
+      y: top + 2,
+      width: rowRoom,
+      height: plot.y - MAP_LABEL_GAP - top - 2 - (columnRoom < 30 ? 0 : 4),
+    },
     width,
-    height: bottom + (final.height ? LEGEND_GAP + final.height : 0),
+    height: bottom + (final.height ? SCENE_LEGEND_GAP + final.height : 0),
   };
 }
 
@@ -83,8 +97,8 @@ export function planScene(exhibit, room, measure) {
  * @param {Panel} panel
  * @returns {number}
  */
-function rightEdge({ plot, margins }) {
-  return plot.x + plot.width + (margins.length ? margins.length * MARGIN_WIDTH + 2 : 2);
+function sceneRightEdge({ plot, margins }) {
+  return plot.x + plot.width + (margins.length ? margins.length * MAP_MARGIN_WIDTH + 2 : 2);
 }
 
 /**
@@ -95,10 +109,11 @@ function rightEdge({ plot, margins }) {
  * @param {number} count
  * @returns {number}
  */
-function plotRoom({ entries }, room, measure, count) {
+function scenePlotRoom({ entries }, room, measure, count) {
   const rooms = labelRooms(entries[0].sheet, room, measure);
-  const margins = Math.max(...entries.map((entry) => entry.margins.length)) * MARGIN_WIDTH;
-  const taken = AXIS_LEFT + rooms.rows + LABEL_GAP + (count - 1) * PANEL_GAP + count * margins + 2;
+  const margins = Math.max(...entries.map((entry) => entry.margins.length)) * MAP_MARGIN_WIDTH;
+  const taken =
+    SCENE_AXIS_LEFT + rooms.rows + MAP_LABEL_GAP + (count - 1) * SCENE_PANEL_GAP + count * margins + 2;
   return (room.width - taken) / count;
 }
 
@@ -108,15 +123,15 @@ function plotRoom({ entries }, room, measure, count) {
  * @param {Measure} measure
  * @returns {Panel[]}
  */
-function inRow(exhibit, room, measure) {
+function sceneInRow(exhibit, room, measure) {
   const { entries } = exhibit;
   const rooms = labelRooms(entries[0].sheet, room, measure);
-  const width = plotRoom(exhibit, room, measure, entries.length);
-  const shape = shapeOf(entries[0], width, room.height, rooms.columns);
-  let x = AXIS_LEFT + rooms.rows + LABEL_GAP;
+  const width = scenePlotRoom(exhibit, room, measure, entries.length);
+  const shape = sceneShape(entries[0], width, room.height, rooms.columns);
+  let x = SCENE_AXIS_LEFT + rooms.rows + MAP_LABEL_GAP;
   return entries.map((entry, place) => {
     const plot = { x, y: room.top + shape.top, width: shape.width, height: shape.height };
-    x += shape.width + PANEL_GAP + entry.margins.length * MARGIN_WIDTH;
+    x += shape.width + SCENE_PANEL_GAP + entry.margins.length * MAP_MARGIN_WIDTH;
     const rowRoom = place ? 0 : rooms.rows;
     return { ...entry, plot, rowRoom, columnRoom: shape.columnRoom, widest: rooms.columns };
   });
@@ -128,17 +143,22 @@ function inRow(exhibit, room, measure) {
  * @param {Measure} measure
  * @returns {Panel[]}
  */
-function inColumn(exhibit, room, measure) {
+function sceneInColumn(exhibit, room, measure) {
   const { entries } = exhibit;
   const rooms = labelRooms(entries[0].sheet, room, measure);
-  const width = plotRoom(exhibit, room, measure, 1);
+  const width = scenePlotRoom(exhibit, room, measure, 1);
   // Each is as wide as the place; it may be higher than that only if its cells are few.
-  const shape = shapeOf(entries[0], width, Math.max(room.height, width + LEAST_ROWS), rooms.columns);
+  const shape = sceneShape(
+    entries[0],
+    width,
+    Math.max(room.height, width + SCENE_LEAST_HEIGHT),
+    rooms.columns,
+  );
   let { top } = room;
   return entries.map((entry) => {
-    const x = AXIS_LEFT + rooms.rows + LABEL_GAP;
+    const x = SCENE_AXIS_LEFT + rooms.rows + MAP_LABEL_GAP;
     const plot = { x, y: top + shape.top, width: shape.width, height: shape.height };
-    top += shape.top + shape.height + PANEL_GAP;
+    top += shape.top + shape.height + SCENE_PANEL_GAP;
     return { ...entry, plot, rowRoom: rooms.rows, columnRoom: shape.columnRoom, widest: rooms.columns };
   });
 }
@@ -151,15 +171,15 @@ function inColumn(exhibit, room, measure) {
  * @param {number} widest column label
  * @returns {{width: number, height: number, top: number, columnRoom: number}} `top`: where the cells begin
  */
-function shapeOf({ sheet, title }, width, height, widest) {
+function sceneShape({ sheet, title }, width, height, widest) {
   const { extent } = sheet;
-  const above = (title ? TITLE_ROOM : 0) + AXIS_ROOM + LABEL_GAP;
+  const above = (title ? MAP_TITLE_ROOM : 0) + MAP_AXIS_ROOM + MAP_LABEL_GAP;
   const sized = (/** @type {number} */ columnRoom) => {
-    const size = plotSize(extent, width, Math.max(height - above - columnRoom - 4, LEAST_ROWS));
+    const size = plotSize(extent, width, Math.max(height - above - columnRoom - 4, SCENE_LEAST_HEIGHT));
     return { ...size, top: above + columnRoom, columnRoom };
   };
-  const flat = sized(FLAT_LABELS);
-  return isTurned(widest, flat.width / extent.columns) ? sized(Math.max(widest, FLAT_LABELS)) : flat;
+  const flat = sized(SCENE_FLAT_LABELS);
+  return isTurned(widest, flat.width / extent.columns) ? sized(Math.max(widest, SCENE_FLAT_LABELS)) : flat;
 }
 
 /**

@@ -29,7 +29,7 @@ import { differenceColor, shareOf, weightColor } from "../core/colors.js";
  */
 
 // So many shades tell every two of a scale's colours apart.
-const SHADES = 4096;
+const SHEET_SHADES = 4096;
 
 /** Why a query could not look at a key. */
 export const LATER = 1;
@@ -100,7 +100,7 @@ export class Sheet {
     const colors = new Uint32Array(pixels.buffer);
     this.shades ??= this.shadeTable();
     const { threshold, top, scale, isDifference } = this.shading;
-    const masked = packed(this.shading.palette.masked);
+    const masked = packedPixel(this.shading.palette.masked);
     for (let cell = 0; cell < values.length; cell += 1) {
       const value = values[cell];
       const size = Math.abs(value);
@@ -108,7 +108,7 @@ export class Sheet {
       else if (size >= threshold) {
         const share = shareOf(size, top, scale);
         const signed = isDifference ? (value < 0 ? 1 - share : 1 + share) / 2 : share;
-        colors[cell] = this.shades[Math.round(signed * SHADES)];
+        colors[cell] = this.shades[Math.round(signed * SHEET_SHADES)];
       }
     }
     return { rows, columns, pixels };
@@ -117,9 +117,9 @@ export class Sheet {
   /** @returns {Uint32Array} every shade of the scale as a pixel */
   shadeTable() {
     const { palette, isDifference } = this.shading;
-    const bytes = new Uint8ClampedArray((SHADES + 1) * 4);
-    for (let shade = 0; shade <= SHADES; shade += 1) {
-      const share = shade / SHADES;
+    const bytes = new Uint8ClampedArray((SHEET_SHADES + 1) * 4);
+    for (let shade = 0; shade <= SHEET_SHADES; shade += 1) {
+      const share = shade / SHEET_SHADES;
       const color = isDifference ? differenceColor(palette, 2 * share - 1) : weightColor(palette, share);
       bytes.set([...color.map(Math.round), 255], shade * 4);
     }
@@ -131,7 +131,7 @@ export class Sheet {
  * @param {string} hex
  * @returns {number} the colour as a pixel, whatever the order of this machine's bytes
  */
-function packed(hex) {
+function packedPixel(hex) {
   const number = Number.parseInt(hex.slice(1), 16);
   const bytes = new Uint8Array([number >> 16, (number >> 8) & 255, number & 255, 255]);
   return new Uint32Array(bytes.buffer)[0];

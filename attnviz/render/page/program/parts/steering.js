@@ -32,7 +32,7 @@ export const MAP_KEYS = [
 ];
 
 /** @type {Object<string, [number, number]>} */
-const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const MAP_ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /**
  * Say what a key does; null for one that is none of the map's.
@@ -46,14 +46,14 @@ export function steered({ key, shiftKey, ctrlKey }, cell, window, extent) {
   if (key === "Enter" || key === " ") return cell ? { act: "pick" } : null;
   if (key === "Escape") return { act: "clear" };
   if (key === "0") return { window: wholeWindow(extent) };
-  if (key === "+" || key === "=") return { window: scaled(KEY_ZOOM, cell, window, extent) };
-  if (key === "-" || key === "_") return { window: scaled(1 / KEY_ZOOM, cell, window, extent) };
-  const arrow = ARROWS[key];
+  if (key === "+" || key === "=") return { window: scaledByKey(KEY_ZOOM, cell, window, extent) };
+  if (key === "-" || key === "_") return { window: scaledByKey(1 / KEY_ZOOM, cell, window, extent) };
+  const arrow = MAP_ARROWS[key];
   if (arrow && shiftKey) {
     const step = Math.max(1, Math.round(Math.min(window[2], window[3]) * PAN_SHARE));
     return { window: pannedBy(window, extent, arrow[0] * step, arrow[1] * step) };
   }
-  const next = moved(key, ctrlKey, cell, window, extent);
+  const next = movedByKey(key, ctrlKey, cell, window, extent);
   return next && { cell: next, window: windowAround(window, extent, next) };
 }
 
@@ -65,17 +65,17 @@ export function steered({ key, shiftKey, ctrlKey }, cell, window, extent) {
  * @param {Extent} extent
  * @returns {Cell|null}
  */
-function moved(key, ctrlKey, cell, window, extent) {
+function movedByKey(key, ctrlKey, cell, window, extent) {
   const first = { row: Math.floor(window[0]), column: Math.floor(window[1]) };
   const page = Math.max(1, Math.floor(window[2] * PAGE_SHARE));
   const { row, column } = cell ?? first;
   const ends = { row: extent.rows - 1, column: extent.columns - 1 };
-  const arrow = ARROWS[key];
-  if (arrow) return cell ? held(row + arrow[0], column + arrow[1], ends) : first;
-  if (key === "Home") return held(ctrlKey ? 0 : row, 0, ends);
-  if (key === "End") return held(ctrlKey ? ends.row : row, ends.column, ends);
-  if (key === "PageUp") return held(row - page, column, ends);
-  if (key === "PageDown") return held(row + page, column, ends);
+  const arrow = MAP_ARROWS[key];
+  if (arrow) return cell ? heldOnMap(row + arrow[0], column + arrow[1], ends) : first;
+  if (key === "Home") return heldOnMap(ctrlKey ? 0 : row, 0, ends);
+  if (key === "End") return heldOnMap(ctrlKey ? ends.row : row, ends.column, ends);
+  if (key === "PageUp") return heldOnMap(row - page, column, ends);
+  if (key === "PageDown") return heldOnMap(row + page, column, ends);
   return null;
 }
 
@@ -85,7 +85,7 @@ function moved(key, ctrlKey, cell, window, extent) {
  * @param {Cell} ends
  * @returns {Cell}
  */
-function held(row, column, ends) {
+function heldOnMap(row, column, ends) {
   return { row: Math.min(Math.max(0, row), ends.row), column: Math.min(Math.max(0, column), ends.column) };
 }
 
@@ -96,7 +96,7 @@ function held(row, column, ends) {
  * @param {Extent} extent
  * @returns {Window}
  */
-function scaled(factor, cell, window, extent) {
+function scaledByKey(factor, cell, window, extent) {
   const spot = cell
     ? { row: cell.row + 0.5, column: cell.column + 0.5 }
     : { row: window[0] + window[2] / 2, column: window[1] + window[3] / 2 };

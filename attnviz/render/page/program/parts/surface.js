@@ -182,7 +182,7 @@ export class MapSurface {
     if (!found) return;
     const isMeant = event.ctrlKey || event.metaKey || document.activeElement === this.top || this.isZoomed;
     const isPast = event.deltaY > 0 && !this.isZoomed;
-    if (!event.ctrlKey && (isPast || (!isMeant && canScroll(this.node, event.deltaY)))) return;
+    if (!event.ctrlKey && (isPast || (!isMeant && canScrollAround(this.node, event.deltaY)))) return;
     event.preventDefault();
     const delta = event.deltaY * (event.deltaMode === WheelEvent.DOM_DELTA_LINE ? WHEEL_LINE : 1);
     // A pinch on a touchpad comes as a wheel with Ctrl, in far smaller steps.
@@ -258,7 +258,7 @@ function heldSpot({ plot }, window, { x, y }) {
  * @param {number} delta
  * @returns {boolean} whether anything around it would scroll that way
  */
-function canScroll(node, delta) {
+function canScrollAround(node, delta) {
   for (let each = node.parentElement; each; each = each.parentElement) {
     const isPage = each === document.documentElement;
     const flow = getComputedStyle(each).overflowY;

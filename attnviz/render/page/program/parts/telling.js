@@ -10,6 +10,8 @@ import { OUTSIDE } from "./sheet.js";
  * @typedef {{row: number, column: number}} Cell
  */
 
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
 /**
  * Name a row or column; one of several that read alike with its position.
  * @param {Label[]} labels
@@ -19,7 +21,17 @@ import { OUTSIDE } from "./sheet.js";
 export function nameOf(labels, place) {
   const { text, position } = labels[place];
   const alike = labels.some((other, at) => at !== place && other.text === text);
-  return alike ? `${labelText(labels[place])} (${position})` : labelText(labels[place]);
+  const name = isolated(labelText(labels[place]));
+  return alike ? `${name} (${position})` : name;
+}
+
+/**
+ * Keep a name that reads right to left from turning the sentence around it.
+ * @param {string} name
+ * @returns {string}
+ */
+function isolated(name) {
+  return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 
 /**

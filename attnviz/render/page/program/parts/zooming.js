@@ -26,10 +26,15 @@ export function wholeWindow({ rows, columns }) {
  */
 export function windowOf(zoom, extent) {
   if (!zoom) return wholeWindow(extent);
-  const share = Math.min(1, Math.max(zoom[2] / extent.rows, zoom[3] / extent.columns, leastShare(extent)));
+  const share = Math.min(1, Math.max(zoom[2] / extent.rows, zoom[3] / extent.columns, leastMapShare(extent)));
   const rows = extent.rows * share;
   const columns = extent.columns * share;
-  return [within(zoom[0], extent.rows - rows), within(zoom[1], extent.columns - columns), rows, columns];
+  return [
+    withinMap(zoom[0], extent.rows - rows),
+    withinMap(zoom[1], extent.columns - columns),
+    rows,
+    columns,
+  ];
 }
 
 /**
@@ -63,7 +68,7 @@ export function isWhole(window, { rows, columns }) {
  */
 export function zoomedAt(window, extent, factor, spot) {
   const before = window[2] / extent.rows;
-  const share = Math.min(1, Math.max(before / factor, leastShare(extent)));
+  const share = Math.min(1, Math.max(before / factor, leastMapShare(extent)));
   const scale = share / before;
   return windowOf(
     [
@@ -87,8 +92,8 @@ export function zoomedAt(window, extent, factor, spot) {
 export function pannedBy(window, extent, rows, columns) {
   const [row, column, height, width] = window;
   return [
-    within(row + rows, extent.rows - height),
-    within(column + columns, extent.columns - width),
+    withinMap(row + rows, extent.rows - height),
+    withinMap(column + columns, extent.columns - width),
     height,
     width,
   ];
@@ -103,11 +108,11 @@ export function pannedBy(window, extent, rows, columns) {
  */
 export function boxWindow(one, other, extent) {
   const [height, width] = [Math.abs(one.row - other.row), Math.abs(one.column - other.column)];
-  const share = Math.min(1, Math.max(height / extent.rows, width / extent.columns, leastShare(extent)));
+  const share = Math.min(1, Math.max(height / extent.rows, width / extent.columns, leastMapShare(extent)));
   const [rows, columns] = [extent.rows * share, extent.columns * share];
   const first = (one.row + other.row - rows) / 2;
   const left = (one.column + other.column - columns) / 2;
-  return [within(first, extent.rows - rows), within(left, extent.columns - columns), rows, columns];
+  return [withinMap(first, extent.rows - rows), withinMap(left, extent.columns - columns), rows, columns];
 }
 
 /**
@@ -118,8 +123,8 @@ export function boxWindow(one, other, extent) {
  * @returns {Window}
  */
 export function windowAround(window, extent, cell) {
-  const rows = outsideBy(cell.row, window[0], window[2]);
-  const columns = outsideBy(cell.column, window[1], window[3]);
+  const rows = outsideMapBy(cell.row, window[0], window[2]);
+  const columns = outsideMapBy(cell.column, window[1], window[3]);
   return rows || columns ? pannedBy(window, extent, rows, columns) : window;
 }
 
@@ -157,7 +162,7 @@ function translatedSpan(start, count, before, after) {
  * @param {number} count
  * @returns {number}
  */
-function outsideBy(place, start, count) {
+function outsideMapBy(place, start, count) {
   if (place < start) return place - start;
   return Math.max(0, Math.min(place + 1 - start - count, place - start));
 }
@@ -166,7 +171,7 @@ function outsideBy(place, start, count) {
  * @param {Extent} extent
  * @returns {number}
  */
-function leastShare({ rows, columns }) {
+function leastMapShare({ rows, columns }) {
   return Math.min(1, FEWEST_CELLS / Math.max(1, Math.min(rows, columns)));
 }
 
@@ -175,6 +180,6 @@ function leastShare({ rows, columns }) {
  * @param {number} most
  * @returns {number}
  */
-function within(value, most) {
+function withinMap(value, most) {
   return Math.min(Math.max(0, value), Math.max(0, most));
 }

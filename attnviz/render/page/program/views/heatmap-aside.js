@@ -9,7 +9,7 @@ import { nameOf, topOf } from "../parts/telling.js";
  * @typedef {import("../parts/shown.js").ShownMatrix} ShownMatrix
  */
 
-const MOST_LISTED = 7;
+const HEATMAP_LISTED = 7;
 
 /** The numbers of a row and a column. */
 export class HeatmapAside {
@@ -27,7 +27,7 @@ export class HeatmapAside {
     const parts = [];
     if (row !== undefined) parts.push(this.reads(matrix, row, column));
     if (column !== undefined) parts.push(this.readers(matrix, row, column));
-    if (parts.length === 0) parts.push(element("p", { class: "heatmap-invite" }, INVITATION));
+    if (parts.length === 0) parts.push(element("p", { class: "heatmap-invite" }, HEATMAP_INVITATION));
     this.node.replaceChildren(...parts);
   }
 
@@ -38,14 +38,18 @@ export class HeatmapAside {
    * @returns {HTMLElement}
    */
   reads(matrix, row, column) {
-    const found = topOf(matrix, { row, column: 0 }, "row", MOST_LISTED);
-    const lines = found.map(({ at, value }) => listed(nameOf(matrix.columns, at), value, at === column));
+    const found = topOf(matrix, { row, column: 0 }, "row", HEATMAP_LISTED);
+    const lines = found.map(({ at, value }) =>
+      heatmapListed(nameOf(matrix.columns, at), value, at === column),
+    );
     const rest = [
       { name: "hidden tokens", share: matrix.hidden[row] },
       { name: "no key", share: matrix.lost[row] },
     ];
-    const notes = rest.filter(({ share }) => share > 0.0005).map(({ name, share }) => `${percentText(share)} on ${name}`);
-    return section(`${nameOf(matrix.rows, row)} reads`, lines, notes.join(", "));
+    const notes = rest
+      .filter(({ share }) => share > 0.0005)
+      .map(({ name, share }) => `${percentText(share)} on ${name}`);
+    return heatmapSection(`${nameOf(matrix.rows, row)} reads`, lines, notes.join(", "));
   }
 
   /**
@@ -55,13 +59,13 @@ export class HeatmapAside {
    * @returns {HTMLElement}
    */
   readers(matrix, row, column) {
-    const found = topOf(matrix, { row: 0, column }, "column", MOST_LISTED);
-    const lines = found.map(({ at, value }) => listed(nameOf(matrix.rows, at), value, at === row));
-    return section(`${nameOf(matrix.columns, column)} is read by`, lines, "");
+    const found = topOf(matrix, { row: 0, column }, "column", HEATMAP_LISTED);
+    const lines = found.map(({ at, value }) => heatmapListed(nameOf(matrix.rows, at), value, at === row));
+    return heatmapSection(`${nameOf(matrix.columns, column)} is read by`, lines, "");
   }
 }
 
-const INVITATION = "Point at a cell to see its row and column here, as numbers.";
+const HEATMAP_INVITATION = "Point at a cell to see its row and column here, as numbers.";
 
 /**
  * @param {string} title
@@ -69,11 +73,17 @@ const INVITATION = "Point at a cell to see its row and column here, as numbers."
  * @param {string} note
  * @returns {HTMLElement}
  */
-function section(title, lines, note) {
+function heatmapSection(title, lines, note) {
   const list = element("ol", { class: "heatmap-list" }, ...lines);
   const body = lines.length ? list : element("p", { class: "heatmap-note" }, "nothing");
   const below = note ? [element("p", { class: "heatmap-note" }, note)] : [];
-  return element("section", {}, element("h3", { class: "heatmap-title" }, element("bdi", {}, title)), body, ...below);
+  return element(
+    "section",
+    {},
+    element("h3", { class: "heatmap-title" }, element("bdi", {}, title)),
+    body,
+    ...below,
+  );
 }
 
 /**
@@ -82,7 +92,7 @@ function section(title, lines, note) {
  * @param {boolean} isLit
  * @returns {HTMLElement}
  */
-function listed(name, value, isLit) {
+function heatmapListed(name, value, isLit) {
   const bar = element("span", { class: "heatmap-bar", "aria-hidden": "true" });
   bar.style.setProperty("--share", String(Math.min(1, value)));
   return element(

@@ -17,7 +17,7 @@ import { LATER, OUTSIDE, Sheet, largestOf } from "../parts/sheet.js";
  */
 
 // A share of mass too small to be seen as a bar is what rounding leaves.
-const LEAST_MASS = 0.005;
+const HEATMAP_LEAST_MASS = 0.005;
 
 /** @type {WeakMap<ShownMatrix, Map<string, Sheet>>} */
 const heatmapSheets = new WeakMap();
@@ -32,13 +32,23 @@ const heatmapSheets = new WeakMap();
  */
 export function heatmapExhibit(page, map, matrix, state, palette) {
   const sheet = heatmapSheet(matrix, state, palette);
-  const margins = marginsOf(map, matrix, state);
+  const margins = heatmapMargins(map, matrix, state);
   const { model, text } = page.facts;
-  const scale = { kind: /** @type {const} */ ("scale"), text: scaleText(sheet, state.head), shading: sheet.shading };
+  const scale = {
+    kind: /** @type {const} */ ("scale"),
+    text: heatmapScaleText(sheet, state.head),
+    shading: sheet.shading,
+  };
   const title = page.maps.length > 1 ? `${state.head} · ${map.facts.title}` : state.head;
   return {
     entries: [{ sheet, title: "", margins }],
-    legend: [scale, ...maskItems(matrix), ...sectionItems(matrix), ...marginItems(margins), ...blankItems(state)],
+    legend: [
+      scale,
+      ...maskItems(matrix),
+      ...sectionItems(matrix),
+      ...heatmapMarginItems(margins),
+      ...blankItems(state.threshold),
+    ],
     title,
     subtitle: [model, text && `“${text}”`].filter(Boolean).join(" · "),
     summary: `${matrix.rows.length} queries, ${matrix.columns.length} keys`,
@@ -68,9 +78,10 @@ function heatmapSheet(matrix, { scale, threshold }, palette) {
  * @param {string} head
  * @returns {string}
  */
-function scaleText({ shading }, head) {
+function heatmapScaleText({ shading }, head) {
   const { top, scale } = shading;
-  const most = top > 0 ? `weight; ${weightText(top)} is the largest of ${head}` : `weight; all of ${head} is 0`;
+  const most =
+    top > 0 ? `weight; ${weightText(top)} is the largest of ${head}` : `weight; all of ${head} is 0`;
   return scale === "log" ? `${most}; logarithmic` : most;
 }
 
@@ -80,7 +91,7 @@ function scaleText({ shading }, head) {
  * @param {State} state
  * @returns {MarginBars[]}
  */
-function marginsOf(map, { hidden, lost }, { head }) {
+function heatmapMargins(map, { hidden, lost }, { head }) {
   const { layers, sinks } = map.facts;
   const isSink = sinks.includes(layers[map.find(head)?.layer ?? 0]);
   const bars = [
@@ -92,14 +103,14 @@ function marginsOf(map, { hidden, lost }, { head }) {
       about: isSink ? "on the head's learned sink" : "on keys left out before",
     },
   ];
-  return bars.filter(({ shares }) => largestOf(shares) > LEAST_MASS);
+  return bars.filter(({ shares }) => largestOf(shares) > HEATMAP_LEAST_MASS);
 }
 
 /**
  * @param {MarginBars[]} margins
  * @returns {LegendItem[]}
  */
-function marginItems(margins) {
+function heatmapMarginItems(margins) {
   return margins.map(({ about, shares, isHollow }) => {
     const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length;
     return { kind: isHollow ? "hollow" : "bar", text: `mass ${about}: ${percentText(mean)} on average` };
@@ -128,9 +139,9 @@ export function sectionItems({ rows, columns }) {
 }
 
 /**
- * @param {State} state
+ * @param {number} threshold
  * @returns {LegendItem[]}
  */
-export function blankItems({ threshold }) {
+export function blankItems(threshold) {
   return threshold > 0 ? [{ kind: "blank", text: `below ${weightText(threshold)}, not drawn` }] : [];
 }

@@ -2,6 +2,7 @@
 
 import { element } from "../core/dom.js";
 import { MapExplorer } from "../parts/explorer.js";
+import { roomOf } from "../parts/places.js";
 import { shownMatrix } from "../parts/shown.js";
 import { MAP_KEYS } from "../parts/steering.js";
 import { cellSentence } from "../parts/telling.js";
@@ -15,10 +16,10 @@ import { heatmapExhibit } from "./heatmap-exhibit.js";
  */
 
 // From this width on there is room for the numbers beside the map.
-const WIDE = 820;
-const ASIDE = 268;
-const LEAST_HEIGHT = 300;
-const TAKEN_AWAY = { width: 1100, height: 1000 };
+const HEATMAP_WIDE = 820;
+const HEATMAP_ASIDE = 268;
+const HEATMAP_LEAST_HEIGHT = 300;
+const HEATMAP_TAKEN_AWAY = { width: 1100, height: 1000 };
 
 /** The view on screen. */
 class HeatmapMounted {
@@ -69,20 +70,18 @@ class HeatmapMounted {
 
   /** @returns {{width: number, height: number}} what the map may take */
   room() {
-    const { clientWidth, clientHeight } = this.host;
-    const style = getComputedStyle(this.host);
-    const [left, right, top, bottom] = ["left", "right", "top", "bottom"].map((side) =>
-      Number.parseFloat(style.getPropertyValue(`padding-${side}`)),
-    );
-    const width = clientWidth - left - right;
-    const isWide = width >= WIDE;
+    const { width, height: most } = roomOf(this.host);
+    const isWide = width >= HEATMAP_WIDE;
     this.body.classList.toggle("is-wide", isWide);
-    const height = Math.max(clientHeight - top - bottom, LEAST_HEIGHT);
-    return { width: isWide ? width - ASIDE : width, height: isWide ? height : Math.max(height, width) };
+    const height = Math.max(most, HEATMAP_LEAST_HEIGHT);
+    return {
+      width: isWide ? width - HEATMAP_ASIDE : width,
+      height: isWide ? height : Math.max(height, width),
+    };
   }
 
   drawing() {
-    return this.explorer.drawing(TAKEN_AWAY);
+    return this.explorer.drawing(HEATMAP_TAKEN_AWAY);
   }
 
   close() {
