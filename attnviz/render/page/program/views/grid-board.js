@@ -4,7 +4,15 @@ import { css, differenceColor, inkOn, weightColor } from "../core/colors.js";
 import { element, setAttribute } from "../core/dom.js";
 import { labelsOf } from "../core/matrix.js";
 import { gridMatches, gridNumberText, gridNumbers, gridSentence } from "./grid-heads.js";
-import { gridColumns, gridIsOfLayers, gridNeighbor, gridPlaces, gridTileSize } from "./grid-layout.js";
+import {
+  GRID_GAP,
+  GRID_SMALL_GAP,
+  gridColumns,
+  gridIsOfLayers,
+  gridNeighbor,
+  gridPlaces,
+  gridTileSize,
+} from "./grid-layout.js";
 import { gridFrame } from "./grid-frame.js";
 import { gridCells, gridMapTop, gridTile } from "./grid-tiles.js";
 
@@ -22,14 +30,20 @@ import { gridCells, gridMapTop, gridTile } from "./grid-tiles.js";
 // Thumbnails are made in slices of a few milliseconds, so that nothing waits for a thousand heads.
 const GRID_SLICE = 10;
 
-// Numbers of the tiles' rows stand at the left of them.
-const GRID_AXIS = { small: 22, large: 46 };
+// Numbers of the tiles' rows stand at the left of them, and there is room for frames all around; `grid.css` has
+// the same lengths.
+const GRID_AXIS = { small: 20, large: 40 };
+const GRID_PADDING = 4;
 
 // A tile is never sharper than this.
 const GRID_MOST = 192;
 
+// A board lower than this scrolls; the numbers of heads stand above it.
+const GRID_LOWEST = 280;
+const GRID_ABOVE = 32;
+
 // Below it a number has no room.
-const GRID_NARROW = 26;
+const GRID_NARROW = 18;
 
 /** Shows every head of a map. */
 export class GridBoard {
@@ -65,7 +79,7 @@ export class GridBoard {
     this.painted = 0;
     /** @type {import("../core/colors.js").Palette|null} */
     this.palette = null;
-    this.size = { width: 0, height: 0, gap: 0 };
+    this.size = { width: 0, height: 0, gap: small ? GRID_SMALL_GAP : GRID_GAP };
     this.listen();
   }
 
@@ -135,12 +149,15 @@ export class GridBoard {
 
   /** @returns {GridRoom} */
   room() {
-    const width =
-      this.node.clientWidth - (gridIsOfLayers(this.map) ? 0 : GRID_AXIS[this.small ? "small" : "large"]);
-    const above = this.node.getBoundingClientRect().top + window.scrollY;
+    const axis = gridIsOfLayers(this.map) ? 0 : GRID_AXIS[this.small ? "small" : "large"] + this.size.gap;
+    const view = this.node.closest(".view");
+    const above = view
+      ? this.node.getBoundingClientRect().top - view.getBoundingClientRect().top + view.scrollTop
+      : 0;
+    const height = (view?.clientHeight ?? window.innerHeight) - above - GRID_ABOVE;
     return {
-      width,
-      height: Math.max(320, window.innerHeight - Math.min(above, 400) - 90),
+      width: this.node.clientWidth - 2 * GRID_PADDING - axis,
+      height: Math.max(GRID_LOWEST, height),
       small: this.small,
     };
   }

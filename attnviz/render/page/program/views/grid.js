@@ -152,7 +152,7 @@ class GridPanel {
         ? `≤ ${gridNumberText(top / 1000, false) || 0}`
         : "0";
     const name = numbers ? numbers.title : log ? "weight, logarithmic" : "weight";
-    this.scale.replaceChildren(low, this.bar, gridNumberText(top, numbers?.signed ?? false), ` ${name}`);
+    this.scale.replaceChildren(name, low, this.bar, gridNumberText(top, numbers?.signed ?? false));
   }
 
   /**

@@ -15,7 +15,7 @@ import { LinesList } from "./lines-list.js";
 const LINES_TEXT = 13;
 
 // What a token needs beside its text: its number, and room around both.
-const LINES_BESIDE = { one: 66, several: 94 };
+const LINES_BESIDE = { one: 62, several: 90 };
 const LINES_WIDEST = 0.36;
 const LINES_NARROWEST = 84;
 const LINES_LOWEST = 120;
@@ -98,10 +98,11 @@ export class LinesFrame {
    * Bring a token into sight.
    * @param {LinesSide} side
    * @param {number} place
+   * @param {boolean} middle whether it is to stand in the middle, if it is out of sight
    */
-  reveal(side, place) {
+  reveal(side, place, middle) {
     this.layout.scroll = this.scroll.scrollTop;
-    const wanted = linesScrollTo(this.layout, side, place);
+    const wanted = linesScrollTo(this.layout, side, place, middle);
     if (wanted !== this.layout.scroll) this.scroll.scrollTop = wanted;
   }
 }

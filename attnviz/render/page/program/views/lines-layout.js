@@ -66,16 +66,19 @@ export function linesY(layout, side, place) {
  * @param {LinesLayout} layout
  * @param {LinesSide} side
  * @param {number} place
+ * @param {boolean} middle whether it is to stand in the middle, if it is out of sight
  * @returns {number}
  */
-export function linesScrollTo(layout, side, place) {
+export function linesScrollTo(layout, side, place, middle) {
   const own = (side === "query" ? layout.rows : layout.columns) * layout.pitch;
   const free = own - layout.view;
   if (free <= 0) return layout.scroll;
   // One token more than asked for, so that the reader sees where it goes on.
   const [top, bottom] = [(place - 1) * layout.pitch, (place + 2) * layout.pitch];
   const offset = linesOffset(layout, side);
-  const wanted = top < offset ? top : bottom > offset + layout.view ? bottom - layout.view : offset;
+  if (top >= offset && bottom <= offset + layout.view) return layout.scroll;
+  const edge = top < offset ? top : bottom - layout.view;
+  const wanted = middle ? (place + 0.5) * layout.pitch - layout.view / 2 : edge;
   return (Math.min(free, Math.max(0, wanted)) / free) * linesScrollable(layout);
 }
 

@@ -64,11 +64,11 @@ export class LinesList {
       const value = values?.get(place);
       option.classList.toggle("lines-on", on.includes(place));
       option.classList.toggle("lines-off", values !== null && !value && !on.includes(place));
+      option.classList.toggle("lines-valued", value !== undefined);
       option.classList.toggle("lines-newest", place === newest);
       option.setAttribute("aria-selected", String(place === picked));
-      const number = /** @type {HTMLElement} */ (option.lastElementChild);
-      number.textContent = value?.text ?? "";
-      number.style.background = value?.tint ?? "";
+      option.style.background = value?.tint ?? "";
+      if (option.lastElementChild) option.lastElementChild.textContent = value?.text ?? "";
     });
   }
 

@@ -18,12 +18,14 @@ import { linesEnds, linesInSight, linesY } from "./lines-layout.js";
  * @property {number} top the weight of the strongest line
  * @property {string[]} colors one for each head drawn
  * @property {number} newest the row whose lines stand before all others; -1 for none
+ * @property {boolean} alone whether only some tokens' lines are drawn, so that faint ones can be seen
  * @property {number} only the head whose lines alone are drawn; -1 for all
  */
 
 const LINES_THIN = 0.7;
 const LINES_THICK = 3.2;
 const LINES_FAINT = 0.1;
+const LINES_FAINT_ALONE = 0.25;
 const LINES_BEHIND = 0.25;
 
 // On a dark page the categories' colours are brought closer to white.
@@ -52,7 +54,8 @@ export function linesColors(palette, count) {
  * @param {LinesLayout} layout
  * @param {LinesLook} look
  */
-export function linesPaint(brush, links, layout, { scale, top, colors, newest, only }) {
+export function linesPaint(brush, links, layout, { scale, top, colors, newest, only, alone }) {
+  const faint = alone ? LINES_FAINT_ALONE : LINES_FAINT;
   for (const link of links) {
     if (only >= 0 && link.head !== only) continue;
     const ends = linesEnds(layout, link, colors.length);
@@ -62,7 +65,7 @@ export function linesPaint(brush, links, layout, { scale, top, colors, newest, o
     brush.curve(layout.left, ends[0], layout.right, ends[1], {
       stroke: colors[link.head],
       lineWidth: LINES_THIN + (LINES_THICK - LINES_THIN) * share,
-      alpha: (LINES_FAINT + (1 - LINES_FAINT) * share) * part,
+      alpha: (faint + (1 - faint) * share) * part,
     });
   }
 }

@@ -22,16 +22,28 @@ const LINES_TOLD = 0.005;
  * Say how much is drawn.
  * @param {LinesChosen} chosen
  * @param {LinesPicks} picks
+ * @param {Pick<Matrix, "rows"|"columns">} matrix
  * @returns {string}
  */
-export function linesTold({ links, possible, least, cut, mass, hidden }, picks) {
+export function linesTold({ links, possible, least, cut, mass, hidden }, picks, matrix) {
   if (possible === 0) return "nothing to draw";
   const counted = `${linesNumber(links.length)} of ${linesNumber(possible)}`;
   if (links.length === 0) return `drawn: 0 of ${linesNumber(possible)} weights, all are below the threshold`;
   const which = cut ? "the strongest, " : links.length < possible ? `from ${linesWeight(least)} up, ` : "";
-  const whose = picks.row >= 0 || picks.column >= 0 ? " looked at" : "";
   const lacking = hidden >= LINES_TOLD ? `; ${percentText(hidden)} is on hidden tokens` : "";
-  return `drawn: ${counted} weights, ${which}${percentText(mass)} of the mass${whose}${lacking}`;
+  return `drawn: ${counted} weights, ${which}${percentText(mass)} ${linesWhole(picks, matrix)}${lacking}`;
+}
+
+/**
+ * Say what a share of the mass is a share of.
+ * @param {LinesPicks} picks
+ * @param {Pick<Matrix, "rows"|"columns">} matrix
+ * @returns {string}
+ */
+function linesWhole({ row, column }, { rows, columns }) {
+  if (row >= 0 && column >= 0) return "of the mass of both";
+  if (row >= 0) return `of what ${nameOf(rows, row)} reads`;
+  return column >= 0 ? `of what reads ${nameOf(columns, column)}` : "of the mass";
 }
 
 /**
@@ -47,7 +59,7 @@ function linesNumber(count) {
  * @returns {string}
  */
 function linesWeight(weight) {
-  return weight < 0.01 ? exactText(weight) : weightText(weight);
+  return weight < 0.01 ? weight.toFixed(3).replace(/^0/, "") : weightText(weight);
 }
 
 /**

@@ -81,7 +81,7 @@ class LinesPanel {
       press: (event, side, place) => this.press(event, side, place),
     });
     this.heads = new LinesHeadRow(context, (place) => this.show(place));
-    this.hints = new LinesHints((side, place) => this.frame.reveal(side, place));
+    this.hints = new LinesHints((side, place) => this.frame.reveal(side, place, true));
     this.told = element("p", { class: "lines-told" });
     this.expected = element("p", { class: "lines-expected" });
     const notes = element("div", { class: "lines-notes" }, this.told, this.expected);
@@ -123,12 +123,14 @@ class LinesPanel {
   /** @returns {import("./lines-paint.js").LinesLook} */
   get look() {
     const { row, column } = this.picks;
+    const alone = row >= 0 || column >= 0;
     return {
       palette: this.context.palette(),
       scale: this.state.scale,
       top: this.top,
       colors: this.colors,
-      newest: row >= 0 || column >= 0 ? -1 : this.newest,
+      newest: alone ? -1 : this.newest,
+      alone,
       only: this.only,
     };
   }
@@ -153,8 +155,8 @@ class LinesPanel {
     this.frame.lists.key.show(columns, state.search);
     this.frame.fit(rows, columns, names.length > 1);
     this.choose();
-    if (changed.has("query")) this.reveal("query", this.picked.row);
-    if (changed.has("key")) this.reveal("key", this.picked.column);
+    if (changed.has("query")) this.reveal("query", this.picked.row, true);
+    if (changed.has("key")) this.reveal("key", this.picked.column, true);
     if (changed.has("step")) this.reveal("query", this.newest);
   }
 
@@ -162,7 +164,7 @@ class LinesPanel {
   choose() {
     const { picks } = this;
     this.chosen = linesChosen(this.matrices, picks, this.state.threshold);
-    this.told.textContent = linesTold(this.chosen, picks);
+    this.told.textContent = linesTold(this.chosen, picks, this.matrices[0]);
     this.expect(picks.row >= 0 ? picks.row : this.matrices[0].rows.length - 1);
     this.mark();
     this.draw();
@@ -314,10 +316,11 @@ class LinesPanel {
   /**
    * @param {LinesSide} side
    * @param {number} place -1 for none
+   * @param {boolean} [middle] whether it is to stand in the middle, if it is out of sight
    */
-  reveal(side, place) {
+  reveal(side, place, middle = false) {
     if (place < 0) return;
-    this.frame.reveal(side, place);
+    this.frame.reveal(side, place, middle);
     this.draw();
   }
 
@@ -365,7 +368,13 @@ class LinesPanel {
     const { rows, columns } = this.matrices[0];
     const { picked } = this;
     const { links, ...told } = linesChosen(this.matrices, picked, this.state.threshold);
-    const content = { rows, columns, links, names: this.names, told: linesTold({ links, ...told }, picked) };
+    const content = {
+      rows,
+      columns,
+      links,
+      names: this.names,
+      told: linesTold({ links, ...told }, picked, this.matrices[0]),
+    };
     return linesPicture(content, { ...this.look, only: -1 });
   }
 
