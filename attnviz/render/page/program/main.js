@@ -3,13 +3,16 @@
 import { readPage } from "./core/data.js";
 import { fromFragment, openingState } from "./core/fragment.js";
 import { Store } from "./core/state.js";
+import { orSayWhy } from "./shell/failing.js";
 import { openAll } from "./shell/opening.js";
 import { openShell } from "./shell/shell.js";
 import { VIEWS } from "./views/all.js";
 
-const page = readPage(document);
-const store = new Store(fromFragment(location.hash, openingState(page), page));
-await openShell(page, store, VIEWS);
-document.documentElement.dataset.ready = "1";
-await openAll(page, store);
-document.documentElement.dataset.opened = "1";
+await orSayWhy(async () => {
+  const page = readPage(document);
+  const store = new Store(fromFragment(location.hash, openingState(page), page));
+  await openShell(page, store, VIEWS);
+  document.documentElement.dataset.ready = "1";
+  await openAll(page, store);
+  document.documentElement.dataset.opened = "1";
+});

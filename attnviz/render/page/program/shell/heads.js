@@ -99,7 +99,7 @@ function headOptions(map) {
  */
 export function layerSlider(page, store) {
   const map = () => page.map(store.state.map);
-  const told = element("output", { class: "value" });
+  const told = element("span", { class: "value", "aria-hidden": "true" });
   const input = slider({ label: "Layer", max: 1 }, (layer) => {
     const { head } = store.state;
     store.set({ head: headAbove(map(), head, layer - (map().find(head)?.layer ?? 0)) });

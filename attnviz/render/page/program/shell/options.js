@@ -117,7 +117,7 @@ export function scaleSwitch(store) {
  * @returns {Control}
  */
 export function thresholdSlider(store) {
-  const told = element("output", { class: "value" });
+  const told = element("span", { class: "value", "aria-hidden": "true" });
   const input = slider({ label: "Hide weights below", max: THRESHOLDS.length - 1 }, (stop) =>
     store.set({ threshold: THRESHOLDS[stop] }),
   );
@@ -169,7 +169,7 @@ export function generatedIn(map) {
  */
 export function stepSlider(page, store) {
   const map = () => page.map(store.state.map);
-  const told = element("output", { class: "note said", dir: "auto" });
+  const told = element("span", { class: "note said", dir: "auto", "aria-hidden": "true" });
   const input = slider({ label: "Generated tokens", max: 1 }, (step) => setStep(store, map(), step));
   const play = player(store, map);
   const field = named("Generated", input);

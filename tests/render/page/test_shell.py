@@ -1,0 +1,534 @@
+"""The page around the views, in a real browser: controls, links, keys, help, and what is taken away."""
+
+import csv
+import io
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Download, Locator, Page
+
+from attnviz import store
+from attnviz.analysis.through.view import view
+from attnviz.record import Attention, Prediction, Token
+from attnviz.render.page import page
+from tests.render.page.accessibility import barriers
+from tests.render.page.browsing import Visit
+from tests.render.page.conftest import Visiting
+
+LAYERS, HEADS = (0, 1, 4), (0, 1)
+SAID = ["[CLS]", "un", "believ", "able", "it", "is", "it", "so", "it"]
+WORDS = [None, 0, 0, 0, 1, 2, 3, 4, 5]
+KINDS = ["special", *["text"] * 6, "generated", "generated"]
+LONG = "white space, “quotes”; a\ttab \x00 \u202eand what acts </script><b>"
+VIEWS = ["grid", "heatmap", "lines", "text", "compare", "table"]
+
+
+def tokens() -> tuple[Token, ...]:
+    return tuple(
+        Token(text, number, kind=kind, word=word)  # type: ignore[arg-type]
+        for number, (text, kind, word) in enumerate(zip(SAID, KINDS, WORDS, strict=True))
+    )
+
+
+def made() -> Attention:
+    """A record with everything a control is for."""
+    count = len(SAID)
+    logits = np.random.default_rng(0).normal(size=(len(LAYERS), len(HEADS), count, count)) * 2
+    weights = np.exp(logits) * np.tri(count)
+    return Attention(
+        tokens(),
+        tokens(),
+        (weights / weights.sum(-1, keepdims=True)).astype(np.float32),
+        LAYERS,
+        HEADS,
+        "tiny",
+        "unbelievable it is it",
+        causal=True,
+        predictions=tuple(Prediction(f"next{place}", 0.1 * (place + 1)) for place in range(count)),
+    )
+
+
+@pytest.fixture(scope="module")
+def record() -> Attention:
+    return made()
+
+
+@pytest.fixture(scope="module")
+def tiny(record: Attention, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its page, with a second map."""
+    return page([record, view(record, "rollout", attending=LAYERS)]).save(
+        tmp_path_factory.mktemp("tiny") / "tiny.html"
+    )
+
+
+def begin(visit: Visiting, path: Path, fragment: str = "", **viewer: object) -> Visit:
+    seen = visit(path, fragment, **viewer)
+    opened(seen.page)
+    return seen
+
+
+def opened(on: Page) -> None:
+    on.wait_for_function("() => document.documentElement.dataset.opened === '1'")
+
+
+def fields(on: Page) -> dict[str, str]:
+    """What stands behind the # once the link has caught up."""
+    on.wait_for_timeout(300)
+    found = parse_qs(on.evaluate("location.hash").removeprefix("#"), keep_blank_values=True)
+    return {name: values[0] for name, values in found.items()}
+
+
+def shown(on: Page) -> bytes:
+    """The view as it is on screen, with nothing pointed at."""
+    on.mouse.move(1, 1)
+    on.wait_for_timeout(50)
+    return on.locator("#view").screenshot()
+
+
+def slide(on: Page, label: str, value: int) -> None:
+    on.get_by_label(label, exact=True).fill(str(value))
+
+
+def saved(on: Page, item: str) -> Download:
+    on.get_by_text("Take away").click()
+    with on.expect_download() as waiting:
+        on.get_by_role("button", name=item).click()
+    return waiting.value
+
+
+def said(on: Page) -> str:
+    return on.locator(".saying").inner_text()
+
+
+def test_the_page_opens_on_a_heatmap_with_all_that_tells_whose_it_is(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    assert on.get_by_role("heading", level=1).inner_text() == "unbelievable it is it"
+    assert "tiny, 3 layers of 2 heads" in on.get_by_role("banner").inner_text()
+    assert "not why the model answered" in on.get_by_role("banner").inner_text()
+    assert re.search(r"weights within 1/\d+ of", on.get_by_role("contentinfo").inner_text())
+    assert on.get_by_role("tab", selected=True).inner_text() == "Heatmap"
+    assert fields(on) == {}
+
+
+CONTROLS = {
+    "head": (lambda on: on.get_by_label("Head", exact=True).select_option("L4H1"), {"head": "L4H1"}),
+    "next head": (lambda on: on.get_by_role("button", name="Next head").click(), {"head": "L0H1"}),
+    "layer": (lambda on: slide(on, "Layer", 2), {"head": "L4H0"}),
+    "words": (lambda on: on.get_by_label("Whole words").click(), {"words": "true"}),
+    "special": (lambda on: on.get_by_label("Special tokens").click(), {"special": "false"}),
+    "scale": (lambda on: on.get_by_label("Log scale").click(), {"scale": "log"}),
+    "threshold": (lambda on: slide(on, "Hide weights below", 8), {"threshold": "0.2"}),
+    "step": (lambda on: slide(on, "Generated tokens", 1), {"step": "1"}),
+    "map": (
+        lambda on: on.get_by_label("Map", exact=True).select_option("self.rollout"),
+        {"map": "self.rollout", "head": "L0"},
+    ),
+    "theme": (lambda on: [on.get_by_role("button", name="Theme").click() for _ in "ld"], {"theme": "dark"}),
+    "search": (lambda on: on.get_by_label("Find").fill("so"), {"search": "so", "query": "7"}),
+    "tab": (lambda on: on.get_by_role("tab", name="Text").click(), {"view": "text"}),
+}
+
+
+@pytest.mark.parametrize("name", CONTROLS)
+def test_a_control_changes_the_view_and_the_link(visit: Visiting, tiny: Path, name: str) -> None:
+    move, expected = CONTROLS[name]
+    on = begin(visit, tiny).page
+    before = shown(on)
+    move(on)
+    assert fields(on) == expected
+    assert shown(on) != before
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_link_opens_the_same_view(visit: Visiting, tiny: Path, width: int) -> None:
+    fragment = "#view=lines&head=L4H1&words=true&special=false&query=4&scale=log&threshold=0.05&theme=dark"
+    first = begin(visit, tiny, fragment, width=width).page
+    first.evaluate("scrollTo(0, 0)")
+    assert "#" + first.evaluate("location.hash").removeprefix("#") == fragment
+    again = begin(visit, tiny, first.evaluate("location.hash"), width=width).page
+    assert shown(first) == shown(again)
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#view=none&head=L9H9&map=x", "#__proto__=1&constructor=2", "#%E0%A4&zoom=1,2", "#query=99&step=99"],
+)
+def test_a_link_that_names_nothing_here_opens_the_page(visit: Visiting, tiny: Path, fragment: str) -> None:
+    on = begin(visit, tiny, fragment).page
+    assert on.get_by_role("tab", selected=True).inner_text() == "Heatmap"
+    assert on.get_by_label("Head", exact=True).input_value() == "L0H0"
+
+
+def test_a_link_changed_by_hand_is_followed(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.evaluate("location.hash = '#view=text&head=L1H1'")
+    on.get_by_role("tab", selected=True).get_by_text("Text").wait_for()
+    assert on.get_by_label("Head", exact=True).input_value() == "L1H1"
+    on.go_back()
+    on.get_by_role("tab", selected=True).get_by_text("Heatmap").wait_for()
+
+
+def test_hidden_mass_is_the_record_s(visit: Visiting, tiny: Path, record: Attention) -> None:
+    on = begin(visit, tiny, "#head=L1H1&special=false").page
+    mass = record.weights[1, 1][1:, 0].mean()
+    assert on.locator("#hidden-mass").inner_text() == f"hidden: {round(100 * mass)} % of the mass"
+
+
+def test_a_step_says_what_the_model_expected(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    slide(on, "Generated tokens", 0)
+    assert "0 of 2; next: “next6” .70" in on.locator(".option-row").inner_text()
+    slide(on, "Generated tokens", 2)
+    assert "2 of 2; next: “next8” .90" in on.locator(".option-row").inner_text()
+    assert "step" not in fields(on)
+
+
+def test_a_generation_plays_to_its_end(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.get_by_role("button", name="Play the generation").click()
+    on.get_by_role("button", name="Pause").wait_for()
+    assert fields(on)["step"] in ("0", "1")
+    on.get_by_role("button", name="Play the generation").wait_for(timeout=5000)
+    assert "step" not in fields(on)
+
+
+def test_a_search_goes_from_match_to_match(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    row = on.locator(".search")
+    on.get_by_label("Find").fill("IT")
+    assert "1 of 3" in row.inner_text()
+    on.get_by_role("button", name="Next match").click()
+    assert fields(on)["query"] == "6"
+    on.get_by_label("Find").press("Enter")
+    on.get_by_label("Find").press("Enter")
+    assert fields(on)["query"] == "4"
+    on.get_by_role("button", name="Previous match").click()
+    assert "3 of 3" in row.inner_text()
+    assert said(on) == "it, query 8: match 3 of 3"
+    on.get_by_label("Find").fill("zebra")
+    assert "none" in row.inner_text()
+    assert on.get_by_role("button", name="Next match").is_disabled()
+
+
+def test_reset_puts_everything_back(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    before = shown(on)
+    assert not on.get_by_role("button", name="Reset").is_visible()
+    on.get_by_label("Log scale").click()
+    on.get_by_label("Head", exact=True).select_option("L4H1")
+    on.get_by_role("button", name="Reset").click()
+    assert fields(on) == {}
+    assert shown(on) == before
+
+
+def test_everything_is_done_with_keys_alone(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.keyboard.press("Tab")
+    assert on.evaluate("document.activeElement.textContent") == "Skip to the view"
+    on.keyboard.press("Enter")
+    assert on.evaluate("document.activeElement.id") == "view"
+    for key in ["2", "]", "]", "}", "{", "[", "w", "s", "l", "t", "t"]:
+        on.keyboard.press(key)
+    assert fields(on) == {
+        "head": "L0H1",
+        "words": "true",
+        "special": "false",
+        "scale": "log",
+        "theme": "dark",
+    }
+    on.keyboard.press("/")
+    on.keyboard.type("wl]so")
+    assert fields(on)["search"] == "wl]so"
+    assert fields(on)["head"] == "L0H1"
+    on.keyboard.press("Shift+Tab")
+    on.keyboard.press("4")
+    assert fields(on)["view"] == "text"
+
+
+def test_tabs_are_walked_with_arrows(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.get_by_role("tab", selected=True).focus()
+    on.keyboard.press("ArrowRight")
+    assert on.evaluate("document.activeElement.textContent") == "Lines"
+    on.keyboard.press("Home")
+    on.keyboard.press("ArrowLeft")
+    assert on.get_by_role("tab", selected=True).inner_text() == "Table"
+    assert on.evaluate("document.activeElement.textContent") == "Table"
+    assert on.locator("[role=tab][tabindex='0']").count() == 1
+    assert on.get_by_role("tabpanel", name="Table").count() == 1
+
+
+def walk(on: Page, most: int = 200) -> list[str]:
+    """Everything the Tab key reaches, in order, until it starts again."""
+    seen: list[str] = []
+    for _ in range(most):
+        on.keyboard.press("Tab")
+        name = on.evaluate(
+            """() => { const e = document.activeElement; if (e === document.body) return "";
+              return e.getAttribute("aria-label") || e.labels?.[0]?.textContent || e.textContent || e.tagName; }"""
+        )
+        if not name:
+            break
+        seen.append(name)
+    return seen
+
+
+def test_the_tab_key_reaches_every_control_in_order(visit: Visiting, tiny: Path) -> None:
+    reached = walk(begin(visit, tiny, "#head=L0H1").page)
+    order = [
+        "Skip to the view",
+        "Take away",
+        "Theme: auto",
+        "Help",
+        "Map",
+        "Head",
+        "Previous head",
+        "Next head",
+    ]
+    order += ["Layer", "Heatmap", "Whole words", "Special tokens", "Log scale", "Hide weights below"]
+    order += ["Play the generation", "Generated tokens", "Find"]
+    assert [name for name in reached if name in order] == order
+
+
+def test_help_lists_every_key_and_gives_the_focus_back(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.get_by_role("tab", name="Heatmap").focus()
+    on.keyboard.press("?")
+    window = on.get_by_role("dialog", name="Help")
+    listed = set(window.locator("kbd").all_inner_texts())
+    assert {"1", "8", "[", "]", "{", "}", "w", "s", "l", "t", "/", "?", "Escape", ",", "."} <= listed
+    on.keyboard.press("w")
+    assert fields(on) == {}
+    on.keyboard.press("Escape")
+    assert not window.is_visible()
+    assert on.evaluate("document.activeElement.textContent") == "Heatmap"
+
+
+def test_single_keys_can_be_turned_off(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    on.get_by_role("button", name="Help").click()
+    on.get_by_label("Single keys act").uncheck()
+    on.get_by_role("button", name="Close").click()
+    on.keyboard.press("w")
+    assert fields(on) == {}
+
+
+def test_escape_lets_go_of_a_pick(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#query=4&key=1").page
+    on.keyboard.press("Escape")
+    assert fields(on) == {}
+
+
+@pytest.mark.parametrize("name", ["grid", "heatmap", "lines", "compare"])
+def test_a_view_is_saved_as_svg(visit: Visiting, tiny: Path, name: str) -> None:
+    on = begin(visit, tiny, f"#view={name}&head=L1H1").page
+    file = saved(on, "Save the view as SVG")
+    assert file.suggested_filename == f"unbelievable-it-is-it-L1H1-{name}.svg"
+    root = ET.fromstring(file.path().read_text("utf-8"))
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts[0].startswith("L1H1, ")
+    assert any("tiny, drawn by attnviz" in text for text in texts)
+    assert "Attention shows what a head reads, not why the model answered." in " ".join(texts)
+    assert said(on) == f"Saved: {file.suggested_filename}"
+
+
+def test_a_view_is_saved_as_png(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#theme=dark").page
+    drawn = ET.fromstring(saved(on, "Save the view as SVG").path().read_text("utf-8"))
+    file = saved(on, "Save the view as PNG")
+    assert file.suggested_filename == "unbelievable-it-is-it-L0H0-heatmap.png"
+    with Image.open(file.path()) as picture:
+        width, height = (float(drawn.attrib[side]) for side in ("width", "height"))
+        assert picture.size == (np.ceil(2 * width), np.ceil(2 * height))
+        assert picture.convert("RGB").getpixel((0, 0)) == (0x11, 0x14, 0x18)
+        assert len(picture.convert("RGB").getcolors(1 << 24)) > 20
+
+
+def table(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline="")))
+
+
+def test_numbers_are_saved_in_the_package_s_own_columns(
+    visit: Visiting, tiny: Path, record: Attention, tmp_path: Path
+) -> None:
+    on = begin(visit, tiny, "#head=L4H1&words=true&special=false").page
+    file = saved(on, "Save the head’s numbers")
+    assert file.suggested_filename == "unbelievable-it-is-it-L4H1-weights.csv"
+    ours = table(store.save(record, tmp_path / "record.csv").read_bytes().decode("utf-8"))
+    head = [row for row in ours if row[:2] == ["4", "1"]]
+    theirs = table(file.path().read_bytes().decode("utf-8"))
+    assert theirs[0] == ours[0]
+    assert [row[:-1] for row in theirs[1:]] == [row[:-1] for row in head]
+    exact, got = (
+        np.array([float(row[-1]) for row in rows]).reshape(len(SAID), -1) for rows in (head, theirs[1:])
+    )
+    assert (np.abs(got - exact) <= exact.max(-1, keepdims=True) / 500).all()
+
+
+def test_numbers_and_a_link_are_copied(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#head=L1H0").page
+    on.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    on.get_by_text("Take away").click()
+    on.get_by_role("button", name="Copy the head’s numbers").click()
+    on.get_by_text("Copied: every weight of L1H0").wait_for()
+    assert len(table(on.evaluate("navigator.clipboard.readText()"))) == 1 + len(SAID) ** 2
+    on.get_by_label("Log scale").click()
+    on.get_by_text("Take away").click()
+    on.get_by_role("button", name="Copy a link").click()
+    on.get_by_text("Copied: a link").wait_for()
+    assert on.evaluate("navigator.clipboard.readText()") == f"{tiny.as_uri()}#head=L1H0&scale=log"
+
+
+def test_where_nothing_may_be_copied_the_text_is_there_to_take(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    refused = "Promise.reject(new DOMException('', 'NotAllowedError'))"
+    on.evaluate(f"() => {{ navigator.clipboard.writeText = () => {refused}; }}")
+    on.get_by_text("Take away").click()
+    on.get_by_role("button", name="Copy the head’s numbers").click()
+    window = on.get_by_role("dialog", name="Copy by hand")
+    area = window.locator("textarea")
+    assert len(table(area.input_value())) == 1 + len(SAID) ** 2
+    chosen = "(area) => area.selectionEnd - area.selectionStart === area.value.length"
+    assert area.evaluate(chosen)
+    window.get_by_role("button", name="Close").click()
+    assert on.locator("dialog textarea").count() == 0
+
+
+def test_the_page_works_inside_a_sandbox(visit: Visiting, tiny: Path) -> None:
+    """As in a notebook: no address of its own, no clipboard, no files."""
+    inside = escape(tiny.read_text("utf-8"))
+    outside = f"<!doctype html><title>t</title><iframe sandbox=allow-scripts width=900 height=700 srcdoc='{inside}'>"
+    seen = visit(outside.replace("'", '"', 0))
+    frame = seen.page.frame_locator("iframe")
+    frame.locator("html[data-opened]").wait_for()
+    frame.get_by_role("tab", name="Text").click()
+    frame.get_by_role("tabpanel", name="Text").wait_for()
+    frame.get_by_text("Options and search").click()
+    frame.get_by_label("Log scale").click()
+    seen.page.wait_for_timeout(400)
+    frame.get_by_text("Take away").click()
+    frame.get_by_role("button", name="Copy the head’s numbers").click()
+    frame.get_by_role("dialog", name="Copy by hand").wait_for()
+    # Chromium says so itself when a page may not copy; nothing else may be wrong.
+    seen.settle()
+    seen.complaints[:] = [said for said in seen.complaints if "lipboard" not in said]
+
+
+def sideways(on: Page) -> int:
+    return int(on.evaluate("document.documentElement.scrollWidth - innerWidth"))
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_phone_never_scrolls_sideways(visit: Visiting, tiny: Path, name: str) -> None:
+    on = begin(visit, tiny, f"#view={name}&search=it", width=360, height=740, touch=True).page
+    assert sideways(on) <= 0
+    on.get_by_text("Options and search").click()
+    assert sideways(on) <= 0
+    on.get_by_text("Take away").click()
+    assert sideways(on) <= 0
+
+
+def test_on_a_phone_everything_is_large_enough_to_touch(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#search=it", width=360, height=740, touch=True).page
+    on.get_by_text("Options and search").click()
+    on.get_by_text("Take away").click()
+    shell = "header button, header summary, nav select, nav button, nav input, .tab, .options :is(button, input, label.switch)"
+    small = on.locator(shell).evaluate_all(
+        """(all) => all.filter((one) => one.checkVisibility() && !one.matches("[type=checkbox]"))
+          .map((one) => [one.outerHTML.slice(0, 80), one.getBoundingClientRect().height])
+          .filter(([, height]) => height < 39.5)"""
+    )
+    assert small == []
+
+
+def place(found: Locator) -> dict[str, float]:
+    box = found.bounding_box()
+    assert box is not None
+    return box
+
+
+def test_wide_screens_show_the_heads_beside_the_view(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, width=1920, height=1080).page
+    rail, main = place(on.locator("nav.rail .view")), place(on.locator("#view"))
+    assert rail["x"] + rail["width"] <= main["x"]
+    assert main["width"] > 1300
+    assert on.evaluate("document.documentElement.scrollHeight") == 1080
+    on.get_by_role("tab", name="Heads").click()
+    assert not on.locator("nav.rail .view").is_visible()
+
+
+def test_the_view_follows_the_window(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, width=1280).page
+    on.set_viewport_size({"width": 360, "height": 740})
+    on.wait_for_timeout(200)
+    assert sideways(on) <= 0
+    on.set_viewport_size({"width": 1280, "height": 800})
+    on.wait_for_timeout(200)
+    assert shown(on) == shown(begin(visit, tiny, width=1280).page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_system_s_theme_is_followed_until_one_is_chosen(visit: Visiting, tiny: Path, scheme: str) -> None:
+    on = begin(visit, tiny, scheme=scheme).page
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    colors = {"light": "rgb(255, 255, 255)", "dark": "rgb(17, 20, 24)"}
+    assert on.evaluate(ground) == colors[scheme]
+    on.emulate_media(color_scheme="dark" if scheme == "light" else "light")
+    on.wait_for_timeout(50)
+    assert on.evaluate(ground) != colors[scheme]
+    on.get_by_role("button", name="Theme: auto").click()
+    assert on.evaluate(ground) == colors["light"]
+
+
+def test_print_is_ink_on_paper(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#theme=dark").page
+    on.emulate_media(media="print")
+    on.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert on.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    canvas = on.locator(".paper canvas")
+    white = "(canvas) => [...canvas.getContext('2d').getImageData(0, 0, 1, 1).data]"
+    assert canvas.evaluate(white) == [255, 255, 255, 255]
+    assert canvas.is_visible()
+    for gone in ["#view", ".tabs", ".options", "nav.rail", ".page-menu"]:
+        assert not on.locator(gone).is_visible(), gone
+    assert on.get_by_role("heading", level=1).is_visible()
+    on.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert on.locator(".paper canvas").count() == 0
+
+
+def test_a_table_is_printed_as_it_is(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#view=text").page
+    assert len(on.pdf()) > 5_000
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_keeps_anybody_out(visit: Visiting, tiny: Path, width: int, scheme: str) -> None:
+    on = begin(visit, tiny, "#special=false&search=it&head=L1H0", width=width, scheme=scheme).page
+    on.locator("details").evaluate_all("(all) => all.forEach((one) => (one.open = true))")
+    assert barriers(on) == []
+    on.keyboard.press("Escape")
+    on.get_by_role("button", name="Help").click()
+    assert barriers(on, "dialog") == []
+
+
+def test_what_acts_in_a_title_stays_text(visit: Visiting, record: Attention) -> None:
+    on = visit(str(page(replace(record, text=LONG)))).page
+    opened(on)
+    assert "</script><b>" in on.get_by_role("banner").inner_text()
+    assert on.locator("header b").count() == 0
+
+
+def test_a_damaged_file_says_so(visit: Visiting, tiny: Path) -> None:
+    text = tiny.read_text("utf-8")
+    broken = re.sub(r'(id="buffer-\d+">)[^<]+', r"\1eNoAAA==", text)
+    seen = visit(broken)
+    seen.page.get_by_role("alert").get_by_text("could not be opened").wait_for()
