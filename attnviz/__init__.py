@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from attnviz.record import from_arrays as from_arrays
     from attnviz.render.figure import heatmap as heatmap
     from attnviz.render.figure.overlay import overlay as overlay
+    from attnviz.render.page.notebook import inline as inline
+    from attnviz.render.page.written import page as page
     from attnviz.selection import HeadId as HeadId
     from attnviz.selection import Selection as Selection
     from attnviz.sources import load as load
@@ -50,10 +52,12 @@ _HOMES = {
     "focus": "attnviz.analysis.focus",
     "from_arrays": "attnviz.record",
     "heatmap": "attnviz.render.figure",
+    "inline": "attnviz.render.page.notebook",
     "load": "attnviz.sources",
     "measure": "attnviz.analysis.measures.table",
     "merge_words": "attnviz.analysis.words",
     "overlay": "attnviz.render.figure.overlay",
+    "page": "attnviz.render.page.written",
     "rank": "attnviz.analysis.ranking",
     "read": "attnviz.store",
     "save": "attnviz.store",

@@ -101,5 +101,9 @@ class BudgetError(AttnvizError):
     exit_code = 4
 
 
+class PageTooLarge(BudgetError):
+    """An interactive page would take more bytes than it may."""
+
+
 class ModelTooLarge(BudgetError):
     """The model itself does not fit into the memory of this machine."""

@@ -210,6 +210,12 @@ class Attention:
             f"heads {numbers_as_ranges(self.heads)}, {len(self.queries)} queries x {len(self.keys)} keys)"
         )
 
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook. A record draws nothing: what does is found by its public name."""
+        from attnviz import inline
+
+        return inline(self)
+
     def _facts(self) -> tuple[object, ...]:
         """All that two equal records share beside the weights."""
         tokens = (self.queries, self.keys, self.layers, self.heads, self.predictions)

@@ -33,6 +33,7 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.NoAttention: "choose a transformer: its layers look from token to token",
     errors.NoAnswer: "choose a model saved with the head that answers, such as a language model",
     errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",
+    errors.PageTooLarge: "pool its tokens with --pool, choose fewer heads, or allow more with --max-size",
     errors.BudgetError: "choose fewer heads with --layer and --head, or a shorter text",
     errors.ModelTooLarge: "try --dtype bfloat16, another --device, or a smaller model",
 }

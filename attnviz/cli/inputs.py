@@ -75,10 +75,7 @@ def record_of(
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Record the heads meant of one block, with its tokens as they are to be shown; see `attend`."""
     asked = which.selection(default)
-    meant = asked
-    if asked.layers == "all" != which.layer and len(outline.alike) > 1:
-        numbers = [layer.number for layer in outline.alike[-1]]
-        meant = Selection(numbers_as_ranges(numbers), asked.heads)
+    meant = meant_of(outline, which, default)
     heads = outline.resolve(meant)
     if viewed == AS_WEIGHTS:
         whole = reading.record(meant, block=outline.block)
@@ -88,10 +85,19 @@ def record_of(
         whole, heads = view_of(reading, outline, meant, viewed)
     if whole.dropped >= _TOLD:
         note(f"{whole.dropped:.0%} of the mass is on what is not shown, such as silence added behind a sound")
-    record = _shown(whole, tokens)
+    record = shown(whole, tokens)
     if asked.layers == default != which.layer and len(outline.layers) > 1:
         _say_which(outline.numbers, meant.layers or default)
     return record, heads
+
+
+def meant_of(outline: Outline, which: Heads, default: str) -> Selection:
+    """Say which heads are meant; where no layer was asked for and they differ in shape, the last of one."""
+    asked = which.selection(default)
+    if asked.layers == "all" != which.layer and len(outline.alike) > 1:
+        numbers = [layer.number for layer in outline.alike[-1]]
+        return Selection(numbers_as_ranges(numbers), asked.heads)
+    return asked
 
 
 def open_reading(given: Input, by: Model) -> "Reading":
@@ -147,8 +153,12 @@ def _refuse_beside_a_record(given: Input, by: Model) -> None:
         raise RequestError("no model is run for a record: got an option of the model, allowed --record alone")
 
 
-def _shown(record: "Attention", tokens: Tokens) -> "Attention":
-    """Give the record with words merged and special tokens dropped, where that was asked for."""
+def shown(record: "Attention", tokens: Tokens) -> "Attention":
+    """Give the record with words merged and special tokens dropped, where that was asked for.
+
+    Raises:
+        RequestError: rows are to be brought back to 1 though nothing is dropped.
+    """
     if tokens.renormalize and tokens.special is SpecialTokens.keep:
         raise RequestError("nothing to renormalize: got --renormalize alone, allowed with --special drop")
     if tokens.words:

@@ -1,0 +1,215 @@
+"""`attnviz page`: one self-contained file to look around in, and to send to each other."""
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnviz.cli.options import Heads, Input, Model, Output, SpecialTokens, Tokens, Viewed, ViewName
+from attnviz.errors import MissingInternals, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.analysis.effect import Effects
+    from attnviz.outline import Outline
+    from attnviz.record import Attention
+    from attnviz.render.page.written import Plan
+    from attnviz.selection import Selection
+    from attnviz.sources.base import Reading
+
+_VIEW, _OUTPUT = "View", "Output"
+
+# What a size may be given in, in bytes.
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+@dataclass(frozen=True)
+class Holds:
+    """What a page holds beside weights, and how large it may be."""
+
+    view: Annotated[
+        list[ViewName] | None,
+        typer.Option(
+            metavar="VIEW",
+            help="Beside the weights: norms, gradients, rollout, flow, relevance; several times for several. "
+            "If not given, rollout, and norms of a short text; weights for nothing else.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
+    answer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="For gradients and relevance: whose probability; the likeliest if not given.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TOKEN",
+            help="For both: where it is given, a token or its position; the last if not given.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
+    effects: Annotated[
+        bool,
+        typer.Option("--effects", help="Say what the answer loses without each head.", rich_help_panel=_VIEW),
+    ] = False
+    vectors: Annotated[
+        bool | None,
+        typer.Option(
+            "--vectors/--no-vectors",
+            help="Queries and keys, to see how a weight comes about; of a short text if not given.",
+            rich_help_panel=_VIEW,
+        ),
+    ] = None
+    max_size: Annotated[
+        str,
+        typer.Option(metavar="SIZE", help="Refuse to write more: 800kB, 50MB.", rich_help_panel=_OUTPUT),
+    ] = "50MB"
+    pool: Annotated[
+        bool,
+        typer.Option("--pool", help="Pool tokens, as far as that size asks for it.", rich_help_panel=_OUTPUT),
+    ] = False
+
+    @property
+    def most(self) -> int:
+        """The most bytes the page may have.
+
+        Raises:
+            RequestError: that is no size.
+        """
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", self.max_size.strip(), re.IGNORECASE)
+        size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
+        if not size:
+            raise RequestError(f"no size: got --max-size {self.max_size}, allowed a number with kB, MB or GB")
+        return size
+
+    @property
+    def views(self) -> tuple[ViewName, ...]:
+        """The views asked for, each once."""
+        return tuple(dict.fromkeys(name for name in self.view or () if name is not ViewName.weights))
+
+    def viewed(self, name: ViewName) -> Viewed:
+        """Give one of them with the answer it asks about, if it asks about one."""
+        from attnviz.analysis.through.view import NEEDS
+
+        asks = NEEDS[name.value].answer
+        return Viewed(name, self.answer if asks else None, self.at if asks else None)
+
+
+def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, out: Output) -> None:
+    """Write an interactive page (-o fox.html): one file, every view, no network.
+
+    A grid of all heads, heatmaps, lines, the text itself, query times key, a table, two heads compared, the
+    picture; of a model with several blocks, all of them. The page opens as --words, --special and --theme
+    say; the reader can change all three.
+    """
+    from attnviz.cli.inputs import open_reading
+    from attnviz.cli.outputs import check_output, note
+
+    if out.output is None:
+        raise RequestError("no output: got nothing, allowed -o with the name of an .html file")
+    check_output(out, ".html", ".htm")
+    most = holds.most
+    reading = open_reading(source, by)
+    records = tuple(_records(reading, which, tokens, holds))
+    lost = _effects(reading, records[0]) if holds.effects else None
+    planned = _plan(records, lost, tokens, holds, out, most)
+    note(planned.told)
+    planned.write().save(out.output, force=out.force)
+    print(out.output)
+
+
+def _records(reading: "Reading", which: Heads, tokens: Tokens, holds: Holds) -> "Iterator[Attention]":
+    """Record the block asked for or, where none was, every one, the one meant by default first."""
+    from attnviz.outline import choose
+
+    meant = choose(reading.outlines, which.name_of_block)
+    others = [] if which.block else [one for one in reading.outlines.values() if one != meant]
+    for outline in (meant, *others):
+        yield from _block(reading, outline, which, tokens, holds)
+
+
+def _block(
+    reading: "Reading", outline: "Outline", which: Heads, tokens: Tokens, holds: Holds
+) -> "Iterator[Attention]":
+    """Record one block, and the views of it."""
+    from attnviz.cli.inputs import meant_of, shown
+    from attnviz.cli.views import view_of
+
+    meant = meant_of(outline, which, "all")
+    kept = replace(tokens, words=False) if tokens.renormalize else Tokens()
+    yield shown(_weights(reading, outline, meant, holds.vectors), kept)
+    asked = holds.views if holds.view is not None else tuple(_usual(outline, which))
+    for name in asked:
+        try:
+            viewed, _ = view_of(reading, outline, meant, holds.viewed(name))
+        except MissingInternals:
+            if holds.view is not None:
+                raise
+            continue
+        yield shown(viewed, kept)
+
+
+def _weights(reading: "Reading", outline: "Outline", meant: "Selection", vectors: bool | None) -> "Attention":
+    """Record a block, with queries and keys where they are wanted and there are any."""
+    from attnviz.render.page.size import vectors_fit
+
+    wanted = vectors_fit(outline) if vectors is None else vectors
+    try:
+        return reading.record(meant, block=outline.block, internals=wanted)
+    except MissingInternals:
+        if vectors:
+            raise
+        return reading.record(meant, block=outline.block)
+
+
+def _usual(outline: "Outline", which: Heads) -> "Iterator[ViewName]":
+    """Name the views that cost a reader next to nothing."""
+    from attnviz.render.page.size import vectors_fit
+
+    if which == Heads(block=which.block) and outline.block != "cross" and len(outline.alike) == 1:
+        yield ViewName.rollout
+    if vectors_fit(outline):
+        yield ViewName.norms
+
+
+def _effects(reading: "Reading", record: "Attention") -> "Effects":
+    """Find what the model's answer loses without each head, with progress on stderr.
+
+    Raises:
+        RequestError: there is no model behind a saved record.
+        UnsupportedModel: the heads of a layer cannot be told apart in its output.
+    """
+    from attnviz.cli.progress import progress
+    from attnviz.studies.ablation import effects_of
+
+    with progress("removing heads") as tick:
+        return effects_of(reading, record.head_ids, record.block, progress=tick)
+
+
+def _plan(
+    records: "tuple[Attention, ...]",
+    effects: "Effects | None",
+    tokens: Tokens,
+    holds: Holds,
+    out: Output,
+    most: int,
+) -> "Plan":
+    """Say what the page will hold, how it opens, and how large it will be.
+
+    Raises:
+        BudgetError: it would be too large.
+    """
+    from attnviz.render.page.written import plan
+
+    opening: dict[str, object] = {"words": tokens.words, "special": tokens.special is SpecialTokens.keep}
+    if out.theme is not None:
+        opening["theme"] = out.theme.value
+    return plan(
+        records, effects=effects, vectors=holds.vectors, max_size=most, pool=holds.pool, opening=opening
+    )
