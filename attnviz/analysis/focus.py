@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,8 +177,8 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     'dog'
     """
     chosen = record.head_ids if heads is None else tuple(heads)
-    far, patterns = _distance(record), find_patterns(record, chosen)
-    told = tuple(_head_focus(record, head, patterns[head], top, far) for head in chosen)
+    patterns, reading = find_patterns(record, chosen), _Reading(record)
+    told = tuple(_head_focus(reading, head, patterns[head], top) for head in chosen)
     return Focus(
         model=record.model,
         text=record.text,
@@ -187,36 +188,101 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
         tokens=record.keys,
         predictions=record.predictions,
         heads=told,
-        together=_together(record, chosen, top),
+        together=_together(reading, chosen, top),
     )
 
 
-def _head_focus(record: Attention, head: HeadId, pattern: Pattern, top: int, far: Far) -> HeadFocus:
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What words and links of a layer are held against.
+
+    Attributes:
+        cells: (query, key), those words and links are made of.
+        even: (query, key), a mass of 1 spread evenly over each row's cells.
+    """
+
+    cells: Mask
+    even: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: Mask) -> "_Ground":
+        return cls(cells, uniform(cells))
+
+    @cached_property
+    def enough(self) -> NDArray[np.float64]:
+        """How much weight a link needs to be told: (query, 1)."""
+        enough: NDArray[np.float64] = np.clip(2 * self.even.max(-1, keepdims=True), TOLD_FROM, TOLD_ALWAYS)
+        return enough
+
+    def beyond_chance(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Say what each key receives beyond what evenly spread mass would give it: (key,)."""
+        given = np.where(self.cells, weights, 0.0)
+        beyond = given - given.sum(axis=-1, keepdims=True) * self.even
+        received: NDArray[np.floating] = beyond.sum(axis=0)
+        return received
+
+
+class _Reading:
+    """A record read head by head; what several heads have in common is made once.
+
+    Attributes:
+        record: what is read.
+        rows: (query,), the queries that count.
+        special: (query, key), cells of keys the model added.
+        itself: (query, key), the others on which queries meet themselves.
+        far: measures how far queries look.
+    """
+
+    def __init__(self, record: Attention) -> None:
+        self.record, self.rows, self.far = record, counted_queries(record), _distance(record)
+        shape = len(record.queries), len(record.keys)
+        self.special: Mask = np.broadcast_to(special_keys(record), shape)
+        self.itself: Mask = self_links(record) & ~self.special
+        self._grounds: dict[int | None, _Ground] = {}
+        self._links: dict[HeadId, list[Link]] = {}
+
+    def ground(self, layer: int) -> _Ground:
+        """Give what a layer's words and links are held against; layers that see alike share it."""
+        mask = self.record.sight.get(layer)
+        key = None if mask is None else id(mask)
+        if key not in self._grounds:
+            self._grounds[key] = _Ground.of(between_words(self.record, layer))
+        return self._grounds[key]
+
+    def links(self, head: HeadId) -> list[Link]:
+        """List a head's links worth telling."""
+        if head not in self._links:
+            self._links[head] = _links(self.record, head, self.ground(head.layer))
+        return self._links[head]
+
+
+def _head_focus(reading: _Reading, head: HeadId, pattern: Pattern, top: int) -> HeadFocus:
+    record, rows = reading.record, reading.rows
     weights = record.head(head)
-    rows = counted_queries(record)
     return HeadFocus(
         head=head,
-        words=_words(record, weights, between_words(record, head.layer), top),
-        links=_strongest(links_of(record, head), top),
+        words=_words(record, reading.ground(head.layer).beyond_chance(weights), top),
+        links=_strongest(reading.links(head), top),
         pattern=pattern,
         entropy=_average(entropy(weights)[rows]),
         breadth=_average(breadth(weights)[rows]),
-        distance=_average(far(weights)[rows]),
-        self_mass=_share(weights, self_links(record) & ~special_keys(record), rows),
-        special_mass=_share(weights, np.broadcast_to(special_keys(record), weights.shape), rows),
+        distance=_average(reading.far(weights)[rows]),
+        self_mass=_share(weights, reading.itself, rows),
+        special_mass=_share(weights, reading.special, rows),
         taught=record.taught.get(head),
     )
 
 
-def _together(record: Attention, heads: Sequence[HeadId], top: int) -> Together:
-    cells = np.any([between_words(record, head.layer) for head in heads], axis=0)
-    usual = {head: record.head(head)[counted_queries(record)].mean(axis=0) for head in heads}
-    links = [link for head in heads for link in links_of(record, head)]
+def _together(reading: _Reading, heads: Sequence[HeadId], top: int) -> Together:
+    record = reading.record
+    cells = np.any([reading.ground(layer).cells for layer in {head.layer for head in heads}], axis=0)
+    usual = {head: record.head(head)[reading.rows].mean(axis=0) for head in heads}
+    links = [link for head in heads for link in reading.links(head)]
     covered = {link.target_position for link in links}
     if record.block != "cross" and not (is_picture(record) and record.queries != record.keys):
         covered |= {link.source_position + _start(record) for link in links}
     return Together(
-        words=_words_of_all(record, heads, cells, top),
+        words=_words_of_all(record, heads, _Ground.of(cells), top),
         links=_most_telling(links, usual),
         covered=tuple(sorted(covered)),
         coverable=sum(not token.is_special for token in record.keys),
@@ -230,31 +296,24 @@ def between_words(record: Attention, layer: int) -> Mask:
     return cells
 
 
-def _words(record: Attention, weights: NDArray[np.floating], cells: Mask, top: int) -> tuple[FocusWord, ...]:
-    """Rank keys by what they receive beyond chance."""
-    received = _beyond_chance(weights, cells)
+def _words(record: Attention, received: NDArray[np.floating], top: int) -> tuple[FocusWord, ...]:
+    """Rank keys by what they receive beyond chance: (key,)."""
     return tuple(
         FocusWord(record.keys[j].text, j, float(received[j]), place_of(record.keys[j]))
         for j in _notable(received, top)
     )
 
 
-def _words_of_all(record: Attention, heads: Sequence[HeadId], cells: Mask, top: int) -> tuple[FocusWord, ...]:
+def _words_of_all(
+    record: Attention, heads: Sequence[HeadId], ground: _Ground, top: int
+) -> tuple[FocusWord, ...]:
     """Rank keys by what they receive beyond chance in the mean over heads, and say how much these differ."""
-    received = np.array([_beyond_chance(record.head(head), cells) for head in heads])
+    received = np.array([ground.beyond_chance(record.head(head)) for head in heads])
     means, spreads = received.mean(axis=0), received.std(axis=0)
     return tuple(
         FocusWord(record.keys[j].text, j, float(means[j]), place_of(record.keys[j]), float(spreads[j]))
         for j in _notable(means, top)
     )
-
-
-def _beyond_chance(weights: NDArray[np.floating], cells: Mask) -> NDArray[np.floating]:
-    """Say what each key receives beyond what it would if each query spread the same mass evenly: (key,)."""
-    given = np.where(cells, weights, 0.0)
-    beyond = given - given.sum(axis=-1, keepdims=True) * uniform(cells)
-    received: NDArray[np.floating] = beyond.sum(axis=0)
-    return received
 
 
 def _notable(received: NDArray[np.floating], top: int) -> list[int]:
@@ -272,10 +331,13 @@ def links_of(record: Attention, head: HeadId) -> list[Link]:
     Raises:
         OutOfRange: the record lacks that head.
     """
-    weights, cells = record.head(head), between_words(record, head.layer)
-    told = cells & (weights >= np.clip(2 * uniform(cells), TOLD_FROM, TOLD_ALWAYS))
+    return _links(record, head, _Ground.of(between_words(record, head.layer)))
+
+
+def _links(record: Attention, head: HeadId, ground: _Ground) -> list[Link]:
+    weights = record.head(head)
     found = []
-    for i, j in np.argwhere(told).tolist():
+    for i, j in np.argwhere(ground.cells & (weights >= ground.enough)).tolist():
         query, key = record.queries[i], record.keys[j]
         places = place_of(query), place_of(key)
         found.append(Link(head, query.text, i, key.text, j, float(weights[i, j]), *places))
