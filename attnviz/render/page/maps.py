@@ -45,6 +45,7 @@ def map_fields(contents: Contents, record: Attention, buffers: Buffers) -> Field
         "queries": contents.sides.index(record.queries),
         "keys": contents.sides.index(record.keys),
         "causal": record.causal,
+        "sharing": record.heads_per_key,
         "sight": _sight(contents, record, buffers),
         "sinks": list(record.sinks),
         "dropped": plain(record.dropped),

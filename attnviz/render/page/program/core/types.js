@@ -65,7 +65,7 @@
  * @property {number} queries which sequence its rows are
  * @property {number} keys which sequence its columns are
  * @property {boolean} causal
- * @property {number} [sharing] how many heads read the same keys; 1, or nothing, where each has its own
+ * @property {number} sharing how many heads read the same keys; 1 where each has its own
  * @property {Object<string, number>} sight for a layer that sees less, the buffer of its mask: bits (query, key)
  * @property {number[]} sinks layers whose rows may lack mass that went to a learned sink
  * @property {number} dropped the mean share of mass on keys left out before the page was made
