@@ -70,7 +70,7 @@ def open_file(browser: Browser, path: Path, viewer: Viewer, fragment: str = "") 
         accept_downloads=True,
     )
     context.set_offline(True)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     visit = Visit(context.new_page(), path.as_uri())
     watch(context, visit)
     visit.page.goto(visit.address + fragment)

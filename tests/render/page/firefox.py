@@ -18,7 +18,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 FIREFOX = ("firefox-esr", "firefox")
-SECONDS = 30
+SECONDS = 60
 
 # Told like an error of the page's own, so that both arrive on one way.
 WATCH = """() => document.addEventListener("securitypolicyviolation", (event) =>
@@ -147,7 +147,7 @@ class Page:
             raise Refused(answer["exceptionDetails"]["text"])
         return json.loads(answer["result"].get("value", "null"))
 
-    def wait_for(self, expression: str, seconds: float = 10) -> None:
+    def wait_for(self, expression: str, seconds: float = 20) -> None:
         """Wait until an expression holds."""
         again = (
             "if (performance.now() > end) fail(new Error('waited in vain')); else requestAnimationFrame(look)"

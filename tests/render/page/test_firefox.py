@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import attnviz
+from attnviz.render.page import page as attnviz_page
 from tests.render.page.firefox import Browser, Refused, firefox, running
 
 
@@ -82,6 +84,24 @@ def test_a_page_reads_its_weights(browser: Browser, fox: attnviz.Attention, fox_
     read = {name: float(number) for name, number in page.evaluate(f"{items}.map((item) => {parts})")}
     assert len(read) >= 3
     assert read == pytest.approx({name: row[name] for name in read}, abs=max(row.values()) / 255)
+
+
+def test_tokens_that_look_like_markup_stay_text(browser: Browser, tmp_path: Path) -> None:
+    odd = ["</script>", "<img src=x onerror=alert(1)>", "\"'&amp;<!--", "a\0b", "\u202eevil", "\ud83d"]
+    record = attnviz.from_arrays(np.full((1, 1, 6, 6), 1 / 6), odd, odd)
+    page = browser.open_file(attnviz_page(record).save(tmp_path / "odd.html"), "#view=text")
+    page.wait_for(f"{READY} && document.querySelector('.text-word')")
+    words = page.evaluate("[...document.querySelectorAll('.text-word')].map((word) => word.textContent)")
+    assert words == [
+        "</script>",
+        "<img␣src=x␣onerror=alert(1)>",
+        "\"'&amp;<!--",
+        "a␀b",
+        "\\u202eevil",
+        "\\ud83d",
+    ]
+    assert page.evaluate("document.querySelectorAll('img, #view script').length") == 0
+    page.assert_clean()
 
 
 def test_a_page_obeys_the_keyboard(browser: Browser, fox_page: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_unit_that_fails_is_seen(tmp_path: Path) -> None:
     assert under_node(path) == ""
 
 
+@needs_node
 @pytest.mark.skipif(not TSC.exists(), reason="no tsc (npm ci)")
 class TestTypes:
     @pytest.mark.parametrize("project", [ROOT, HERE], ids=["program", "tests"])
