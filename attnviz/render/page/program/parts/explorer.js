@@ -30,9 +30,6 @@ import { isWhole, translatedWindow, windowAround, windowOf, wholeWindow, zoomOf 
  * @property {(cell: Partial<Cell>) => void} lit what is pointed at, or else picked, is now this
  */
 
-const MAP_HEADING_ROOM = 62;
-const MAP_TITLE_SIZE = 18;
-const MAP_SUBTITLE_SIZE = 12;
 const MAP_HELP =
   "Arrow keys move from cell to cell, Enter picks one, Escape lets go, plus and minus zoom, 0 shows all, " +
   "Shift with an arrow pans.";
@@ -102,6 +99,8 @@ export class MapExplorer {
     const density = window.devicePixelRatio || 1;
     this.look = makeLook(this.context.palette(), this.measure, { density, search });
     this.scene = planScene(exhibit, { ...room, top: 0 }, this.measure);
+    // Where the cells are, for those who drive the page from outside.
+    this.surface.node.dataset.plots = JSON.stringify(this.scene.panels.map(({ plot }) => plot));
   }
 
   /**
@@ -287,20 +286,17 @@ export class MapExplorer {
   drawing(room) {
     const { exhibit } = this;
     if (!exhibit) return null;
-    const scene = planScene(exhibit, { ...room, top: MAP_HEADING_ROOM }, this.measure);
+    const scene = planScene(exhibit, { ...room, top: 0 }, this.measure);
     const { search } = this.context.store.state;
     const palette = this.context.palette();
     const look = makeLook(palette, this.measure, { isCropped: true, density: 2, search });
     const frame = this.window();
     /** @param {Brush} brush */
     const paint = (brush) => {
-      const subtitle = look.cutter(MAP_SUBTITLE_SIZE)(exhibit.subtitle, scene.width - 8);
-      brush.text(2, 18, exhibit.title, { fill: palette.foreground, size: MAP_TITLE_SIZE, bold: true });
-      brush.text(2, 42, subtitle, { fill: palette.muted, size: MAP_SUBTITLE_SIZE });
       paintScene(brush, scene, frame, look);
       this.paintLit(brush, scene, null);
     };
-    return { width: scene.width + 4, height: scene.height + 8, paint };
+    return { width: scene.width + 4, height: scene.height + 8, heading: exhibit.title, paint };
   }
 
   /** Whether not all is in sight. */

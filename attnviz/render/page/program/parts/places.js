@@ -100,12 +100,13 @@ export function plotSize({ rows, columns }, width, height) {
  */
 export function labelRooms({ rows, columns }, room, measure) {
   const widthOf = (/** @type {string} */ text) => measure(text, MAP_LABEL_SIZE);
-  const isThinned = (/** @type {Label[]} */ labels, /** @type {number} */ length) =>
-    length / labels.length < MAP_LEAST_LABEL;
+  // Whichever side is shorter holds the map back.
+  const length = Math.min(room.width, room.height) * 0.75;
+  const isThinned = length / Math.max(rows.length, columns.length) < MAP_LEAST_LABEL;
   const most = { rows: Math.min(150, room.width * 0.26), columns: Math.min(110, room.height * 0.26) };
   return {
-    rows: axisRoom(rows, most.rows, isThinned(rows, room.height * 0.75), widthOf),
-    columns: axisRoom(columns, most.columns, isThinned(columns, room.width * 0.75), widthOf),
+    rows: axisRoom(rows, most.rows, isThinned, widthOf),
+    columns: axisRoom(columns, most.columns, isThinned, widthOf),
   };
 }
 
