@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from forms import FORMS
+from pages import SHOTS, browser, take
 
 import attnviz
 
@@ -147,8 +148,20 @@ def make(folder: Path, *, records: bool) -> None:
         attnviz_run(f"{command} --force -o {folder / name}")
     for name, command in TERMINAL.items():
         (folder / name).write_text(attnviz_run(command), encoding="utf-8")
+    if records and browser():
+        look_at_pages(folder)
     for name, command in SCREENSHOTS.items():
         (folder / name).write_text(screenshot(attnviz_run(command)), encoding="utf-8")
+
+
+def look_at_pages(folder: Path) -> None:
+    """Write each page, and take its pictures; only anew, for no two browsers draw the same letters."""
+    with tempfile.TemporaryDirectory() as written:
+        pages = {}
+        for number, command in enumerate(dict.fromkeys(shot.command for shot in SHOTS.values())):
+            pages[command] = Path(written) / f"{number}.html"
+            attnviz_run(f"{command} -o {pages[command]}")
+        take(pages, folder)
 
 
 def screenshot(shown: str) -> str:
