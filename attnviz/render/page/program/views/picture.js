@@ -169,7 +169,7 @@ class PictureMounted {
     else this.legend.after(this.chips);
     this.chips.replaceChildren(
       ...written.map(({ side, name }) =>
-        element("section", {}, element("h3", { class: "text-heading" }, name), side.node),
+        element("section", {}, element("h2", { class: "text-heading" }, name), side.node),
       ),
     );
   }

@@ -78,7 +78,7 @@ class ProductMounted {
   }
 
   makeBody() {
-    const heading = (/** @type {string} */ text) => element("h3", { class: "product-heading" }, text);
+    const heading = (/** @type {string} */ text) => element("h2", { class: "product-heading" }, text);
     const first = element("div", { class: "product-line" }, heading("Number by number"), this.order);
     return element(
       "div",

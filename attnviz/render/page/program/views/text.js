@@ -129,7 +129,7 @@ class TextMounted {
     const titles = one ? [] : ["Queries: they read", "Keys: they are read"];
     const titled = this.sides.map(({ node }, place) => {
       if (!titles[place]) return node;
-      const title = element("h3", { class: "text-heading" }, titles[place]);
+      const title = element("h2", { class: "text-heading" }, titles[place]);
       return element("section", { class: "text-titled" }, title, node);
     });
     this.texts.replaceChildren(...titled);

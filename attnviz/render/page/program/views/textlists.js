@@ -69,7 +69,7 @@ function textKeyPick(map, position) {
  */
 function textSection(title, about, list, ...rest) {
   const note = about ? [element("p", { class: "note" }, about)] : [];
-  const heading = element("h3", { class: "text-heading" }, title);
+  const heading = element("h2", { class: "text-heading" }, title);
   return element("section", { class: "text-section", "aria-label": title }, heading, ...note, list, ...rest);
 }
 
