@@ -63,6 +63,8 @@ export class AttentionMap {
     this.sight = facts.layers.map(() => undefined);
     /** @type {Float32Array|undefined} the rows' maxima (layer, head, query) */
     this.maxima = undefined;
+    /** @type {Float32Array|undefined} the rows' masses (layer, head, query), where some row holds less than all */
+    this.masses = undefined;
     /** @type {Map<number, Promise<Uint8Array>>} buffers of vectors that were asked for */
     this.asked = new Map();
     /** @type {(Promise<void>|undefined)[]} */
@@ -98,6 +100,7 @@ export class AttentionMap {
   async openNow(layer) {
     const mask = this.facts.sight[String(this.facts.layers[layer])];
     this.maxima ??= floats(await this.unpack(this.facts.maxima));
+    if (typeof this.facts.masses === "number") this.masses ??= floats(await this.unpack(this.facts.masses));
     if (mask !== undefined) this.sight[layer] = await this.unpack(mask);
     this.levels[layer] = await this.unpack(this.facts.weights[layer]);
   }
@@ -196,6 +199,19 @@ export class AttentionMap {
     const asked = this.asked.get(buffer) ?? this.unpack(buffer);
     this.asked.set(buffer, asked);
     return asked;
+  }
+
+  /**
+   * Give the masses of a head's rows as they were before rounding: the sum of many small weights is not it.
+   * @param {string} name of a head that is open
+   * @returns {Float32Array|null} (query); null where they are not known
+   */
+  rowMasses(name) {
+    const found = this.find(name);
+    if (!found || !this.masses) return null;
+    const queries = this.queries.tokens.length;
+    const first = (found.layer * this.facts.heads.length + found.head) * queries;
+    return this.masses.subarray(first, first + queries);
   }
 
   /**

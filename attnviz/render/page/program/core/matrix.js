@@ -54,6 +54,8 @@ export function matrixOf(map, name, shown) {
   const columns = labelsOf(map.keys, shown);
   const weights = map.weights(name);
   const { values, hidden, lost } = merged(weights, map.keys.tokens.length, rows, columns);
+  const masses = map.rowMasses(name);
+  if (masses) rows.forEach(({ positions }, row) => (lost[row] = lack(masses, positions)));
   if (!leaks(map, name)) lost.fill(0);
   return { rows, columns, values, hidden, lost, masked: maskOf(map, name, rows, columns) };
 }
@@ -83,6 +85,17 @@ function merged(weights, keys, rows, columns) {
     lost[row] = Math.max(0, 1 - mass);
   });
   return { values, hidden, lost };
+}
+
+/**
+ * Say how much mass the pieces of a row lack, on average.
+ * @param {Float32Array} masses (query)
+ * @param {number[]} positions
+ * @returns {number}
+ */
+function lack(masses, positions) {
+  const mass = positions.reduce((sum, query) => sum + masses[query], 0) / positions.length;
+  return Math.max(0, 1 - mass);
 }
 
 /**
