@@ -17,8 +17,9 @@ demo: $(VENV)/run ## show what each head of the built-in model reads in one sent
 	$(BIN)/attnviz focus "$(FOX)"
 	$(BIN)/attnviz heatmap "$(FOX)"
 	$(BIN)/attnviz export "$(FOX)" --force -o demo
+	$(BIN)/attnviz page "$(FOX)" --force -o demo/fox.html
 	@echo
-	@echo "Pictures of every head, the focus table and the record are in demo/:"
+	@echo "Pictures of every head, the focus table, the record and a page to open in a browser are in demo/:"
 	@ls demo
 
 test: $(VENV)/dev ## run the tests
