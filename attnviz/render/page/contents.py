@@ -69,7 +69,8 @@ def gather(
     """
     chosen = (records,) if isinstance(records, Attention) else tuple(records)
     _check(chosen)
-    return Contents(chosen, title or _title(chosen[0]), effects, vectors, opening=opening or {})
+    named = printable_sentence(title or "") or _title(chosen[0])
+    return Contents(chosen, named, effects, vectors, opening=opening or {})
 
 
 def id_of(record: Attention) -> str:

@@ -9,11 +9,14 @@ from attnviz.record import Attention
 from attnviz.render.page.contents import Contents, gather, title_of
 from attnviz.render.page.pooled import is_pooled
 from attnviz.render.page.size import beside, estimate, shrink
-from attnviz.render.page.written import write
+from attnviz.render.page.written import Page, write
 from attnviz.selection import numbers_as_ranges
 
 # A notebook keeps every page it shows, so each has about so many bytes at most.
 MOST_BYTES = 2_000_000
+
+# A page that was asked for may have more, but a notebook of this size is slow to open.
+HEAVY = 10_000_000
 
 # Nobody wants to wait for a cell that ends in a record. Of more weights than the first, only some heads are
 # shown; more than the second, even of one head, are not read at all.
@@ -52,6 +55,13 @@ def inline(record: Attention) -> str:
     less = "; ".join([*left_out, *_smaller_in(contents)])
     below = f"<p>Made smaller to fit here: {escape(less)}. {_WHOLE}</p>" if less else ""
     return frame(write(contents), f"{title_of(record)}: {contents.title}") + below
+
+
+def shown(page: Page) -> str:
+    """Show a page inside a notebook, unless it would weigh the notebook down."""
+    if page.size > HEAVY:
+        return f"<p>{escape(page.told)}. Too large to show here: use its <code>save</code></p>"
+    return frame(page, page.told)
 
 
 def frame(page: str, title: str) -> str:

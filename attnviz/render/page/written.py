@@ -52,9 +52,9 @@ class Page(str):
         return chosen
 
     def _repr_html_(self) -> str:
-        from attnviz.render.page.notebook import frame
+        from attnviz.render.page.notebook import shown
 
-        return frame(self, self.told)
+        return shown(self)
 
 
 @dataclass(frozen=True)

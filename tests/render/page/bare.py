@@ -16,6 +16,7 @@ FRAME = """<!doctype html>
 
 @pytest.fixture(scope="module", autouse=True)
 def bare_program():
+    program = assemble.Program(FRAME, "body { margin: 0 }", "start();", "run();")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assemble, "shipped", lambda: assemble.Program(FRAME, "body { margin: 0 }", "start();", "run();"))
+        patch.setattr(assemble, "shipped", lambda: program)
         yield
