@@ -205,6 +205,7 @@
 /**
  * A view as a picture to take away; drawn anew, so it may be wider than the screen.
  * @typedef {object} Drawing
+ * @property {string} [heading] what is written above it; where it says nothing, the head, the view and the map
  * @property {number} width
  * @property {number} height
  * @property {(brush: Brush) => void} paint
@@ -238,6 +239,7 @@
  * @property {string} hint one sentence: what it shows and what to do
  * @property {(page: import("./data.js").Page, state: State) => boolean} offered whether this page has it
  * @property {(host: HTMLElement, context: Context) => Mounted} mount
+ * @property {boolean} [everyHead] whether it shows all heads alike, and not the one picked
  * @property {{key: string, what: string}[]} [keys] keys it listens to itself while it has the focus, for the help
  */
 

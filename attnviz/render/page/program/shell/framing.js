@@ -24,7 +24,8 @@ export function framed(drawing, { page, store, palette }, view) {
   const { head, map: id } = store.state;
   const { title, model, caution, version } = page.facts;
   const width = Math.max(drawing.width, NARROWEST);
-  const heading = `${head}, ${view.title.toLowerCase()}: ${page.map(id).facts.title}`;
+  const named = view.everyHead ? view.title : `${head}, ${view.title.toLowerCase()}`;
+  const heading = drawing.heading ?? `${named}: ${page.map(id).facts.title}`;
   const below = [title, `${model}, drawn by attnviz ${version}`, caution];
   const top = MARGIN + HEADING.height;
   const foot = top + drawing.height + MARGIN;

@@ -50,12 +50,20 @@ export class TakeAway {
   }
 
   /**
-   * @param {string} ending
+   * @param {string} suffix
    * @returns {string} such as "fox-L1H0-heatmap.svg"
    */
-  fileName(ending) {
+  pictureName(suffix) {
     const { page, store } = this.context;
-    return `${fileStem(page.facts.title)}-${store.state.head}-${ending}`;
+    const { view } = this.stage;
+    const head = view?.everyHead ? "" : `-${store.state.head}`;
+    return `${fileStem(page.facts.title)}${head}-${view?.name}.${suffix}`;
+  }
+
+  /** @returns {string} */
+  tableName() {
+    const { page, store } = this.context;
+    return `${fileStem(page.facts.title)}-${store.state.head}-weights.csv`;
   }
 
   saveSvg() {
@@ -63,7 +71,7 @@ export class TakeAway {
     if (!drawing) return this.context.say(NO_DRAWING);
     const { page, palette } = this.context;
     const svg = svgOf(drawing, palette().background, page.facts.title);
-    this.save(new Blob([svg], { type: "image/svg+xml" }), this.fileName(`${this.stage.view?.name}.svg`));
+    this.save(new Blob([svg], { type: "image/svg+xml" }), this.pictureName("svg"));
   }
 
   async savePng() {
@@ -74,18 +82,18 @@ export class TakeAway {
     const blob = await new Promise((/** @type {(blob: Blob|null) => void} */ done) => canvas.toBlob(done));
     if (!blob)
       return this.context.say("The browser could not make a picture so large; an SVG has no such limit.");
-    this.save(blob, this.fileName(`${this.stage.view?.name}.png`));
+    this.save(blob, this.pictureName("png"));
   }
 
   async copyCsv() {
-    const name = this.fileName("weights.csv");
+    const name = this.tableName();
     const { head } = this.context.store.state;
     const copied = await copyText(this.csv(), name);
     if (copied) this.context.say(`Copied: every weight of ${head}, as CSV.`);
   }
 
   saveCsv() {
-    this.save(new Blob([this.csv()], { type: "text/csv" }), this.fileName("weights.csv"));
+    this.save(new Blob([this.csv()], { type: "text/csv" }), this.tableName());
   }
 
   /** @returns {string} */

@@ -16,6 +16,7 @@ import { gridPicture } from "./grid-picture.js";
 export const gridView = {
   name: "grid",
   title: "Heads",
+  everyHead: true,
   hint: "Every head at a glance: rows of a square are queries, columns keys. Pick one to look at it closely.",
   offered: () => true,
   mount: (host, context) => new GridPanel(host, context),
