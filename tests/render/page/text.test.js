@@ -149,7 +149,8 @@ test("while nothing is picked it is the mean of the columns", async () => {
 test("mass on no key is lost where the layer has a sink, and rounding anywhere else", async () => {
   const rows = [[[0.5, 0.2]], [[0.1, 0.1]]];
   const tokens = [said("a"), said("b")];
-  const sunk = await mapOf([said("q")], tokens, rows, { sinks: [0] });
+  const masses = new Uint8Array(Float32Array.of(0.7, 0.2).buffer);
+  const sunk = await mapOf([said("q")], tokens, rows, { sinks: [0], masses: 2 }, [masses]);
   const shown = labels(tokens);
   assert.ok(near([massRead(sunk, ["L0H0", "L0H1"], labels([said("q")])[0], shown).lost], [0.55]));
   const plain = await mapOf([said("q")], tokens, rows);

@@ -59,17 +59,15 @@ export function massRead(map, names, row, columns) {
   let [hidden, lost] = [0, 0];
   const mass = massOver(names, columns.length, (name, values) => {
     const { levels, maxima } = map.rows(name);
-    let sum = 0;
     for (const query of row.positions) {
       const unit = maxima[query] / 255 / row.positions.length;
       for (let key = 0; key < keys; key += 1) {
         const share = levels[query * keys + key] * unit;
-        sum += share;
         if (columnOf[key] < 0) hidden += share / names.length;
         else values[columnOf[key]] += share;
       }
     }
-    if (massLeaks(map, name)) lost += Math.max(0, 1 - sum) / names.length;
+    lost += massLost(map, name, row) / names.length;
   });
   return { ...mass, hidden, lost };
 }
@@ -196,12 +194,14 @@ function massPlaces(labels, count) {
 }
 
 /**
- * Whether a head's rows may lack mass, so that what they lack is more than what was rounded away.
+ * Say what a row lacks: told by its mass, since its rounded weights are not exact enough.
  * @param {AttentionMap} map
  * @param {string} name
- * @returns {boolean}
+ * @param {Label} row
+ * @returns {number}
  */
-function massLeaks(map, name) {
-  const { layers, sinks, dropped } = map.facts;
-  return dropped > 0 || sinks.includes(layers[map.find(name)?.layer ?? 0]);
+function massLost(map, name, { positions }) {
+  const masses = map.rowMasses(name);
+  if (!masses) return 0;
+  return positions.reduce((sum, query) => sum + Math.max(0, 1 - masses[query]), 0) / positions.length;
 }

@@ -4,6 +4,7 @@ import { canvasBrush } from "../core/brush.js";
 import { element, fitted } from "../core/dom.js";
 import { massHeads, massOpened } from "./mass.js";
 import { massControls, massLegend } from "./masscontrols.js";
+import { massPaintScale } from "./massscale.js";
 import { pictureGrid, pictureIsPatch, pictureReading } from "./picturegrid.js";
 import { pictureLooks } from "./picturelooks.js";
 import { pictureColor, picturePaint, picturePatchAt, picturePatches } from "./picturepaint.js";
@@ -349,10 +350,12 @@ class PictureMounted {
     const lead = pictureLead(map, reading, this.context.store.state)[0];
     return {
       width: shown.width,
-      height: shown.height + 36,
+      height: shown.height + 56,
       paint: (brush) => {
         picturePaint(brush, palette, shown);
         brush.text(0, shown.height + 20, lead, { fill: palette.foreground, size: 13 });
+        const tint = (/** @type {number} */ share) => pictureColor(palette, share);
+        massPaintScale(brush, palette, tint, { x: 0, y: shown.height + 44, top: reading.top });
       },
     };
   }

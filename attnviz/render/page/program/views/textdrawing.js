@@ -2,7 +2,7 @@
 
 import { css, inkOn } from "../core/colors.js";
 import { measurer } from "../core/brush.js";
-import { weightText } from "../core/words.js";
+import { massPaintScale } from "./massscale.js";
 import { textLead } from "./textlists.js";
 import { textIsOne, textShares, textTint } from "./textreading.js";
 import { textIsPiece, textParagraphs } from "./textruns.js";
@@ -26,10 +26,15 @@ import { textPartName } from "./textwords.js";
  * @property {number} x
  * @property {number} y the middle of its line
  * @property {number} width
+ * @property {number} inside where its letters begin
  */
 
 const TEXT_WIDTH = 720;
-const TEXT_MARGIN = 6;
+const TEXT_MARGIN = 2;
+
+// The room around a word, and between two.
+const TEXT_PAD = 3;
+const TEXT_SPACE = 3;
 const TEXT_SIZE = 16;
 const TEXT_LINE = 30;
 const TEXT_BOX = 22;
@@ -61,7 +66,8 @@ export function textDrawing(map, reading, state, palette, source) {
       brush.text(TEXT_MARGIN, TEXT_MARGIN + place * 18, line, { fill: palette.foreground, size: 13 }),
     );
     for (const side of sides) textPaintSide(brush, palette, side);
-    textPaintScale(brush, palette, y + 4, weightText(reading.top));
+    const tint = (/** @type {number} */ share) => textTint(palette, share);
+    massPaintScale(brush, palette, tint, { x: TEXT_MARGIN, y: y + 4, top: reading.top });
   };
   return { width: TEXT_WIDTH, height: Math.ceil(y + TEXT_MARGIN), paint };
 }
@@ -103,17 +109,22 @@ function textLaid(paragraphs, name, top, rightToLeft, measure) {
       y += 24;
     }
     let x = 0;
-    for (const { label, place, gap, text } of words) {
-      const written = textIsPiece(label) ? "" : label.kind === "special" ? text : text || "∅";
-      const width = textIsPiece(label) ? 10 : measure(written, TEXT_SIZE) + 6;
-      const space = gap === "" && label.kind !== "special" ? 0 : 5;
+    words.forEach(({ label, place, gap, text }, order) => {
+      const piece = textIsPiece(label);
+      const apart = (/** @type {number} */ other) =>
+        words[other]?.gap !== "" || [label, words[other].label].some(({ kind }) => kind === "special");
+      const [before, after] = [order === 0 || gap !== "" || apart(order - 1), apart(order + 1)];
+      const [start, end] = [before ? TEXT_PAD : 0, after ? TEXT_PAD : 0];
+      const width = piece ? 10 : measure(text || "∅", TEXT_SIZE) + start + end;
+      const space = before ? TEXT_SPACE : 0;
       const breaks = gap.includes("\n") || x + space + width > TEXT_WIDTH - 2 * TEXT_MARGIN;
       if (breaks && x > 0) [x, y] = [0, y + TEXT_LINE];
       else x += x === 0 ? 0 : space;
       const left = rightToLeft ? TEXT_WIDTH - TEXT_MARGIN - x - width : TEXT_MARGIN + x;
-      boxes.push({ text: written, place, kind: label.kind, x: left, y, width });
+      const inside = left + (rightToLeft ? end : start);
+      boxes.push({ text: piece ? "" : text || "∅", place, kind: label.kind, x: left, y, width, inside });
       x += width;
-    }
+    });
     y += TEXT_LINE + 6;
   }
   return { boxes, titles, bottom: y };
@@ -127,7 +138,7 @@ function textLaid(paragraphs, name, top, rightToLeft, measure) {
 function textPaintSide(brush, palette, { boxes, titles, picked, shares }) {
   for (const { text, y } of titles)
     brush.text(TEXT_MARGIN, y, text, { fill: palette.muted, size: 12, bold: true });
-  for (const { text, place, kind, x, y, width } of boxes) {
+  for (const { text, place, kind, x, y, width, inside } of boxes) {
     const tint = shares && textTint(palette, shares[place]);
     const [top, bottom] = [y - TEXT_BOX / 2, y + TEXT_BOX / 2];
     if (tint) brush.rect(x, top, width, TEXT_BOX, { fill: css(tint), radius: 3 });
@@ -139,10 +150,9 @@ function textPaintSide(brush, palette, { boxes, titles, picked, shares }) {
         radius: 4,
       });
     const plain = kind === "special" ? palette.muted : palette.foreground;
-    brush.text(x + width / 2, y, text, {
+    brush.text(inside, y, text, {
       fill: tint ? inkOn(tint) : plain,
       size: TEXT_SIZE,
-      align: "middle",
     });
     if (kind === "generated")
       brush.line(
@@ -153,23 +163,4 @@ function textPaintSide(brush, palette, { boxes, titles, picked, shares }) {
         { stroke: palette.muted, dash: [3, 2] },
       );
   }
-}
-
-/**
- * @param {Brush} brush
- * @param {Palette} palette
- * @param {number} y
- * @param {string} top
- */
-function textPaintScale(brush, palette, y, top) {
-  const steps = 32;
-  const width = 120 / steps;
-  brush.text(TEXT_MARGIN, y, "0", { fill: palette.muted });
-  for (let step = 0; step < steps; step += 1) {
-    const tint = textTint(palette, step / (steps - 1));
-    const fill = tint ? css(tint) : palette.background;
-    brush.rect(TEXT_MARGIN + 14 + step * width, y - 5, width + 0.5, 10, { fill });
-  }
-  brush.rect(TEXT_MARGIN + 14, y - 5, 120, 10, { stroke: palette.rule });
-  brush.text(TEXT_MARGIN + 142, y, top, { fill: palette.muted });
 }

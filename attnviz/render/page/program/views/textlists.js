@@ -152,8 +152,9 @@ function textRest(map, { hidden, lost }) {
  * @param {AttentionMap} map
  * @returns {string}
  */
-function textReason({ facts: { dropped } }) {
-  return dropped > 0 ? ": its key was left out of the record" : ", but to a learned sink";
+function textReason({ facts: { dropped, sinks } }) {
+  if (dropped > 0) return ": its key was left out of the record";
+  return sinks.length > 0 ? ", but to a learned sink" : "";
 }
 
 /**
