@@ -276,3 +276,10 @@ test("after a row stands what the model expects", () => {
   assert.deepEqual(found, { after: "c", text: "z", probability: ".25" });
   assert.equal(linesPrediction({ predictions: [] }, matrix(SQUARE), 2), null);
 });
+
+test("of many small weights the row's own mass is the whole, not their sum", () => {
+  const known = { ...matrix([[0.5, 0.1]]), masses: [1] };
+  assert.ok(Math.abs(linesChosen([known], NONE, 0.3).mass - 0.5) < 1e-6);
+  const sink = { ...matrix([[0.5, 0]], { lost: [0.4] }), masses: [0.6] };
+  assert.ok(Math.abs(linesChosen([sink], NONE, 0.3).mass - 0.5) < 1e-6);
+});

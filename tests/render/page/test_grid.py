@@ -97,9 +97,9 @@ def test_thumbnails_of_long_texts_lose_no_link(visit: Visiting, many: Attention)
     on = begin(visit, page(many), width=360)
     found = pixels(tile(on, "L1H2"))
     assert found.shape[0] < 300
-    small = largest(many.head("L1H2"), found.shape[:2])  # type: ignore[arg-type]
+    small = largest(many.head("L1H2"), found.shape[:2])
     wanted = colors(small, float(many.weights.max()), THEMES["light"])
-    seen = largest(np.tri(300), found.shape[:2]) > 0  # type: ignore[arg-type]
+    seen = largest(np.tri(300), found.shape[:2]) > 0
     assert np.abs(found - wanted)[seen].max() <= CLOSE
     assert (found[~seen] == rgb(THEMES["light"].masked)).all()
 

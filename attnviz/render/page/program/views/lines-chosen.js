@@ -2,6 +2,8 @@
 
 /**
  * @typedef {import("../core/types.js").Matrix} Matrix
+ * @typedef {Pick<Matrix, "rows"|"columns"|"values"|"hidden"|"lost"> & {masses?: number[]|null}} LinesMatrix with
+ *     the mass of each row on keys there are, where that is known better than by its weights
  * @typedef {{row: number, column: number}} LinesPicks a row and a column that are looked at alone; -1 for none
  * @typedef {{head: number, row: number, column: number, weight: number}} LinesLink `head` counts those drawn
  * @typedef {object} LinesChosen
@@ -27,7 +29,7 @@ const LINES_MANY = 1500;
 
 /**
  * Choose the lines.
- * @param {Pick<Matrix, "rows"|"columns"|"values"|"hidden"|"lost">[]} matrices of the heads drawn
+ * @param {LinesMatrix[]} matrices of the heads drawn
  * @param {LinesPicks} picks
  * @param {number} threshold 0 for what can be read well
  * @returns {LinesChosen}
@@ -46,12 +48,11 @@ export function linesChosen(matrices, picks, threshold) {
       const weight = values[row * columns.length + column];
       if (weight <= 0) return;
       told.possible += 1;
-      told.whole += weight;
       if (weight >= floor) found.push({ head, row, column, weight });
     });
-    const missing = linesMissing(matrix, picks);
-    told.whole += missing.hidden + missing.lost;
-    told.hidden += missing.hidden;
+    const mass = linesMass(matrix, picks);
+    told.whole += mass.whole;
+    told.hidden += mass.hidden;
   });
   found.sort((one, other) => one.weight - other.weight);
   const links = found.slice(Math.max(0, found.length - most));
@@ -61,7 +62,7 @@ export function linesChosen(matrices, picks, threshold) {
     possible: told.possible,
     least: links[0]?.weight ?? 0,
     cut: links.length < found.length,
-    mass: told.whole > 0 ? told.drawn / told.whole : 0,
+    mass: told.whole > 0 ? Math.min(1, told.drawn / told.whole) : 0,
     hidden: told.whole > 0 ? told.hidden / told.whole : 0,
   };
 }
@@ -103,15 +104,25 @@ function linesCells(rows, columns, picks, visit) {
 }
 
 /**
- * Add up what the rows looked at have elsewhere. A key alone has no such share: nobody's whole row is asked for.
- * @param {Pick<Matrix, "hidden"|"lost">} matrix
+ * Add up all that could be drawn, and what hidden tokens have of it. The sum of many small rounded weights is not
+ * the mass of a row, so that is taken where it is known.
+ * @param {LinesMatrix} matrix
  * @param {LinesPicks} picks
- * @returns {{hidden: number, lost: number}}
+ * @returns {{whole: number, hidden: number}}
  */
-function linesMissing({ hidden, lost }, { row, column }) {
-  const sum = (/** @type {Float32Array} */ shares) => shares.reduce((before, share) => before + share, 0);
-  if (row >= 0) return { hidden: hidden[row], lost: lost[row] };
-  return column >= 0 ? { hidden: 0, lost: 0 } : { hidden: sum(hidden), lost: sum(lost) };
+function linesMass({ rows, columns, values, hidden, lost, masses }, picks) {
+  const found = { whole: 0, hidden: 0 };
+  const every = picks.row < 0 && picks.column < 0;
+  for (let row = 0; row < rows.length; row += 1) {
+    const start = row * columns.length;
+    if (every || row === picks.row) {
+      const shown = () =>
+        values.subarray(start, start + columns.length).reduce((sum, value) => sum + value, 0);
+      found.whole += (masses ? masses[row] : shown() + hidden[row]) + lost[row];
+      found.hidden += hidden[row];
+    } else if (picks.column >= 0) found.whole += values[start + picks.column];
+  }
+  return found;
 }
 
 /**
@@ -152,6 +163,23 @@ export function linesHeads(map, { head, also }) {
   const names = map.names.slice(found.layer * heads.length, (found.layer + 1) * heads.length);
   const chosen = names.filter((name, place) => name === head || further.has(heads[place]));
   return linesTrimmed(chosen, head);
+}
+
+/**
+ * Give the masses of rows as they are known: those of pooled rows are not, since these hold maxima.
+ * @param {import("../core/data.js").AttentionMap} map
+ * @param {string} name
+ * @param {Matrix["rows"]} rows
+ * @returns {number[]|null}
+ */
+export function linesMasses(map, name, rows) {
+  if (map.queries.pooled || map.keys.pooled) return null;
+  const masses = map.rowMasses(name);
+  if (!masses) return rows.map(() => 1);
+  return rows.map(({ positions }) => {
+    const mass = positions.reduce((sum, query) => sum + masses[query], 0);
+    return mass / positions.length;
+  });
 }
 
 /** More heads than this at once have no colours of their own. */

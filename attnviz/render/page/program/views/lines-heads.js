@@ -84,6 +84,6 @@ export class LinesHeadRow {
  */
 function linesSwitch(name, number) {
   const swatch = element("span", { class: "lines-swatch", "aria-hidden": "true" });
-  const look = { type: "button", class: "lines-switch", "data-name": name, "aria-label": name, title: name };
+  const look = { type: "button", class: "lines-switch", "data-name": name, title: name };
   return element("button", look, swatch, `H${number}`);
 }

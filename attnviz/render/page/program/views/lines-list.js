@@ -121,19 +121,14 @@ function linesOption(label, place, sought) {
   const text = labelText(label);
   const kind = label.kind === "generated" || label.kind === "special" ? ` lines-${label.kind}` : "";
   const found = sought !== "" && text.toLowerCase().includes(sought);
-  const said = label.kind === "generated" ? `${text}, generated` : text;
+  const told =
+    label.kind === "generated" ? [element("span", { class: "visually-hidden" }, " generated ")] : [];
   const option = element(
     "div",
-    {
-      class: `lines-token${kind}`,
-      role: "option",
-      tabindex: -1,
-      "data-place": place,
-      "aria-label": said,
-      title: text,
-    },
+    { class: `lines-token${kind}`, role: "option", tabindex: -1, "data-place": place, title: text },
     element("bdi", { class: "lines-text" }, text),
-    element("span", { class: "lines-value", "aria-hidden": "true" }),
+    ...told,
+    element("span", { class: "lines-value" }),
   );
   setAttribute(option, "data-found", found);
   return option;

@@ -5,7 +5,7 @@ import { element } from "../core/dom.js";
 import { placeOf } from "../core/matrix.js";
 import { weightText } from "../core/words.js";
 import { shownMatrix } from "../parts/shown.js";
-import { linesChosen, linesHeads, linesTop, linesWeights } from "./lines-chosen.js";
+import { linesChosen, linesHeads, linesMasses, linesTop, linesWeights } from "./lines-chosen.js";
 import { LinesFrame } from "./lines-frame.js";
 import { LinesHeadRow } from "./lines-heads.js";
 import { LinesHints } from "./lines-hints.js";
@@ -65,7 +65,7 @@ class LinesPanel {
     /** @type {LinesLink|null} the line under the pointer */
     this.link = null;
     this.only = -1;
-    /** @type {ShownMatrix[]} */
+    /** @type {(ShownMatrix & import("./lines-chosen.js").LinesMatrix)[]} */
     this.matrices = [];
     /** @type {string[]} */
     this.names = [];
@@ -143,7 +143,10 @@ class LinesPanel {
     const names = linesHeads(this.map, state);
     if (names.length === 0 || !this.map.isOpen(state.head)) return;
     this.names = names;
-    this.matrices = names.map((name) => shownMatrix(this.map, name, state));
+    this.matrices = names.map((name) => {
+      const matrix = shownMatrix(this.map, name, state);
+      return { ...matrix, masses: linesMasses(this.map, name, matrix.rows) };
+    });
     this.top = linesTop(this.matrices);
     this.colors = linesColors(this.context.palette(), names.length);
     const { rows, columns } = this.matrices[0];
