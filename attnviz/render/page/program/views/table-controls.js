@@ -50,7 +50,7 @@ export class TableControls {
    * @param {HTMLElement} about how to read the table
    */
   tell(together, about) {
-    this.together.append(element("span", {}, together));
+    this.together.append(element("span", {}, `· ${together}`));
     this.together.after(about);
   }
 
