@@ -104,7 +104,7 @@ def test_estimates_count_vectors_and_pictures():
 
 
 def test_a_page_too_large_is_refused_in_a_line():
-    with pytest.raises(BudgetError, match=r"got about \d+ kB .*allowed 5 kB") as caught:
+    with pytest.raises(BudgetError, match=r"got about \d+ kB.*allowed 5 kB") as caught:
         page(noise(), max_size=5_000)
     assert caught.value.exit_code == 4
     assert "\n" not in str(caught.value)
