@@ -110,6 +110,7 @@ def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, o
     """
     from attnviz.cli.inputs import open_reading
     from attnviz.cli.outputs import check_output, note
+    from attnviz.render.machine.page import written_json
 
     if out.output is None:
         raise RequestError("no output: got nothing, allowed -o with the name of an .html file")
@@ -120,8 +121,9 @@ def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, o
     lost = _effects(reading, records[0]) if holds.effects else None
     planned = _plan(records, lost, tokens, holds, out, most)
     note(planned.told)
-    planned.write().save(out.output, force=out.force)
-    print(out.output)
+    written = planned.write()
+    written.save(out.output, force=out.force)
+    print(written_json(planned.contents, str(out.output), written.size) if out.json else out.output)
 
 
 def _records(reading: "Reading", which: Heads, tokens: Tokens, holds: Holds) -> "Iterator[Attention]":

@@ -100,3 +100,14 @@ def test_no_output_another_suffix_and_a_file_in_the_way_are_refused(saved: Path,
     assert there.read_text() == "mine"
     assert attnviz("page", "--record", saved, "-o", there, "--force").code == 0
     assert there.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_json_says_what_was_written(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "saved.html"
+    done = attnviz("page", "--record", saved, "--view", "rollout", "-o", path, "--json")
+    told = json.loads(done.out)
+    assert told["schema"] == "attnviz/written/1"
+    assert (told["path"], told["bytes"]) == (str(path), path.stat().st_size)
+    assert [one["id"] for one in told["maps"]] == [one["id"] for one in facts(path)["maps"]]
+    assert told["weights"] == 2 * 3 * 40 * 40 + 2 * 40 * 40
+    assert told["pooled"] is None
