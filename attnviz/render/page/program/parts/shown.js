@@ -7,7 +7,9 @@ import { LATER, OUTSIDE } from "./sheet.js";
  * @typedef {import("../core/types.js").Matrix} Matrix
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
- * @typedef {Matrix & {unseen: Uint8Array}} ShownMatrix `unseen` for each cell 0, or LATER or OUTSIDE
+ * @typedef {import("../core/types.js").Label} Label
+ * @typedef {Matrix & {unseen: Uint8Array, lacks: Float32Array}} ShownMatrix `unseen` for each cell 0, or LATER or
+ *     OUTSIDE; `lacks` for each row, by how much its mass is less than 1, whatever it is called
  */
 
 const MOST_SHOWN = 6;
@@ -44,7 +46,8 @@ export function shownMatrix(map, head, { words, special, step }) {
  */
 function withReasons(map, head, matrix) {
   const layer = map.find(head)?.layer ?? 0;
-  if (!map.sight[layer]) return { ...matrix, unseen: matrix.masked };
+  const lacks = lacksOf(map, head, matrix.rows);
+  if (!map.sight[layer]) return { ...matrix, lacks, unseen: matrix.masked };
   const isLater = laterTest(map, layer);
   const unseen = matrix.masked.slice();
   matrix.rows.forEach(({ positions }, row) => {
@@ -54,7 +57,20 @@ function withReasons(map, head, matrix) {
       if (unseen[cell]) unseen[cell] = isLater(last, position) ? LATER : OUTSIDE;
     });
   });
-  return { ...matrix, unseen };
+  return { ...matrix, lacks, unseen };
+}
+
+/**
+ * @param {AttentionMap} map
+ * @param {string} head
+ * @param {Label[]} rows
+ * @returns {Float32Array}
+ */
+function lacksOf(map, head, rows) {
+  const masses = map.rowMasses(head);
+  const lack = (/** @type {Float32Array} */ known, /** @type {number[]} */ pieces) =>
+    1 - pieces.reduce((sum, query) => sum + known[query], 0) / pieces.length;
+  return Float32Array.from(rows, ({ positions }) => (masses ? Math.max(0, lack(masses, positions)) : 0));
 }
 
 /**

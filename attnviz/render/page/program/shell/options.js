@@ -27,7 +27,7 @@ const STEP_MILLISECONDS = 700;
  */
 export function wordsSwitch(page, store) {
   const hint = "Word pieces merged into whole words  W";
-  const { node, input } = onOff("Whole words", (words) => store.set({ words, zoom: null }), hint);
+  const { node, input } = onOff("Whole words", (words) => store.set({ words }), hint);
   return {
     node,
     update({ map, words }) {
@@ -61,7 +61,7 @@ export function hasSpecial(map) {
  */
 export function specialSwitch(page, store) {
   const hint = "Tokens the model adds, such as [CLS]  S";
-  const { node, input } = onOff("Special tokens", (special) => store.set({ special, zoom: null }), hint);
+  const { node, input } = onOff("Special tokens", (special) => store.set({ special }), hint);
   const told = element("span", { class: "note said", id: "hidden-mass" });
   input.setAttribute("aria-describedby", told.id);
   const pair = element("div", { class: "pair" }, node, told);
@@ -195,7 +195,7 @@ export function stepSlider(page, store) {
  */
 export function setStep(store, map, step) {
   const { count } = generatedIn(map);
-  if (count > 0) store.set({ step: step >= count ? null : Math.max(0, step), zoom: null });
+  if (count > 0) store.set({ step: step >= count ? null : Math.max(0, step) });
 }
 
 /**

@@ -85,21 +85,9 @@ function mostUnlike(map, state, others) {
   const shown = { words: state.words, special: state.special, step: state.step };
   const first = shownMatrix(map, state.head, shown);
   const step = Math.max(1, Math.ceil((first.values.length * others.length) / MOST_CELLS));
-  const isLeaky = leaksMass(map, state.head);
   const means = others.map((head) => {
     const second = shownMatrix(map, head, shown);
-    return divergenceOf(first, second, { first: isLeaky, second: isLeaky }, step).mean;
+    return divergenceOf(first, second, step).mean;
   });
   return others[means.indexOf(Math.max(...means))] ?? others[0];
-}
-
-/**
- * Whether rows of a head may lack mass that is not on keys that are hidden now.
- * @param {AttentionMap} map
- * @param {string} head
- * @returns {boolean}
- */
-export function leaksMass(map, head) {
-  const { sinks, layers, dropped } = map.facts;
-  return dropped > 0 || sinks.includes(layers[map.find(head)?.layer ?? 0]);
 }

@@ -52,16 +52,15 @@ function plogp(share) {
  * Measure how differently two heads read.
  * @param {ShownMatrix} first
  * @param {ShownMatrix} second of the same rows and columns
- * @param {{first: boolean, second: boolean}} leaks whether rows of either may really lack mass
  * @param {number} [step] measure every so-manieth row only, to be quick
  * @returns {Divergence}
  */
-export function divergenceOf(first, second, leaks, step = 1) {
+export function divergenceOf(first, second, step = 1) {
   const bits = new Float64Array(first.rows.length);
   const counted = countedRows(first.rows).filter((_, place) => place % step === 0);
   const rows = step === 1 ? bits.keys() : counted;
   for (const row of rows) {
-    bits[row] = rowDivergence(massOf(first, row, leaks.first), massOf(second, row, leaks.second));
+    bits[row] = rowDivergence(massOf(first, row), massOf(second, row));
   }
   const mean = counted.reduce((sum, row) => sum + bits[row], 0) / counted.length;
   const square = counted.reduce((sum, row) => sum + (bits[row] - mean) ** 2, 0) / counted.length;
@@ -79,18 +78,16 @@ export function countedRows(rows) {
 }
 
 /**
- * Give a row's weights as they were before many small ones were rounded to nothing: what a row lacks that holds
- * all its mass lies in cells that read 0, in none more than half a level.
+ * Give a row's weights as they were before many small ones were rounded to nothing: what they lack to the row's
+ * known mass lies in cells that read 0, in none more than half a level.
  * @param {ShownMatrix} matrix
  * @param {number} row
- * @param {boolean} leaks whether it may really lack mass
  * @returns {Float64Array}
  */
-export function massOf({ values, unseen, hidden, columns }, row, leaks) {
+export function massOf({ values, unseen, hidden, lacks, columns }, row) {
   const start = row * columns.length;
   const weights = Float64Array.from(values.subarray(start, start + columns.length));
-  if (leaks) return weights;
-  const missing = 1 - hidden[row] - weights.reduce((sum, weight) => sum + weight, 0);
+  const missing = 1 - hidden[row] - lacks[row] - weights.reduce((sum, weight) => sum + weight, 0);
   const largest = weights.reduce((most, weight) => Math.max(most, weight), 0);
   const zeros = weights.reduce((sum, weight, at) => sum + (weight === 0 && !unseen[start + at] ? 1 : 0), 0);
   if (missing <= 0 || zeros === 0) return weights;

@@ -17,7 +17,7 @@ export class CompareRows {
   constructor(pick) {
     this.pick = pick;
     this.list = element("ol", { class: "compare-list" });
-    const title = element("h3", { class: "compare-title" }, "Queries that read most differently, in bits");
+    const title = element("h2", { class: "compare-title" }, "Queries that read most differently, in bits");
     this.node = element("section", { class: "compare-rows" }, title, this.list);
     /** @type {Map<number, HTMLButtonElement>} */
     this.buttons = new Map();

@@ -6,7 +6,7 @@ import { roomOf } from "../parts/places.js";
 import { shownMatrix } from "../parts/shown.js";
 import { MAP_KEYS } from "../parts/steering.js";
 import { CompareBar } from "./compare-bar.js";
-import { chosenOther, hasPartner, leaksMass, namedOther } from "./compare-choice.js";
+import { chosenOther, hasPartner, namedOther } from "./compare-choice.js";
 import { divergenceOf } from "./compare-divergence.js";
 import { compareExhibit, differenceOf } from "./compare-exhibit.js";
 import { CompareRows } from "./compare-rows.js";
@@ -98,8 +98,7 @@ class CompareMounted {
     const first = shownMatrix(one.map, one.head, state);
     const second = shownMatrix(other.map, other.head, state);
     if (this.compared?.first === first && this.compared.second === second) return;
-    const leaks = { first: leaksMass(one.map, one.head), second: leaksMass(other.map, other.head) };
-    const divergence = divergenceOf(first, second, leaks);
+    const divergence = divergenceOf(first, second);
     this.compared = { first, second, difference: differenceOf(first, second), divergence };
   }
 

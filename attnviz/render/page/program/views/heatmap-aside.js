@@ -80,7 +80,7 @@ function heatmapSection(title, lines, note) {
   return element(
     "section",
     {},
-    element("h3", { class: "heatmap-title" }, element("bdi", {}, title)),
+    element("h2", { class: "heatmap-title" }, element("bdi", {}, title)),
     body,
     ...below,
   );

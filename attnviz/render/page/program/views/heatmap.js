@@ -94,7 +94,7 @@ class HeatmapMounted {
 export const heatmapView = {
   name: "heatmap",
   title: "Heatmap",
-  hint: "Each row is a query, each column a key; the darker a cell, the more the query reads of the key.",
+  hint: "Each row is a query, each column a key; the stronger a cell's colour, the more the query reads of the key.",
   offered: () => true,
   keys: MAP_KEYS,
   mount: (host, context) => new HeatmapMounted(host, context),
