@@ -19,6 +19,12 @@ import {
   textTurned,
 } from "../../../attnviz/render/page/program/views/textreading.js";
 import { textGaps, textOf, textParagraphs } from "../../../attnviz/render/page/program/views/textruns.js";
+import {
+  textApart,
+  textLines,
+  textShaped,
+  textVisual,
+} from "../../../attnviz/render/page/program/views/textlines.js";
 import { textLead } from "../../../attnviz/render/page/program/views/textlists.js";
 import { mapOf, near, said, stateOf } from "./reading.js";
 
@@ -190,4 +196,46 @@ test("what is below the threshold has no colour, and no weight none either", asy
   const palette = { background: "#101010", stops: ["#000000", "#ffffff"].map(rgb) };
   assert.equal(textTint(palette, 0), null);
   assert.deepEqual(textTint(palette, 1), [255, 255, 255]);
+});
+
+/**
+ * @param {string[]} line
+ * @param {boolean} rightToLeft
+ * @returns {string}
+ */
+function seen(line, rightToLeft) {
+  return textVisual(
+    line.map((text) => ({ text })),
+    rightToLeft,
+  )
+    .map(({ text }) => text)
+    .join(" ");
+}
+
+test("a line shows words as their scripts run", () => {
+  assert.equal(seen(["one", "two", "."], false), "one two .");
+  assert.equal(seen(["אני", "קורא", "ספר", "."], true), ". ספר קורא אני");
+  assert.equal(seen(["אני", "Linux", "6", ".", "1", "ספר"], true), "ספר Linux 6 . 1 אני");
+  assert.equal(seen(["say", "אני", ",", "קורא", "now"], false), "say קורא , אני now");
+  assert.equal(seen([], true), "");
+});
+
+test("words go on in the next line where there is no room, or the source begins one", () => {
+  const word = (/** @type {string} */ text, breaks = false) => ({ text, width: 10, space: 2, breaks });
+  const lines = textLines([word("a"), word("b"), word("c"), word("d", true)], 25);
+  assert.deepEqual(
+    lines.map((line) => line.map(({ text }) => text).join("")),
+    ["ab", "c", "d"],
+  );
+});
+
+test("pieces stand close, and Arabic ones keep the shape they have inside the word", () => {
+  const tokens = [said("[CLS]", { kind: "special" }), said("ال"), said("كلب"), said("dog"), said("s")];
+  const sequence = { tokens, words: null, pooled: false, rightToLeft: true };
+  const [{ words }] = textParagraphs(sequence, labels(tokens), "الكلب dogs");
+  const apart = [0, 1, 2, 3, 4, 5].map((place) => textApart(words, place));
+  assert.deepEqual(apart, [true, true, false, true, false, true]);
+  assert.equal(textShaped(words, 1), "ال\u200d");
+  assert.equal(textShaped(words, 2), "\u200dكلب");
+  assert.equal(textShaped(words, 3), "dog");
 });

@@ -4,6 +4,7 @@ import { css, inkOn } from "../core/colors.js";
 import { measurer } from "../core/brush.js";
 import { massPaintScale } from "./massscale.js";
 import { textLead } from "./textlists.js";
+import { textApart, textLines, textShaped, textVisual, textWay } from "./textlines.js";
 import { textIsOne, textShares, textTint } from "./textreading.js";
 import { textIsPiece, textParagraphs } from "./textruns.js";
 import { textPartName } from "./textwords.js";
@@ -16,6 +17,7 @@ import { textPartName } from "./textwords.js";
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("./textreading.js").TextReading} TextReading
  * @typedef {import("./textruns.js").TextParagraph} TextParagraph
+ * @typedef {import("./textruns.js").TextWord} TextWord
  */
 
 /**
@@ -108,26 +110,74 @@ function textLaid(paragraphs, name, top, rightToLeft, measure) {
       titles.push({ text: textPartName(part), y });
       y += 24;
     }
-    let x = 0;
-    words.forEach(({ label, place, gap, text }, order) => {
-      const piece = textIsPiece(label);
-      const apart = (/** @type {number} */ other) =>
-        words[other]?.gap !== "" || [label, words[other].label].some(({ kind }) => kind === "special");
-      const [before, after] = [order === 0 || gap !== "" || apart(order - 1), apart(order + 1)];
-      const [start, end] = [before ? TEXT_PAD : 0, after ? TEXT_PAD : 0];
-      const width = piece ? 10 : measure(text || "∅", TEXT_SIZE) + start + end;
-      const space = before ? TEXT_SPACE : 0;
-      const breaks = gap.includes("\n") || x + space + width > TEXT_WIDTH - 2 * TEXT_MARGIN;
-      if (breaks && x > 0) [x, y] = [0, y + TEXT_LINE];
-      else x += x === 0 ? 0 : space;
-      const left = rightToLeft ? TEXT_WIDTH - TEXT_MARGIN - x - width : TEXT_MARGIN + x;
-      const inside = left + (rightToLeft ? end : start);
-      boxes.push({ text: piece ? "" : text || "∅", place, kind: label.kind, x: left, y, width, inside });
-      x += width;
+    const sized = words.map((_, order) => textSized(words, order, measure));
+    const lines = textLines(sized, TEXT_WIDTH - 2 * TEXT_MARGIN);
+    lines.forEach((line, order) => {
+      if (order > 0) y += TEXT_LINE;
+      boxes.push(...textPlaced(line, rightToLeft, y));
     });
     y += TEXT_LINE + 6;
   }
   return { boxes, titles, bottom: y };
+}
+
+/**
+ * @typedef {object} TextFitted
+ * @property {string} text
+ * @property {number} place
+ * @property {import("../core/types.js").TokenFacts["kind"]} kind
+ * @property {number} width
+ * @property {number} order among the words of its paragraph
+ * @property {number} space before it
+ * @property {boolean} breaks
+ * @property {number} start the room before its letters
+ * @property {number} end and behind them
+ */
+
+/**
+ * @param {TextWord[]} words
+ * @param {number} order
+ * @param {Brush["measure"]} measure
+ * @returns {TextFitted}
+ */
+function textSized(words, order, measure) {
+  const { label, place, gap } = words[order];
+  const piece = textIsPiece(label);
+  const text = piece ? "" : textShaped(words, order) || "∅";
+  const start = textApart(words, order) ? TEXT_PAD : 0;
+  const end = textApart(words, order + 1) ? TEXT_PAD : 0;
+  const width = piece ? 10 : measure(text, TEXT_SIZE) + start + end;
+  const space = start > 0 ? TEXT_SPACE : 0;
+  return { text, place, kind: label.kind, order, width, space, breaks: gap.includes("\n"), start, end };
+}
+
+/**
+ * @param {TextFitted[]} line in the order it is read
+ * @param {boolean} rightToLeft
+ * @param {number} y
+ * @returns {TextBox[]}
+ */
+function textPlaced(line, rightToLeft, y) {
+  const visual = textVisual(line, rightToLeft);
+  const spaces = visual.map((fitted, order) => (order === 0 ? 0 : textBetween(visual[order - 1], fitted)));
+  const whole = visual.reduce((sum, { width }, order) => sum + width + spaces[order], 0);
+  let x = rightToLeft ? TEXT_WIDTH - TEXT_MARGIN - whole : TEXT_MARGIN;
+  return visual.map(({ text, place, kind, width, start, end }, order) => {
+    const left = x + spaces[order];
+    x = left + width;
+    return { text, place, kind, x: left, y, width, inside: left + (textWay(text) === "right" ? end : start) };
+  });
+}
+
+/**
+ * Give the room between neighbours on a line: pieces of one word have none.
+ * @param {TextFitted} one
+ * @param {TextFitted} other
+ * @returns {number}
+ */
+function textBetween(one, other) {
+  const later = one.order < other.order ? other : one;
+  return Math.abs(one.order - other.order) === 1 ? later.space : TEXT_SPACE;
 }
 
 /**
