@@ -14,6 +14,7 @@ from attnviz.render.page import page
 from attnviz.selection import HeadId
 from tests.render.page.accessibility import barriers
 from tests.render.page.conftest import Visiting
+from tests.render.page.test_text import SVG, saved_svg
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 SIDE = 12
@@ -179,6 +180,19 @@ def test_is_offered_only_with_a_picture(visit: Visiting, fox_page: Path) -> None
     on = begin(visit, fox_page)
     assert on.get_by_role("tab", name="Text").count() == 1
     assert on.get_by_role("tab", name="Picture").count() == 0
+
+
+def test_is_taken_away_as_a_picture(
+    visit: Visiting, shapes: Attention, shapes_page: Path, tmp_path: Path
+) -> None:
+    on = begin(visit, shapes_page, "&query=50&head=L11H3")
+    on.wait_for_selector(".text-item")
+    drawn = saved_svg(on, tmp_path)
+    assert shapes.picture is not None
+    [image] = drawn.iter(f"{SVG}image")
+    assert str(image.get("href")).startswith("data:image/png")
+    said = ["".join(text.itertext()) for text in drawn.iter(f"{SVG}text")]
+    assert any("r4c1" in line for line in said)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,6 +14,7 @@ from attnviz.record import Attention, Internals, Token
 from attnviz.render.page import page
 from tests.render.page.accessibility import barriers
 from tests.render.page.conftest import Visiting
+from tests.render.page.test_text import SVG, saved_svg
 
 # Vectors are written as 16-bit shares of their largest number.
 NEAR = 1e-3
@@ -192,6 +193,15 @@ def test_vectors_of_any_width_fit(visit: Visiting, width: int, screen: int) -> N
         assert box is not None
         assert box["x"] + box["width"] <= screen
     assert len(table(on)) == width
+
+
+def test_is_taken_away_as_a_picture(visit: Visiting, deep_page: Path, tmp_path: Path) -> None:
+    on = begin(visit, deep_page, "&head=L1H2&query=4&key=3")
+    on.wait_for_selector(".product-steps strong")
+    drawn = saved_svg(on, tmp_path)
+    said = ["".join(text.itertext()) for text in drawn.iter(f"{SVG}text")]
+    assert "q of jumps · k of fox" in said
+    assert {"product", "sum", "distance", "fox"} <= set(said)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,7 @@
 """The text view in a real browser: what is tinted and listed is what the record says."""
 
 import re
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from attnviz.render.theme import THEMES, Theme, rgb
 from tests.render.page.accessibility import barriers
 from tests.render.page.conftest import Visiting
 
+SVG = "{http://www.w3.org/2000/svg}"
 SAMPLES = Path(__file__).parents[3] / "samples"
 LISTED = 8
 
@@ -57,6 +59,15 @@ def begin(visit: Visiting, given: str | Path, fragment: str = "", **viewer: obje
     seen = visit(given, f"#view=text{fragment}", **viewer)
     seen.page.wait_for_function("() => document.documentElement.dataset.opened === '1'")
     return seen.page
+
+
+def saved_svg(on: Page, folder: Path) -> ET.Element:
+    on.get_by_text("Take away").click()
+    with on.expect_download() as waiting:
+        on.get_by_role("button", name="SVG").click()
+    path = folder / "view.svg"
+    waiting.value.save_as(path)
+    return ET.parse(path).getroot()
 
 
 def texts(on: Page) -> Locator:
@@ -301,6 +312,20 @@ def test_an_item_of_a_list_is_a_pair(visit: Visiting, fox_page: Path) -> None:
     item.click()
     on.wait_for_function("() => location.hash.includes('key=3')")
     assert on.locator(".text-partner").all_inner_texts() == ["fox"]
+
+
+def test_is_taken_away_as_a_picture(
+    visit: Visiting, pair: Attention, pair_page: Path, tmp_path: Path
+) -> None:
+    on = begin(visit, pair_page, "&query=3&head=L1H3")
+    drawn = saved_svg(on, tmp_path)
+    said = ["".join(text.itertext()) for text in drawn.iter(f"{SVG}text")]
+    places = [said.index(token.text) for token in pair.queries]
+    assert places[:10] == list(range(places[0], places[0] + 10))
+    assert said.count("[SEP]") == 2
+    wanted = tint(THEMES["light"], 1.0)
+    fills = {tuple(map(int, re.findall(r"\d+", box.get("fill", "")))) for box in drawn.iter(f"{SVG}rect")}
+    assert tuple(np.rint(wanted).astype(int)) in fills
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
