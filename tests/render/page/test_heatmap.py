@@ -88,7 +88,7 @@ def test_keys_move_the_crosshair_and_pick(visit: Visiting, fox: Attention, fox_p
     on.wait_for_function("() => !location.hash.includes('query=')")
 
 
-def test_a_click_picks_and_a_second_lets_go(visit: Visiting, fox: Attention, fox_page: Path) -> None:
+def test_a_click_picks_and_a_second_lets_go(visit: Visiting, fox_page: Path) -> None:
     on = begin(visit, fox_page, "&head=L1H0")
     spot = plot(on, (10, 10)).at((2, 3))
     on.mouse.click(*spot)
@@ -136,7 +136,7 @@ def test_a_link_reopens_what_was_in_sight(visit: Visiting, long: Attention, long
         assert number(hover(on, long, cell)) == pytest.approx(weights[cell], abs=off(weights, cell))
 
 
-def test_keys_zoom_and_what_is_dragged_moves(visit: Visiting, long: Attention, long_page: Path) -> None:
+def test_keys_zoom_and_what_is_dragged_moves(visit: Visiting, long_page: Path) -> None:
     on = begin(visit, long_page)
     on.locator(".map-top").focus()
     for _ in range(5):
@@ -159,7 +159,7 @@ def test_keys_zoom_and_what_is_dragged_moves(visit: Visiting, long: Attention, l
     on.wait_for_function("() => !location.hash.includes('zoom=')")
 
 
-def test_a_box_drawn_with_shift_is_shown_large(visit: Visiting, long: Attention, long_page: Path) -> None:
+def test_a_box_drawn_with_shift_is_shown_large(visit: Visiting, long_page: Path) -> None:
     on = begin(visit, long_page)
     whole = plot(on, (300, 300))
     on.keyboard.down("Shift")
@@ -191,7 +191,8 @@ def test_the_hidden_mass_of_a_row_is_told(visit: Visiting, pieces: Attention) ->
     hover(on, shown, (2, 2))
     hidden = 1 - shown.head("L0H1")[2].sum()
     share, about = on.locator(".heatmap-note").first.inner_text().split(" % ")
-    assert (int(share), about) == (pytest.approx(hidden * 100, abs=1), "on hidden tokens")
+    assert about == "on hidden tokens"
+    assert int(share) == pytest.approx(hidden * 100, abs=1)
 
 
 def test_merging_words_keeps_the_same_tokens_in_sight(visit: Visiting, pieces: Attention) -> None:
@@ -238,7 +239,8 @@ def test_a_cell_smaller_than_a_pixel_is_not_lost(visit: Visiting) -> None:
         """() => {
           const canvas = document.querySelector('.map-base');
           const [box] = JSON.parse(document.querySelector('.map-surface').dataset.plots);
-          const data = canvas.getContext('2d').getImageData(box.x + 1, box.y + 1, box.width - 2, box.height - 2).data;
+          const drawn = canvas.getContext('2d');
+          const { data } = drawn.getImageData(box.x + 1, box.y + 1, box.width - 2, box.height - 2);
           let least = 255;
           for (let at = 0; at < data.length; at += 4) least = Math.min(least, data[at]);
           return least;
@@ -265,17 +267,18 @@ def test_maps_of_any_shape_fit(visit: Visiting, shape: tuple[int, int], width: i
         assert number(told) == pytest.approx(1 / shape[1], abs=0.001)
     assert on.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
     surface = on.locator(".map-surface").bounding_box()
-    assert surface is not None and surface["width"] <= width
+    assert surface is not None
+    assert surface["width"] <= width
 
 
-def test_a_tap_points_and_one_finger_scrolls(visit: Visiting, fox: Attention, fox_page: Path) -> None:
+def test_a_tap_points_and_one_finger_scrolls(visit: Visiting, fox_page: Path) -> None:
     on = begin(visit, fox_page, "&head=L1H0", width=360, height=740, touch=True)
     on.touchscreen.tap(*plot(on, (10, 10)).at((3, 4)))
     assert said(on).startswith("fox reads jumps: .2")
     assert on.locator(".map-top").evaluate("el => getComputedStyle(el).touchAction") == "pan-x pan-y"
 
 
-def test_two_fingers_zoom(visit: Visiting, long: Attention, long_page: Path) -> None:
+def test_two_fingers_zoom(visit: Visiting, long_page: Path) -> None:
     on = begin(visit, long_page, width=360, height=740, touch=True)
     spot = plot(on, (300, 300)).at((150, 150))
     session = on.context.new_cdp_session(on)
