@@ -38,7 +38,7 @@ export function headCard(page) {
  */
 function cardRows({ taught, pattern, focus, breadth, distance }) {
   const tokens = [...new Set(focus.map(({ token }) => token))].slice(0, WORDS_READ);
-  const read = tokens.map((token) => element("bdi", { class: "card-token" }, token));
+  const read = tokens.flatMap((token, place) => [place > 0 ? ", " : "", element("bdi", {}, token)]);
   /** @type {[string, (string|Node)[]][]} */
   const rows = [
     ["Pattern", [`${pattern.label}, score ${weightText(pattern.score)}`]],

@@ -22,8 +22,8 @@ export function heading(page, actions) {
   const told = sentence.startsWith(title.replace(/…$/, ""));
   if (sentence && !told) titles.append(element("p", { class: "sentence", dir: "auto" }, sentence));
   const whose = element("p", {}, element("bdi", {}, model), headsText(maps[0]));
-  titles.append(element("div", { class: "meta" }, whose, element("p", { role: "note" }, caution)));
-  return [titles, actions];
+  const meta = element("div", { class: "meta" }, whose, element("p", { role: "note" }, caution));
+  return [titles, meta, actions];
 }
 
 /**

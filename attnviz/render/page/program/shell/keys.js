@@ -34,7 +34,12 @@ export function shortcuts(views, context, { help, search }) {
     },
     { key: "/", what: "find a token", act: search },
     { key: "?", what: "this help", act: help },
-    { key: "Escape", what: "let go of what is picked", act: () => store.set({ query: null, key: null }) },
+    {
+      key: "Escape",
+      shown: "Esc",
+      what: "let go of what is picked",
+      act: () => store.set({ query: null, key: null }),
+    },
   ];
 }
 
@@ -79,8 +84,8 @@ function headShortcuts({ page, store }) {
 function shownShortcuts({ page, store }) {
   const map = () => page.map(store.state.map);
   const state = () => store.state;
-  const turnWords = () => hasWords(map()) && store.set({ words: !state().words, zoom: null });
-  const turnSpecial = () => hasSpecial(map()) && store.set({ special: !state().special, zoom: null });
+  const turnWords = () => hasWords(map()) && store.set({ words: !state().words });
+  const turnSpecial = () => hasSpecial(map()) && store.set({ special: !state().special });
   const turnScale = () => store.set({ scale: state().scale === "log" ? "linear" : "log" });
   const step = (/** @type {number} */ by) => () =>
     setStep(store, map(), (state().step ?? generatedIn(map()).count) + by);

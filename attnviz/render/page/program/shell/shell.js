@@ -37,6 +37,9 @@ import { watchTheme } from "./theming.js";
 // From here on the heads stand beside the view; `styles/base.css` has the same width.
 const BESIDE = "(min-width: 64rem)";
 
+// From here on there is room for the options; again as in the style sheet.
+const UNFOLDED = "(min-width: 48rem)";
+
 /**
  * Build the page around a state, and draw.
  * @param {Page} page
@@ -137,7 +140,7 @@ function optionControls({ page, store }, search) {
 function optionSheet(options) {
   const row = element("div", { class: "option-row" }, ...options.map(({ node }) => node));
   const sheet = element("details", { class: "options" }, element("summary", {}, "Options and search"), row);
-  const wide = matchMedia(BESIDE);
+  const wide = matchMedia(UNFOLDED);
   const fold = () => (sheet.open = wide.matches);
   wide.addEventListener("change", fold);
   fold();
