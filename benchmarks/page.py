@@ -105,15 +105,19 @@ def minilm_record(tokens: int, folder: Path) -> Path:
 
 
 def prose(tokens: int, model: Path) -> str:
-    """Take the words that the model makes so many tokens of, or the most below: it refuses more than 512."""
+    """Take the first words that the model makes so many tokens of, and then whatever else still fits."""
     tokenizer = Tokenizer.from_file(str(model / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     everything = " ".join((ROOT / name).read_text(encoding="utf-8") for name in TEXTS)
-    words = NO_PROSE.sub("", everything).split()[:tokens]
-    while len(tokenizer.encode(" ".join(words)).ids) > tokens:
-        words.pop()
-    return " ".join(words)
+    text = ""
+    for word in NO_PROSE.sub("", everything).split():
+        longer = f"{text} {word}".strip()
+        count = len(tokenizer.encode(longer).ids)
+        text = longer if count <= tokens else text
+        if count == tokens:
+            break
+    return text
 
 
 def ratios(pages: list[Pages]) -> Iterator[Ratio]:
