@@ -18,7 +18,7 @@ const MASS_WAYS = /** @type {["reads"|"readers", string][]} */ ([
 
 const MASS_TOGETHER = /** @type {[State["together"], string][]} */ ([
   ["head", "This head"],
-  ["layer", "Mean of the layer's heads"],
+  ["layer", "Mean of its layer"],
   ["all", "Mean of all heads"],
 ]);
 

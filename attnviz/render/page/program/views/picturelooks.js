@@ -7,7 +7,7 @@ import { onOff, slide, slider } from "../shell/parts.js";
 
 const PICTURE_LOOKS = /** @type {[PictureLook, string][]} */ ([
   ["colours", "Colours"],
-  ["light", "Light on what is read"],
+  ["light", "Spotlight"],
   ["frames", "Frames"],
 ]);
 const PICTURE_STRENGTH = 70;

@@ -24,10 +24,10 @@ import { weightText } from "../core/words.js";
 const PRODUCT_LEFT = 34;
 const PRODUCT_HIGH = 120;
 const PRODUCT_TOP = 18;
-const PRODUCT_NAMES = 64;
+const PRODUCT_NAMES = 70;
 const PRODUCT_WIDEST = 40;
 const PRODUCT_NAMED = 15;
-const PRODUCT_LETTERS = 11;
+const PRODUCT_LETTERS = 10;
 
 /**
  * @param {number} count of keys
