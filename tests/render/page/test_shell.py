@@ -255,6 +255,18 @@ def test_everything_is_done_with_keys_alone(visit: Visiting, tiny: Path) -> None
     assert fields(on)["view"] == "text"
 
 
+def test_what_a_key_did_is_said(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny).page
+    told = {}
+    for key in "]wslt,":
+        on.keyboard.press(key)
+        told[key] = said(on)
+    assert re.match(r"L0H1 · \w", told["]"])
+    assert re.match(r"hidden: \d+ % of the mass", told["s"])
+    assert [told[key] for key in "wlt"] == ["whole words", "log scale", "theme: light"]
+    assert told[","] == "1 of 2; next: “next7” .80"
+
+
 def test_tabs_are_walked_with_arrows(visit: Visiting, tiny: Path) -> None:
     on = begin(visit, tiny).page
     on.get_by_role("tab", selected=True).focus()

@@ -53,8 +53,8 @@ export function headPicker(page, store) {
   select.addEventListener("change", () => store.set({ head: select.value }));
   const step = (/** @type {number} */ by) =>
     store.set({ head: headBeside(page.map(store.state.map), store.state.head, by) });
-  const before = actionButton("‹", () => step(-1), { label: "Previous head", hint: "Previous head  [" });
-  const after = actionButton("›", () => step(1), { label: "Next head", hint: "Next head  ]" });
+  const before = actionButton("‹", () => step(-1), { label: "Previous head", hint: "Previous head (key [)" });
+  const after = actionButton("›", () => step(1), { label: "Next head", hint: "Next head (key ])" });
   const field = named("Head", select);
   field.classList.add("head-field");
   field.append(element("div", { class: "stepper" }, before, after));
@@ -78,17 +78,37 @@ export function headPicker(page, store) {
  * @returns {HTMLElement[]}
  */
 function headOptions(map) {
-  const { layers, heads, focus } = map.facts;
-  const option = (/** @type {string} */ name, /** @type {number} */ place) => {
-    const does = focus[place]?.taught ?? focus[place]?.pattern.label;
-    return element("option", { value: name }, does ? `${name} · ${does}` : name);
-  };
-  const options = map.names.map(option);
+  const { layers, heads } = map.facts;
+  const options = map.names.map((name, place) =>
+    element("option", { value: name }, headTitle(map, name, place)),
+  );
   if (heads.length < 2) return options;
   return layers.map((layer, place) => {
     const own = options.slice(place * heads.length, (place + 1) * heads.length);
     return element("optgroup", { label: `Layer ${layer}` }, ...own);
   });
+}
+
+/**
+ * @param {AttentionMap} map
+ * @param {string} name
+ * @param {number} place the head's among all of them
+ * @returns {string} with what it does, such as "L3H7 · previous"
+ */
+function headTitle({ facts }, name, place) {
+  const does = facts.focus[place]?.taught ?? facts.focus[place]?.pattern.label;
+  return does ? `${name} · ${does}` : name;
+}
+
+/**
+ * @param {Page} page
+ * @param {State} state
+ * @returns {string} the head on screen, with what it does
+ */
+export function headShown(page, { map: id, head }) {
+  const map = page.map(id);
+  const found = map.find(head) ?? { layer: 0, head: 0 };
+  return headTitle(map, head, found.layer * map.facts.heads.length + found.head);
 }
 
 /**

@@ -1,14 +1,19 @@
 // Keys that work everywhere on the page, but not while something is being typed.
 
 import { headAbove, headBeside } from "./moves.js";
-import { generatedIn, hasSpecial, hasWords, setStep } from "./options.js";
+import { headShown } from "./heads.js";
+import { generatedIn, hasSpecial, hasWords, hiddenText, setStep, stepText } from "./options.js";
 import { offeredViews } from "./tabs.js";
 
 /**
  * @typedef {import("../core/types.js").Context} Context
  * @typedef {import("../core/types.js").View} View
- * @typedef {{key: string, what: string, act: () => void, shown?: string}} Shortcut `shown` where one row of the help
- *     stands for several keys; "" for those that it stands for
+ * @typedef {object} Shortcut
+ * @property {string} key
+ * @property {string} what
+ * @property {() => void} act
+ * @property {() => string} [told] what is so now, for who does not see the control change
+ * @property {string} [shown] where one row of the help stands for several keys; "" for those that it stands for
  */
 
 /** @type {Object<string, "auto"|"light"|"dark">} */
@@ -31,6 +36,7 @@ export function shortcuts(views, context, { help, search }) {
       key: "t",
       what: "theme: the system's, light, dark",
       act: () => store.set({ theme: NEXT_THEME[store.state.theme] }),
+      told: () => `theme: ${store.state.theme}`,
     },
     { key: "/", what: "find a token", act: search },
     { key: "?", what: "this help", act: help },
@@ -39,6 +45,7 @@ export function shortcuts(views, context, { help, search }) {
       shown: "Esc",
       what: "let go of what is picked",
       act: () => store.set({ query: null, key: null }),
+      told: () => "",
     },
   ];
 }
@@ -69,11 +76,12 @@ function viewShortcuts(views, context) {
 function headShortcuts({ page, store }) {
   const move = (/** @type {typeof headBeside} */ way, /** @type {number} */ by) => () =>
     store.set({ head: way(page.map(store.state.map), store.state.head, by) });
+  const told = () => headShown(page, store.state);
   return [
-    { key: "[", shown: "[ ]", what: "previous and next head", act: move(headBeside, -1) },
-    { key: "]", shown: "", what: "next head", act: move(headBeside, 1) },
-    { key: "{", shown: "{ }", what: "previous and next layer", act: move(headAbove, -1) },
-    { key: "}", shown: "", what: "next layer", act: move(headAbove, 1) },
+    { key: "[", shown: "[ ]", what: "previous and next head", act: move(headBeside, -1), told },
+    { key: "]", shown: "", what: "next head", act: move(headBeside, 1), told },
+    { key: "{", shown: "{ }", what: "previous and next layer", act: move(headAbove, -1), told },
+    { key: "}", shown: "", what: "next layer", act: move(headAbove, 1), told },
   ];
 }
 
@@ -89,32 +97,35 @@ function shownShortcuts({ page, store }) {
   const turnScale = () => store.set({ scale: state().scale === "log" ? "linear" : "log" });
   const step = (/** @type {number} */ by) => () =>
     setStep(store, map(), (state().step ?? generatedIn(map()).count) + by);
+  const told = {
+    words: () => (state().words ? "whole words" : "the model's pieces"),
+    special: () => (state().special ? "special tokens shown" : hiddenText(map(), state())),
+    scale: () => `${state().scale} scale`,
+    step: () => stepText(map(), state().step ?? generatedIn(map()).count),
+  };
   return [
-    { key: "w", what: "whole words, or the model's pieces", act: turnWords },
-    { key: "s", what: "special tokens shown, or hidden", act: turnSpecial },
-    { key: "l", what: "colours on a log scale, or a linear one", act: turnScale },
-    { key: ",", shown: ", .", what: "one generated token less, and more", act: step(-1) },
-    { key: ".", shown: "", what: "one generated token more", act: step(1) },
+    { key: "w", what: "whole words, or the model's pieces", act: turnWords, told: told.words },
+    { key: "s", what: "special tokens shown, or hidden", act: turnSpecial, told: told.special },
+    { key: "l", what: "colours on a log scale, or a linear one", act: turnScale, told: told.scale },
+    { key: ",", shown: ", .", what: "one generated token less, and more", act: step(-1), told: told.step },
+    { key: ".", shown: "", what: "one generated token more", act: step(1), told: told.step },
   ];
 }
 
 /**
  * @param {Shortcut[]} keys
  * @param {() => boolean} wanted whether the reader wants single keys to act
+ * @param {(sentence: string) => void} say
  */
-export function listenToKeys(keys, wanted) {
+export function listenToKeys(keys, wanted, say) {
   document.addEventListener("keydown", (event) => {
-    if (
-      event.defaultPrevented ||
-      isChord(event) ||
-      isTyped(event.target) ||
-      document.querySelector("dialog[open]")
-    )
-      return;
+    const busy = document.querySelector("dialog[open]") !== null;
+    if (event.defaultPrevented || busy || isChord(event) || isTyped(event.target)) return;
     const pressed = keys.find(({ key }) => key === event.key || key === event.key.toLowerCase());
     if (!pressed || !(wanted() || pressed.key === "Escape")) return;
     event.preventDefault();
     pressed.act();
+    if (pressed.told) say(pressed.told());
   });
 }
 

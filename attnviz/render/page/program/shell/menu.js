@@ -18,7 +18,7 @@ import { actionButton } from "./parts.js";
  */
 export function pageMenu({ page, store }, taking, help) {
   const theme = actionButton("", () => store.set({ theme: NEXT_THEME[store.state.theme] }), {
-    hint: "Theme  T",
+    hint: "Light or dark (key t)",
   });
   const items = [
     actionButton("Save the view as SVG", () => taking.saveSvg()),
@@ -31,7 +31,7 @@ export function pageMenu({ page, store }, taking, help) {
   const buttons = [
     dropDown("Take away", items),
     theme,
-    actionButton("?", help, { label: "Help", hint: "Help, and every key  ?" }),
+    actionButton("?", help, { label: "Help", hint: "Help, and every key (key ?)" }),
   ];
   return {
     node: element("div", { class: "page-menu" }, ...buttons),

@@ -26,7 +26,7 @@ const STEP_MILLISECONDS = 700;
  * @returns {Control}
  */
 export function wordsSwitch(page, store) {
-  const hint = "Word pieces merged into whole words  W";
+  const hint = "Word pieces merged into whole words (key w)";
   const { node, input } = onOff("Whole words", (words) => store.set({ words }), hint);
   return {
     node,
@@ -60,7 +60,7 @@ export function hasSpecial(map) {
  * @returns {Control}
  */
 export function specialSwitch(page, store) {
-  const hint = "Tokens the model adds, such as [CLS]  S";
+  const hint = "Tokens the model adds, such as [CLS] (key s)";
   const { node, input } = onOff("Special tokens", (special) => store.set({ special }), hint);
   const told = element("span", { class: "note said", id: "hidden-mass" });
   input.setAttribute("aria-describedby", told.id);
@@ -82,7 +82,7 @@ export function specialSwitch(page, store) {
  * @param {State} state
  * @returns {string}
  */
-function hiddenText(map, state) {
+export function hiddenText(map, state) {
   const { dropped, renormalized } = map.facts;
   const share = state.special || !map.isOpen(state.head) ? 0 : hiddenMass(map, state);
   const said = share > 0 ? [`hidden: ${percentText(share)} of the mass`] : [];
@@ -108,7 +108,11 @@ export function hiddenMass(map, state) {
  */
 export function scaleSwitch(store) {
   const turn = (/** @type {boolean} */ on) => store.set({ scale: on ? "log" : "linear" });
-  const { node, input } = onOff("Log scale", turn, "Colours by powers of ten, so that small weights show  L");
+  const { node, input } = onOff(
+    "Log scale",
+    turn,
+    "Colours by powers of ten, so that small weights show (key l)",
+  );
   return { node, update: ({ scale }) => (input.checked = scale === "log") };
 }
 

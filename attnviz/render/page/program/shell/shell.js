@@ -110,7 +110,7 @@ function fillPage(context, views, { stage, rail, line }) {
   fill("main", tabs.node, optionSheet(options), hint.node, stage.host, paper, line);
   fill("foot", ...colophon(page));
   skipTo(stage.host);
-  listenToKeys(keys, help.wanted);
+  listenToKeys(keys, help.wanted, context.say);
   preparePrint(context, taking, paper);
   return [menu, ...picks, card, tabs, ...options, hint];
 }
