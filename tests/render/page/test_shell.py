@@ -473,6 +473,15 @@ def test_on_a_phone_everything_is_large_enough_to_touch(visit: Visiting, tiny: P
     assert small == []
 
 
+def test_no_text_leaves_its_button(visit: Visiting, tiny: Path) -> None:
+    on = begin(visit, tiny, "#search=it", width=360, height=740).page
+    on.get_by_text("Options and search").click()
+    on.get_by_text("Take away").click()
+    beyond = """(all) => all.filter((one) => one.checkVisibility() && one.scrollWidth > one.clientWidth)
+      .map((one) => one.textContent)"""
+    assert on.locator(".button, .tab, .switch, .drop-list").evaluate_all(beyond) == []
+
+
 def place(found: Locator) -> dict[str, float]:
     """Where something is on screen."""
     return dict(found.evaluate("(one) => one.getBoundingClientRect().toJSON()"))
@@ -486,6 +495,8 @@ def test_wide_screens_show_the_heads_beside_the_view(visit: Visiting, tiny: Path
     assert on.evaluate("document.documentElement.scrollHeight") == 1080
     on.get_by_role("tab", name="Heads").click()
     assert not on.locator("nav.rail .view").is_visible()
+    other = begin(visit, tiny, "#view=grid", width=1920, height=1080).page
+    assert not other.locator("nav.rail .view").is_visible()
 
 
 def test_the_view_follows_the_window(visit: Visiting, tiny: Path) -> None:

@@ -27,6 +27,7 @@ export class Stage {
     /** @type {Set<keyof State>} fields that changed while layers were being opened */
     this.waiting = new Set();
     this.size = "";
+    host.hidden = true;
     new ResizeObserver(() => requestAnimationFrame(() => this.resized())).observe(host);
   }
 
