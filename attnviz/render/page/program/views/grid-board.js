@@ -29,6 +29,7 @@ import { gridCells, gridMapTop, gridTile } from "./grid-tiles.js";
 
 // Thumbnails are made in slices of a few milliseconds, so that nothing waits for a thousand heads.
 const GRID_SLICE = 10;
+const GRID_LONGEST_SLICE = 60;
 
 // Numbers of the tiles' rows stand at the left of them, and there is room for frames all around; `grid.css` has
 // the same lengths.
@@ -72,13 +73,18 @@ export class GridBoard {
     /** @type {string[]} */
     this.queue = [];
     this.frame = 0;
+    this.paused = performance.now();
     this.built = "";
     this.shown = "";
     this.look = "";
     this.marks = "";
-    this.painted = 0;
     /** @type {import("../core/colors.js").Palette|null} */
     this.palette = null;
+    /** @type {Map<string, HeadFacts>} */
+    this.heads = new Map();
+    /** @type {import("./grid-heads.js").GridNumbers|null} beside a view there is room for weights only */
+    this.numbers = null;
+    this.top = 0;
     this.size = { width: 0, height: 0, gap: small ? GRID_SMALL_GAP : GRID_GAP };
     this.listen();
   }
@@ -88,29 +94,26 @@ export class GridBoard {
     return this.context.page.map(this.context.store.state.map);
   }
 
-  /** @returns {Map<string, HeadFacts>} */
-  get heads() {
-    return new Map(this.map.facts.focus.map((head) => [head.head, head]));
-  }
-
-  /** @returns {import("./grid-heads.js").GridNumbers|null} beside a view there is room for weights only */
-  get numbers() {
-    const { tiles } = this.context.store.state;
-    return this.small ? null : gridNumbers(this.context.page.facts, this.map.facts.focus, tiles);
-  }
-
-  /** @returns {number} the weight with the scale's last colour, the same one for all heads */
-  get top() {
-    const { words, special, step } = this.context.store.state;
-    if (!words && special && step === null) return gridMapTop(this.map);
+  /**
+   * Find the weight with the scale's last colour, the same one for all heads.
+   * @param {State} state
+   * @returns {number}
+   */
+  topOf({ words, special, step }) {
+    const whole = !words && special && step === null;
+    if (whole || this.tiles.size === 0) return gridMapTop(this.map);
     return [...this.tiles.values()].reduce((largest, { top }) => Math.max(largest, top), 0);
   }
 
   /** @param {State} state */
   update(state) {
     if (this.node.clientWidth === 0) return;
+    const { facts } = this.map;
+    this.heads = new Map(facts.focus.map((head) => [head.head, head]));
+    this.numbers = this.small ? null : gridNumbers(this.context.page.facts, facts.focus, state.tiles);
     this.build(state);
     this.forget(state);
+    if (this.tiles.size === 0) this.top = this.topOf(state);
     const look = [state.scale, this.numbers && state.tiles, this.built].join(" ");
     const fresh = look !== this.look || this.palette !== this.context.palette();
     this.look = look;
@@ -193,18 +196,31 @@ export class GridBoard {
   work() {
     const start = performance.now();
     const { state } = this.context.store;
-    while (this.queue.length && performance.now() - start < GRID_SLICE) {
+    // Where frames take long anyway, on a slow or busy machine, more of each is used.
+    const slice = Math.max(GRID_SLICE, Math.min(GRID_LONGEST_SLICE, (start - this.paused) / 2));
+    while (this.queue.length && performance.now() - start < slice) {
       const name = /** @type {string} */ (this.queue.shift());
       this.tiles.set(name, gridTile(this.map, name, state, this.most, this.masks));
       this.paint(name);
     }
+    this.paused = performance.now();
     if (this.queue.length) this.frame = requestAnimationFrame(() => this.work());
-    else if (this.top !== this.painted) this.paintAll();
+    else this.settle(state);
     this.board.toggleAttribute("data-complete", this.tiles.size === this.places.length);
   }
 
+  /**
+   * Paint all thumbnails anew if they turned out to need another scale.
+   * @param {State} state
+   */
+  settle(state) {
+    const top = this.topOf(state);
+    if (top === this.top) return;
+    this.top = top;
+    this.paintAll();
+  }
+
   paintAll() {
-    this.painted = this.top;
     for (const name of this.buttons.keys()) this.paint(name);
   }
 
@@ -214,9 +230,11 @@ export class GridBoard {
     if (!button) return;
     const tile = this.tiles.get(name);
     const { numbers } = this;
-    button.classList.toggle("grid-loading", !tile && !numbers);
-    setAttribute(button, "aria-busy", !tile && !numbers ? "true" : null);
-    this.paintNumber(button, numbers, name);
+    const waits = !tile && !numbers;
+    button.classList.toggle("grid-loading", waits);
+    setAttribute(button, "aria-busy", waits ? "true" : null);
+    if (numbers || button.lastElementChild !== button.firstElementChild)
+      this.paintNumber(button, numbers, name);
     if (!tile || numbers) return;
     const { columns, rows, pixels } = gridCells(
       tile,
@@ -224,7 +242,7 @@ export class GridBoard {
       this.context.store.state.scale,
       this.context.palette(),
     );
-    const canvas = /** @type {HTMLCanvasElement} */ (button.querySelector("canvas"));
+    const canvas = /** @type {HTMLCanvasElement} */ (button.firstElementChild);
     canvas.width = columns;
     canvas.height = rows;
     canvas.getContext("2d")?.putImageData(new ImageData(pixels, columns, rows), 0, 0);

@@ -1,6 +1,6 @@
 // What a tile of the grid shows: a head's weights, shrunk to the few pixels it has.
 
-import { LOG_FLOOR, shareOf, weightColor, rgb } from "../core/colors.js";
+import { shareOf, weightColor, rgb } from "../core/colors.js";
 import { labelsOf, matrixOf, pooled } from "../core/matrix.js";
 
 /**
@@ -123,8 +123,11 @@ export function gridCells({ values, masked, rows, columns }, top, scale, palette
   const pixels = new Uint8ClampedArray(rows * columns * 4);
   for (let cell = 0; cell < values.length; cell += 1) {
     const color = masked[cell] ? hidden : shades[Math.round(shareOf(values[cell], top, scale) * GRID_SHADES)];
-    pixels.set(color, cell * 4);
-    pixels[cell * 4 + 3] = 255;
+    const at = cell * 4;
+    pixels[at] = color[0];
+    pixels[at + 1] = color[1];
+    pixels[at + 2] = color[2];
+    pixels[at + 3] = 255;
   }
   return { columns, rows, pixels };
 }
@@ -146,20 +149,17 @@ function gridShades(palette) {
   return made;
 }
 
-/**
- * Give the smallest weight a logarithmic scale shows.
- * @param {number} top
- * @returns {number}
- */
-export function gridFloor(top) {
-  return top * LOG_FLOOR;
-}
+/** @type {WeakMap<Float32Array, number>} */
+const gridTops = new WeakMap();
 
 /**
  * Give the largest weight of a whole map, once any layer of it is open.
  * @param {AttentionMap} map
  * @returns {number}
  */
-export function gridMapTop(map) {
-  return map.maxima?.reduce((largest, value) => Math.max(largest, value), 0) ?? 0;
+export function gridMapTop({ maxima }) {
+  if (!maxima) return 0;
+  const top = gridTops.get(maxima) ?? maxima.reduce((largest, value) => Math.max(largest, value), 0);
+  gridTops.set(maxima, top);
+  return top;
 }

@@ -110,7 +110,6 @@ class GridPanel {
     for (const chip of this.chips.querySelectorAll("button")) {
       chip.setAttribute("aria-pressed", String(chip.dataset.label === state.filter));
     }
-    this.select.value = this.board.numbers ? state.tiles : "weights";
   }
 
   /**
@@ -136,6 +135,7 @@ class GridPanel {
   /** @param {State} state */
   updateScale(state) {
     const { numbers } = this.board;
+    this.select.value = numbers ? state.tiles : "weights";
     const palette = this.context.palette();
     const top = numbers ? numbers.top : this.board.top;
     const draw = fitted(this.bar, GRID_BAR.width, GRID_BAR.height);

@@ -39,32 +39,57 @@ export function linesChosen(matrices, picks, threshold) {
   const top = linesTop(matrices);
   const floor = threshold || top * (alone ? LINES_PART_ALONE : LINES_PART);
   const most = threshold || alone ? LINES_MOST : linesMost(matrices);
-  /** @type {LinesLink[]} */
-  const found = [];
   const told = { possible: 0, drawn: 0, whole: 0, hidden: 0 };
-  matrices.forEach((matrix, head) => {
-    const { rows, columns, values } = matrix;
-    linesCells(rows.length, columns.length, picks, (row, column) => {
-      const weight = values[row * columns.length + column];
-      if (weight <= 0) return;
-      told.possible += 1;
-      if (weight >= floor) found.push({ head, row, column, weight });
-    });
+  for (const matrix of matrices) {
+    linesCells(matrix, picks, (weight) => (told.possible += weight > 0 ? 1 : 0));
     const mass = linesMass(matrix, picks);
     told.whole += mass.whole;
     told.hidden += mass.hidden;
-  });
-  found.sort((one, other) => one.weight - other.weight);
-  const links = found.slice(Math.max(0, found.length - most));
+  }
+  const { links, cut } = linesStrongest(matrices, picks, floor, most);
   for (const { weight } of links) told.drawn += weight;
   return {
     links,
     possible: told.possible,
     least: links[0]?.weight ?? 0,
-    cut: links.length < found.length,
+    cut,
     mass: told.whole > 0 ? Math.min(1, told.drawn / told.whole) : 0,
     hidden: told.whole > 0 ? told.hidden / told.whole : 0,
   };
+}
+
+/**
+ * Find the strongest weights from a floor up. Numbers are sorted first and links made of few of them only.
+ * @param {LinesMatrix[]} matrices
+ * @param {LinesPicks} picks
+ * @param {number} floor
+ * @param {number} most
+ * @returns {{links: LinesLink[], cut: boolean}} the weakest first
+ */
+function linesStrongest(matrices, picks, floor, most) {
+  /** @type {number[]} */
+  const weights = [];
+  const counts = (/** @type {number} */ weight) => weight > 0 && weight >= floor;
+  for (const matrix of matrices) {
+    linesCells(matrix, picks, (weight) => {
+      if (counts(weight)) weights.push(weight);
+    });
+  }
+  const sorted = Float64Array.from(weights).sort();
+  const first = Math.max(0, sorted.length - most);
+  const least = sorted[first];
+  // Of weights as large as the least one, only some have room.
+  let room = first > 0 ? sorted.subarray(first).findLastIndex((weight) => weight === least) + 1 : Infinity;
+  /** @type {LinesLink[]} */
+  const links = [];
+  matrices.forEach((matrix, head) => {
+    linesCells(matrix, picks, (weight, row, column) => {
+      if (!counts(weight) || weight < least) return;
+      if (weight === least) room -= 1;
+      if (weight > least || room >= 0) links.push({ head, row, column, weight });
+    });
+  });
+  return { links: links.sort((one, other) => one.weight - other.weight), cut: first > 0 };
 }
 
 /**
@@ -90,16 +115,17 @@ function linesMost(matrices) {
 
 /**
  * Visit the cells of the row and the column looked at alone, each once; all of them where there is neither.
- * @param {number} rows
- * @param {number} columns
+ * @param {Pick<Matrix, "rows"|"columns"|"values">} matrix
  * @param {LinesPicks} picks
- * @param {(row: number, column: number) => void} visit
+ * @param {(weight: number, row: number, column: number) => void} visit
  */
-function linesCells(rows, columns, picks, visit) {
+function linesCells({ rows, columns, values }, picks, visit) {
   const every = picks.row < 0 && picks.column < 0;
-  for (let row = 0; row < rows; row += 1) {
-    if (every || row === picks.row) for (let column = 0; column < columns; column += 1) visit(row, column);
-    else if (picks.column >= 0) visit(row, picks.column);
+  for (let row = 0; row < rows.length; row += 1) {
+    const start = row * columns.length;
+    if (every || row === picks.row) {
+      for (let column = 0; column < columns.length; column += 1) visit(values[start + column], row, column);
+    } else if (picks.column >= 0) visit(values[start + picks.column], row, picks.column);
   }
 }
 
