@@ -13,7 +13,7 @@ from attnviz.render.page.pooled import is_pooled
 from attnviz.render.page.quantize import as_shares
 
 # Unless they are asked for, vectors that would take more of the file than this are left out.
-LIGHT = 250_000
+LIGHT = 500_000
 
 _SHARE, _MAXIMUM = 2, 4
 
