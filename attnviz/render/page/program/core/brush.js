@@ -109,12 +109,19 @@ export function canvasBrush(canvas, pictures = new Map()) {
   return brush;
 }
 
+/** @type {WeakMap<Cells, HTMLCanvasElement>} */
+const bitmaps = new WeakMap();
+
 /**
- * @param {Cells} cells
+ * Give cells as a picture; one that is drawn again, as while a map is moved, is made once.
+ * @param {Cells} cells whose pixels do not change any more
  * @returns {HTMLCanvasElement}
  */
-function bitmapOf({ columns, rows, pixels }) {
-  const bitmap = document.createElement("canvas");
+function bitmapOf(cells) {
+  const { columns, rows, pixels } = cells;
+  const bitmap = bitmaps.get(cells) ?? document.createElement("canvas");
+  if (bitmaps.has(cells)) return bitmap;
+  bitmaps.set(cells, bitmap);
   bitmap.width = columns;
   bitmap.height = rows;
   bitmap.getContext("2d")?.putImageData(new ImageData(pixels, columns, rows), 0, 0);

@@ -69,7 +69,7 @@ export class MapExplorer {
    * Show maps, or the same anew.
    * @param {Exhibit|null} exhibit null for none
    * @param {Set<keyof State>} changed fields of the state
-   * @param {Size} room
+   * @param {() => Size} room
    */
   show(exhibit, changed, room) {
     const before = this.exhibit?.entries[0].sheet;
@@ -82,8 +82,8 @@ export class MapExplorer {
       this.follow(before, after, changed);
     }
     setAttribute(this.surface.top, "aria-label", `${exhibit.title}: ${exhibit.summary}`);
-    const isMoved = [...changed].every((name) => name === "zoom" || name === "query" || name === "key");
-    if (!isMoved || !this.scene) this.plan(exhibit, room);
+    const isMoved = isMovedOnly(changed);
+    if (!isMoved || !this.scene) this.plan(exhibit, room());
     this.surface.node.classList.toggle("is-zoomed", this.surface.isZoomed);
     this.draw(changed.has("zoom") || !isMoved);
     if (!isMoved) this.paint();
@@ -310,15 +310,24 @@ export class MapExplorer {
 }
 
 /**
+ * @param {Set<keyof State>} changed
+ * @returns {boolean} whether all that is drawn is as it was, only elsewhere or lit otherwise
+ */
+export function isMovedOnly(changed) {
+  return [...changed].every((name) => name === "zoom" || name === "query" || name === "key");
+}
+
+/**
  * @param {{rows: Label[], columns: Label[]}} one
  * @param {{rows: Label[], columns: Label[]}} other
  * @returns {boolean} whether the same tokens are shown
  */
 function sameMapLabels(one, other) {
   const alike = (/** @type {Label[]} */ before, /** @type {Label[]} */ after) =>
-    before.length === after.length &&
-    before.every(
-      ({ position, text }, place) => after[place].position === position && after[place].text === text,
-    );
+    before === after ||
+    (before.length === after.length &&
+      before.every(
+        ({ position, text }, place) => after[place].position === position && after[place].text === text,
+      ));
   return alike(one.rows, other.rows) && alike(one.columns, other.columns);
 }

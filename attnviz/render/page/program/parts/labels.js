@@ -7,6 +7,7 @@ import {
   MAP_LABEL_SIZE,
   MAP_LEAST_LABEL,
   cellBox,
+  foldedLabel,
   isTurned,
 } from "./places.js";
 
@@ -96,7 +97,7 @@ function mapLabelStyle(label, size, look) {
  * @returns {boolean} whether the reader looks for it
  */
 function isMapSought(label, { search }) {
-  return search !== "" && label.text.toLowerCase().includes(search);
+  return search !== "" && foldedLabel(label.text).includes(search);
 }
 
 /**

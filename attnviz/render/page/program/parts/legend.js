@@ -132,20 +132,28 @@ function paintLegendScale(brush, { shading, text }, x, y, width, palette) {
   brush.text(start + bar + 14 + brush.measure(high, LEGEND_SIZE), y, text, style);
 }
 
+/** @type {WeakMap<Shading, Cells>} */
+const legendScales = new WeakMap();
+
 /**
  * Give the colours of a scale, from its low end to its high one.
  * @param {Shading} shading
  * @param {number} columns
  * @returns {Cells}
  */
-export function scaleCells({ palette, isDifference }, columns) {
+export function scaleCells(shading, columns) {
+  const known = legendScales.get(shading);
+  if (known?.columns === columns) return known;
+  const { palette, isDifference } = shading;
   const pixels = new Uint8ClampedArray(columns * 4);
   for (let column = 0; column < columns; column += 1) {
     const share = column / Math.max(1, columns - 1);
     const color = isDifference ? differenceColor(palette, 2 * share - 1) : weightColor(palette, share);
     pixels.set([...color.map(Math.round), 255], column * 4);
   }
-  return { rows: 1, columns, pixels };
+  const cells = { rows: 1, columns, pixels };
+  legendScales.set(shading, cells);
+  return cells;
 }
 
 /**

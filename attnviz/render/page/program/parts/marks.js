@@ -25,7 +25,7 @@ const BORDER_DASHES = [4, 3];
  * @param {Palette} palette
  */
 export function paintHatching(brush, { plot, sheet }, window, palette) {
-  if (!sheet.unseen.includes(OUTSIDE)) return;
+  if (!sheet.isHatched) return;
   const [wide, high] = [window[3] / plot.width, window[2] / plot.height];
   const columns = sheet.columns.length;
   const isOutside = (/** @type {number} */ x, /** @type {number} */ y) => {

@@ -72,7 +72,16 @@ export function makeLook(palette, measure, { density = 1, isCropped = false, sea
     cutters.set(name, known);
     return known;
   };
-  return { palette, density, isCropped, search: search.trim().toLowerCase(), cutter };
+  return { palette, density, isCropped, search: foldedLabel(search.trim()), cutter };
+}
+
+/**
+ * Give a text so that it is found whatever its case and accents, as the search field does.
+ * @param {string} text
+ * @returns {string}
+ */
+export function foldedLabel(text) {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 }
 
 /**

@@ -51,6 +51,7 @@ export class Sheet {
     this.pictures = new Map();
     /** @type {Uint32Array|null} */
     this.shades = null;
+    this.isHatched = content.unseen.includes(OUTSIDE);
   }
 
   /** @returns {{rows: number, columns: number}} */

@@ -123,9 +123,13 @@ class CompareMounted {
       this.rows.show(compared.first.rows, compared.divergence);
     }
     [this.exhibitName, this.exhibited] = [name, compared];
-    const room = roomOf(this.host);
-    const height = Math.max(room.height - this.bar.node.offsetHeight - 16, COMPARE_LEAST_HEIGHT);
-    this.explorer.show(this.exhibit, changed, { width: room.width, height });
+    this.explorer.show(this.exhibit, changed, () => this.room());
+  }
+
+  /** @returns {{width: number, height: number}} what the maps may take */
+  room() {
+    const { width, height } = roomOf(this.host);
+    return { width, height: Math.max(height - this.bar.node.offsetHeight - 16, COMPARE_LEAST_HEIGHT) };
   }
 
   drawing() {

@@ -15,7 +15,12 @@ const HEATMAP_LISTED = 7;
 export class HeatmapAside {
   constructor() {
     this.node = element("aside", { class: "heatmap-aside", "aria-label": "What is pointed at" });
-    this.shown = "";
+    /** @type {ShownMatrix|null} */
+    this.matrix = null;
+    /** @type {number|undefined} */
+    this.row = undefined;
+    /** @type {number|undefined} */
+    this.column = undefined;
   }
 
   /**
@@ -24,6 +29,8 @@ export class HeatmapAside {
    */
   show(matrix, cell) {
     const { row, column } = cell;
+    if (this.matrix === matrix && this.row === row && this.column === column) return;
+    [this.matrix, this.row, this.column] = [matrix, row, column];
     const parts = [];
     if (row !== undefined) parts.push(this.reads(matrix, row, column));
     if (column !== undefined) parts.push(this.readers(matrix, row, column));

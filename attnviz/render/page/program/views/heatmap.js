@@ -1,7 +1,7 @@
 // One head as a heatmap: each row a query, each column a key, and the numbers of what is pointed at beside it.
 
 import { element } from "../core/dom.js";
-import { MapExplorer } from "../parts/explorer.js";
+import { MapExplorer, isMovedOnly } from "../parts/explorer.js";
 import { roomOf } from "../parts/places.js";
 import { shownMatrix } from "../parts/shown.js";
 import { MAP_KEYS } from "../parts/steering.js";
@@ -37,6 +37,8 @@ class HeatmapMounted {
     this.main.append(this.nothing);
     this.body.append(this.main, this.aside.node);
     host.append(this.body);
+    /** @type {import("../parts/scene.js").Exhibit|null} */
+    this.exhibit = null;
     this.explorer = new MapExplorer(this.main, context, {
       sentence: (cell) => cellSentence(this.matrix(), cell, this.state.threshold),
       lit: (cell) => this.aside.show(this.matrix(), cell),
@@ -64,8 +66,11 @@ class HeatmapMounted {
     this.nothing.hidden = !isEmpty;
     this.aside.node.hidden = isEmpty;
     const { page } = this.context;
-    const exhibit = isEmpty ? null : heatmapExhibit(page, map, matrix, state, this.context.palette());
-    this.explorer.show(exhibit, changed, this.room());
+    if (isEmpty) this.exhibit = null;
+    else if (!this.exhibit || !isMovedOnly(changed)) {
+      this.exhibit = heatmapExhibit(page, map, matrix, state, this.context.palette());
+    }
+    this.explorer.show(this.exhibit, changed, () => this.room());
   }
 
   /** @returns {{width: number, height: number}} what the map may take */
