@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page
 
 from attnviz.record import Attention
 from attnviz.render.page import page
+from attnviz.render.theme import luminance
 from tests.render.page.accessibility import barriers
 from tests.render.page.conftest import Visiting
 from tests.render.page.tiny import begin, fields, made, opened, said, shown, slide, written
@@ -361,3 +362,31 @@ def test_a_damaged_file_says_so(visit: Visiting, tiny: Path) -> None:
     broken = re.sub(r'(id="buffer-\d+">)[^<]+', r"\1eNoAAA==", text)
     seen = visit(broken)
     seen.page.get_by_role("alert").get_by_text("could not be opened").wait_for()
+
+
+# The ratios of WCAG 2.2 AA: text, and edges of what is pressed.
+RATIOS = {"--foreground": 4.5, "--muted": 4.5, "--accent": 4.5, "--edge": 3}
+
+GROUNDS = ["--background", "--surface", "--surface-strong", "--tint"]
+
+# A canvas gives any form of a colour as red, green and blue.
+PAINTED = """(names) => names.map((name) => {
+  const probe = document.createElement("p");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.fillStyle = getComputedStyle(probe).color;
+  probe.remove();
+  canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+})"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_stand_out_from_what_they_stand_on(visit: Visiting, tiny: Path, scheme: str) -> None:
+    on = begin(visit, tiny, scheme=scheme).page
+    for ground in GROUNDS:
+        below, *above = (luminance(tuple(color)) for color in on.evaluate(PAINTED, [ground, *RATIOS]))
+        for (name, least), light in zip(RATIOS.items(), above, strict=True):
+            ratio = (max(light, below) + 0.05) / (min(light, below) + 0.05)
+            assert ratio >= least, f"{name} on {ground}: {ratio:.2f}"
