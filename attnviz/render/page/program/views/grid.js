@@ -153,7 +153,10 @@ class GridPanel {
         ? `≤ ${gridNumberText(top / 1000, false) || 0}`
         : "0";
     const name = numbers ? numbers.title : log ? "weight, logarithmic" : "weight";
-    this.scale.replaceChildren(name, low, this.bar, gridNumberText(top, numbers?.signed ?? false));
+    const ends = [low, gridNumberText(top, numbers?.signed ?? false)].map((text) =>
+      element("span", {}, text),
+    );
+    this.scale.replaceChildren(element("span", {}, name), ends[0], this.bar, ends[1]);
   }
 
   /**

@@ -89,7 +89,7 @@ export function linesPicture({ rows, columns, links, names, told }, look) {
   const { width, pitch, top, labels, gap, legend } = LINES_PICTURE;
   const measure = measurer();
   const room = (/** @type {Label[]} */ side) =>
-    Math.min(labels, Math.max(40, ...side.map((label) => measure(labelText(label)))));
+    Math.min(labels, Math.max(72, ...side.map((label) => measure(labelText(label)))));
   const high = Math.max(rows.length, columns.length) * pitch;
   /** @type {LinesLayout} */
   const layout = {

@@ -59,7 +59,7 @@ function linesNumber(count) {
  * @returns {string}
  */
 function linesWeight(weight) {
-  return weight < 0.01 ? weight.toFixed(3).replace(/^0/, "") : weightText(weight);
+  return weight < 0.01 ? weight.toFixed(weight < 0.001 ? 4 : 3).replace(/^0/, "") : weightText(weight);
 }
 
 /**
