@@ -383,7 +383,7 @@ test("a legend wraps, and a scale parts from its words where a line is too short
 
 test("maps stand beside each other where there is room, else below, and inside the place", () => {
   const entry = { sheet: sheetOf([[1, 0], [0, 1]]), title: "A", margins: [] }; // prettier-ignore
-  const exhibit = { entries: [entry, entry, entry], legend: [], title: "", subtitle: "", summary: "" };
+  const exhibit = { entries: [entry, entry, entry], legend: [], title: "", summary: "" };
   const wide = planScene(exhibit, { width: 1000, height: 500, top: 0 }, measure);
   assert.equal(new Set(wide.panels.map(({ plot }) => plot.y)).size, 1);
   assert.deepEqual(wide.panels.map(({ rowRoom }) => rowRoom > 0), [true, false, false]); // prettier-ignore

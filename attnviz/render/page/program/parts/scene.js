@@ -34,7 +34,6 @@ import { isWhole } from "./zooming.js";
  * @property {{sheet: Sheet, title: string, margins: MarginBars[]}[]} entries
  * @property {LegendItem[]} legend
  * @property {string} title which head
- * @property {string} subtitle of what text
  * @property {string} summary how many rows and columns, for those who hear it
  */
 

@@ -7,7 +7,6 @@ import { blankItems, maskItems, sectionItems } from "./heatmap-exhibit.js";
 /**
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("../core/colors.js").Palette} Palette
- * @typedef {import("../core/data.js").Page} Page
  * @typedef {import("../parts/legend.js").LegendItem} LegendItem
  * @typedef {import("../parts/scene.js").Exhibit} Exhibit
  * @typedef {import("../parts/shown.js").ShownMatrix} ShownMatrix
@@ -32,20 +31,18 @@ export function differenceOf(first, second) {
 }
 
 /**
- * @param {Page} page
  * @param {ComparedMatrices} matrices
  * @param {ComparedNames} names
  * @param {State} state
  * @param {Palette} palette
  * @returns {Exhibit}
  */
-export function compareExhibit(page, matrices, names, { scale, threshold }, palette) {
+export function compareExhibit(matrices, names, { scale, threshold }, palette) {
   const { first, second, difference } = matrices;
   const top = Math.max(largestOf(first.values), largestOf(second.values));
   const limit = largestOf(difference.values);
   const shading = { palette, isDifference: false, top, scale, threshold };
   const apart = { ...shading, isDifference: true, top: limit };
-  const { model, text } = page.facts;
   const bent = scale === "log" ? "; logarithmic" : "";
   return {
     entries: [
@@ -65,7 +62,6 @@ export function compareExhibit(page, matrices, names, { scale, threshold }, pale
       ...blankItems(threshold),
     ],
     title: `${names.first} and ${names.second}`,
-    subtitle: [model, text && `“${text}”`].filter(Boolean).join(" · "),
     summary: `${first.rows.length} queries, ${first.columns.length} keys`,
   };
 }

@@ -119,7 +119,7 @@ class CompareMounted {
     const name = [names.first, names.second, state.scale, state.threshold, palette.dark].join();
     if (isEmpty) this.exhibit = null;
     else if (name !== this.exhibitName || this.exhibited !== compared) {
-      this.exhibit = compareExhibit(context.page, compared, names, state, palette);
+      this.exhibit = compareExhibit(compared, names, state, palette);
       this.rows.show(compared.first.rows, compared.divergence);
     }
     [this.exhibitName, this.exhibited] = [name, compared];

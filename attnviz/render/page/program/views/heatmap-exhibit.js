@@ -33,7 +33,6 @@ const heatmapSheets = new WeakMap();
 export function heatmapExhibit(page, map, matrix, state, palette) {
   const sheet = heatmapSheet(matrix, state, palette);
   const margins = heatmapMargins(map, matrix, state);
-  const { model, text } = page.facts;
   const scale = {
     kind: /** @type {const} */ ("scale"),
     text: heatmapScaleText(sheet, state.head),
@@ -50,7 +49,6 @@ export function heatmapExhibit(page, map, matrix, state, palette) {
       ...blankItems(state.threshold),
     ],
     title,
-    subtitle: [model, text && `“${text}”`].filter(Boolean).join(" · "),
     summary: `${matrix.rows.length} queries, ${matrix.columns.length} keys`,
   };
 }
