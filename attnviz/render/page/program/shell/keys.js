@@ -64,7 +64,7 @@ function viewShortcuts(views, context) {
   return views.map((_, place) => ({
     key: String(place + 1),
     what: "a view, by the place of its tab",
-    shown: place === 0 ? "1 – 8" : "",
+    shown: place === 0 ? `1 – ${views.length}` : "",
     act: () => show(place),
   }));
 }
