@@ -188,6 +188,23 @@ def test_tokens_stay_text_in_every_view(
     seen.assert_clean()
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
+def test_a_very_long_token_leaves_everything_its_room(
+    visit: Visiting, hostile_page: Path, width: int, height: int
+) -> None:
+    long = TOKENS.index("x" * 10_000)
+    on = ready(visit(hostile_page, f"#query={long}&key={long}&other=L1H1", width=width, height=height))
+    tall = "(which) => document.querySelector(which)?.getBoundingClientRect().height ?? 0"
+    for name in walk(on):
+        touch_all(on)
+        assert on.evaluate(tall, "#view") > 250, name
+        assert on.evaluate(tall, ".saying") < 90, name
+        assert on.evaluate(tall, ".head") < 300, name
+        assert on.evaluate(tall, ".text-lead") < 120
+        assert on.evaluate(tall, ".heatmap-title") < 120
+        assert_sound(on, name)
+
+
 def test_no_text_on_the_page_acts_on_what_stands_beside_it(visit: Visiting, hostile_page: Path) -> None:
     on = ready(visit(hostile_page, "#query=30&key=27&other=L1H1"))
     for name in walk(on):
