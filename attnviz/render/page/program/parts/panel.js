@@ -94,7 +94,7 @@ function paintMapNumbers(brush, panel, window, palette) {
     const box = cellBox(panel, window, { row, column });
     const isNothing = Math.abs(value) < 0.005;
     const fill = isNothing ? palette.muted : inkOn(sheet.color(value));
-    const text = isNothing ? "0" : write(value);
+    const text = isNothing ? "·" : write(value);
     brush.text(box.x + width / 2, box.y + height / 2, text, { fill, size, align: "middle" });
   });
 }

@@ -41,12 +41,21 @@ function cardRows({ taught, pattern, focus, breadth, distance }) {
   const read = tokens.flatMap((token, place) => [place > 0 ? ", " : "", element("bdi", {}, token)]);
   /** @type {[string, (string|Node)[]][]} */
   const rows = [
-    ["Pattern", [`${pattern.label}, score ${weightText(pattern.score)}`]],
+    ["Pattern", [patternText(pattern)]],
     ["Reads most", read.length > 0 ? read : ["nothing in particular"]],
     ["Breadth", [`${breadth.toFixed(1)} tokens`]],
     ["Distance", [`${distance.toFixed(1)} tokens`]],
   ];
   return taught ? [["Taught to follow", [taught]], ...rows] : rows;
+}
+
+/**
+ * @param {import("../core/types.js").PatternFacts} pattern
+ * @returns {string}
+ */
+function patternText({ label, nearest, score }) {
+  const isClear = label === nearest;
+  return isClear ? `${label} ${weightText(score)}` : `${label}; nearest: ${nearest} ${weightText(score)}`;
 }
 
 /**

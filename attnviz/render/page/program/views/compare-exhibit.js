@@ -53,7 +53,7 @@ export function compareExhibit(matrices, names, { scale, threshold }, palette) {
     legend: [
       {
         kind: "scale",
-        text: `weights of A and B; ${weightText(top)} is the largest of both${bent}`,
+        text: `weights of A and B, · below .005; ${weightText(top)} is the largest of both${bent}`,
         shading,
       },
       { kind: "scale", text: `B − A; ${weightText(limit)} is the largest difference${bent}`, shading: apart },

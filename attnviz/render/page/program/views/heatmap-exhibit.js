@@ -79,7 +79,9 @@ function heatmapSheet(matrix, { scale, threshold }, palette) {
 function heatmapScaleText({ shading }, head) {
   const { top, scale } = shading;
   const most =
-    top > 0 ? `weight; ${weightText(top)} is the largest of ${head}` : `weight; all of ${head} is 0`;
+    top > 0
+      ? `weight, · below .005; ${weightText(top)} is the largest of ${head}`
+      : `weight; all of ${head} is 0`;
   return scale === "log" ? `${most}; logarithmic` : most;
 }
 
