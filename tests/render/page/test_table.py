@@ -319,6 +319,13 @@ def test_every_row_is_there_for_print(visit: Visiting) -> None:
     assert seen.page.locator(".table-row").count() == 256
 
 
+def test_paper_is_wide_enough(visit: Visiting, fox_page: Path) -> None:
+    seen = show(visit, fox_page, width=760, height=1050)
+    seen.page.emulate_media(media="print")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 760
+    assert seen.page.locator(".table-row").last.is_visible()
+
+
 def test_rows_are_taken_away_as_csv(table: Visit, fox: Attention) -> None:
     table.page.select_option("#table-patterns", "previous")
     with table.page.expect_download() as taken:
