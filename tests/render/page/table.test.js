@@ -5,8 +5,8 @@ import test from "node:test";
 
 import { AttentionMap } from "../../../attnviz/render/page/program/core/data.js";
 import { tableCsv } from "../../../attnviz/render/page/program/views/table-csv.js";
+import { tableColumns } from "../../../attnviz/render/page/program/views/table-columns.js";
 import {
-  tableColumns,
   tableCoverage,
   tableFixed,
   tableGain,

@@ -15,7 +15,7 @@ import {
 /**
  * @typedef {import("../core/types.js").HeadFacts} HeadFacts
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
- * @typedef {import("./table-facts.js").TableColumn} TableColumn
+ * @typedef {import("./table-columns.js").TableColumn} TableColumn
  * @typedef {import("./table-facts.js").LinkFacts} LinkFacts
  */
 

@@ -1,5 +1,4 @@
-// What the table says of a head: its columns, and in each a number to sort by and a text. The same words and
-// roundings as `attnviz focus` has in a terminal.
+// What the table says of a head and of all of them, in the words and roundings `attnviz focus` has in a terminal.
 
 import { weightText } from "../core/words.js";
 
@@ -8,18 +7,6 @@ import { weightText } from "../core/words.js";
  * @typedef {import("../core/types.js").Facts} Facts
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
  * @typedef {import("../core/types.js").PatternFacts["evidence"][number]} LinkFacts
- */
-
-/**
- * @typedef {object} TableColumn
- * @property {string} name as it stands in a link
- * @property {string} title at its head
- * @property {string} [unit] below the title
- * @property {string} about how to read it
- * @property {boolean} numeric a single number, which stands to the right
- * @property {boolean} largest whether one who sorts by it means the largest first
- * @property {(head: HeadFacts) => number|string|null} value what rows are sorted by; null for nothing said
- * @property {(head: HeadFacts) => string} text what the cell reads
  */
 
 export const TABLE_NO_PATTERN = "no clear pattern";
@@ -104,7 +91,7 @@ export function tableNearest({ pattern }) {
  * @param {HeadFacts} head
  * @returns {number|null}
  */
-function tableMargin(head) {
+export function tableMargin(head) {
   return tableNearest(head) === null || head.pattern.label === TABLE_BROAD ? null : head.pattern.over_chance;
 }
 
@@ -112,7 +99,7 @@ function tableMargin(head) {
  * @param {HeadFacts} head
  * @returns {string}
  */
-function tableMarginText(head) {
+export function tableMarginText(head) {
   const over = tableMargin(head);
   if (over === null) return "";
   const { label, error } = head.pattern;
@@ -125,7 +112,7 @@ function tableMarginText(head) {
  * @param {{mean: number, spread: number|null}|undefined} effect
  * @returns {string}
  */
-function tableEffect(effect) {
+export function tableEffect(effect) {
   if (!effect) return "";
   const size = Math.abs(effect.mean);
   const places = size >= 10 ? 1 : size >= 1 ? 2 : 3;
@@ -147,7 +134,7 @@ function tableEffect(effect) {
  * @param {HeadFacts} head
  * @returns {RelationFacts|null}
  */
-function tableRelation(head) {
+export function tableRelation(head) {
   const found = /** @type {RelationFacts|undefined} */ (head.relation);
   if (!found || found.accuracy - found.best_offset < TABLE_GAIN) return null;
   // Two standard errors of the difference of two shares, each with one more right and one more wrong.
@@ -161,7 +148,7 @@ function tableRelation(head) {
  * @param {RelationFacts|null} found
  * @returns {string}
  */
-function tableRelationText(found) {
+export function tableRelationText(found) {
   if (!found) return "";
   const { relation, direction, accuracy, best_offset: fixed } = found;
   /** @type {Object<string, string>} */
@@ -221,195 +208,4 @@ export function tableCoverage(map) {
   // Where runs of tokens stand for one, there are more words than columns.
   if (map.keys.pooled) return `${covered} ${named}`;
   return covered === all ? `all ${all} ${named}` : `${covered} of ${all} ${named}`;
-}
-
-/**
- * Give the columns of a map's table: those about effects and grammar only where something is known.
- * @param {AttentionMap} map
- * @param {Facts} facts
- * @returns {TableColumn[]}
- */
-export function tableColumns(map, facts) {
-  const things = tableThings(map);
-  const one = things === "patches" ? "patch" : things.slice(0, -1);
-  const heads = map.facts.focus;
-  return [
-    ...readingColumns(map, one, things),
-    ...shapeColumns(),
-    ...breadthColumns(things),
-    ...(heads.some(({ effect }) => effect) ? [effectColumn(facts)] : []),
-    ...(heads.some(tableRelation) ? [grammarColumn()] : []),
-  ];
-}
-
-/**
- * @param {AttentionMap} map
- * @param {string} one
- * @param {string} things
- * @returns {TableColumn[]}
- */
-function readingColumns(map, one, things) {
-  const named = (/** @type {HeadFacts["focus"][number]} */ { token, position, mass }) =>
-    `${tableWord(token, map.keys.tokens[position])} ${tableFixed(mass, 1)}`;
-  return [
-    {
-      name: "head",
-      title: "head",
-      about: "L3H7 is head 7 of layer 3, both counted from 0",
-      numeric: false,
-      largest: false,
-      value: ({ layer, index }) => layer * 1e6 + index,
-      text: ({ head }) => head,
-    },
-    {
-      name: "focus",
-      title: "focuses on",
-      about: `what it reads beyond an even spread, in queries' worth of attention: 1.2 is as much as 1.2 ${things} have to give`,
-      numeric: false,
-      largest: true,
-      value: ({ focus }) => focus[0]?.mass ?? null,
-      text: ({ focus }) => focus.map(named).join(", ") || `no ${one} in particular`,
-    },
-    {
-      name: "link",
-      title: "strongest link",
-      about: "which query looks at which key, and with what weight; not at itself, nor at special tokens",
-      numeric: false,
-      largest: true,
-      value: ({ links }) => links[0]?.weight ?? null,
-      text: ({ links }) => (links[0] ? tableLink(map, links[0]) : ""),
-    },
-  ];
-}
-
-/** @returns {TableColumn[]} */
-function shapeColumns() {
-  return [
-    {
-      name: "pattern",
-      title: "pattern",
-      about: "the named shape its rows have, or the one that came near",
-      numeric: false,
-      largest: false,
-      value: ({ pattern }) => pattern.label,
-      text: ({ pattern }) => pattern.label,
-    },
-    {
-      name: "score",
-      title: "score",
-      about: "the share of its mass, self-links aside, that lies on the pattern",
-      numeric: true,
-      largest: true,
-      value: (head) => (tableNearest(head) === null ? null : head.pattern.score),
-      text: (head) => (tableNearest(head) === null ? "" : tableShare(head.pattern.score)),
-    },
-    {
-      name: "chance",
-      title: "over chance",
-      about: "that score less what evenly spread mass would give, ± its standard error",
-      numeric: true,
-      largest: true,
-      value: tableMargin,
-      text: tableMarginText,
-    },
-  ];
-}
-
-/**
- * @param {string} things
- * @returns {TableColumn[]}
- */
-function breadthColumns(things) {
-  /** @type {(name: string, title: string, unit: string, about: string, digits: number, of: (head: HeadFacts) => number) => TableColumn} */
-  const amount = (name, title, unit, about, digits, of) => ({
-    name,
-    title,
-    unit,
-    about,
-    numeric: true,
-    largest: true,
-    value: of,
-    text: (head) => tableFixed(of(head), digits),
-  });
-  /** @type {(name: string, title: string, about: string, of: (head: HeadFacts) => number) => TableColumn} */
-  const mass = (name, title, about, of) => ({
-    ...amount(name, title, "share", about, 2, of),
-    text: (head) => tableMass(of(head)),
-  });
-  return [
-    amount(
-      "entropy",
-      "entropy",
-      "bits",
-      "how evenly a query spreads its attention; 0 is all on one key",
-      2,
-      (head) => head.entropy,
-    ),
-    amount(
-      "breadth",
-      "breadth",
-      things,
-      "how many it reads: 2 to the power of the entropy",
-      1,
-      (head) => head.breadth,
-    ),
-    amount(
-      "distance",
-      "distance",
-      things === "patches" ? things : "tokens",
-      "how far it looks on average",
-      1,
-      (head) => head.distance,
-    ),
-    mass(
-      "self",
-      "self",
-      "the mass that queries keep on themselves; in no word or link",
-      (head) => head.self_mass,
-    ),
-    mass(
-      "special",
-      "special",
-      "the mass on tokens the model added; in no word or link",
-      (head) => head.special_mass,
-    ),
-    mass(
-      "hidden",
-      "aside",
-      "self and special together: the mass that words and links leave out",
-      (head) => head.hidden_mass,
-    ),
-  ];
-}
-
-/**
- * @param {Facts} facts
- * @returns {TableColumn}
- */
-function effectColumn({ effects: measured }) {
-  return {
-    name: "effect",
-    title: "without it",
-    unit: measured?.unit || undefined,
-    about: measured?.about[0] ?? "what the answer loses without the head",
-    numeric: true,
-    largest: true,
-    value: ({ effect }) => effect?.mean ?? null,
-    text: ({ effect }) => tableEffect(effect),
-  };
-}
-
-/** @returns {TableColumn} */
-function grammarColumn() {
-  return {
-    name: "grammar",
-    title: "grammar",
-    about:
-      "of the words that have this relation in a treebank, the share whose strongest link is the right one " +
-      "(and how much more than a fixed distance would get right)",
-    numeric: false,
-    largest: false,
-    value: (head) => tableRelationText(tableRelation(head)) || null,
-    text: (head) => tableRelationText(tableRelation(head)),
-  };
 }

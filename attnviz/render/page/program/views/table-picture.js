@@ -8,7 +8,7 @@ import { TABLE_NO_PATTERN, tableCoverage } from "./table-facts.js";
  * @typedef {import("../core/types.js").HeadFacts} HeadFacts
  * @typedef {import("../core/colors.js").Palette} Palette
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
- * @typedef {import("./table-facts.js").TableColumn} TableColumn
+ * @typedef {import("./table-columns.js").TableColumn} TableColumn
  */
 
 /**

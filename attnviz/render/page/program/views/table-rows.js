@@ -4,7 +4,7 @@ import { tableNearest } from "./table-facts.js";
 
 /**
  * @typedef {import("../core/types.js").HeadFacts} HeadFacts
- * @typedef {import("./table-facts.js").TableColumn} TableColumn
+ * @typedef {import("./table-columns.js").TableColumn} TableColumn
  */
 
 /**

@@ -7,7 +7,8 @@ import { actionButton } from "../shell/parts.js";
 import { tableEvidence, tableRow } from "./table-cells.js";
 import { TableControls } from "./table-controls.js";
 import { tableCsv } from "./table-csv.js";
-import { tableColumns, tableCoverage, tableThings } from "./table-facts.js";
+import { tableColumns } from "./table-columns.js";
+import { tableCoverage, tableThings } from "./table-facts.js";
 import { tableDrawing } from "./table-picture.js";
 import { filterTable, nextTableSort, readTableSort, sortTable } from "./table-rows.js";
 
@@ -17,7 +18,7 @@ import { filterTable, nextTableSort, readTableSort, sortTable } from "./table-ro
  * @typedef {import("../core/types.js").HeadFacts} HeadFacts
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
  * @typedef {import("./table-cells.js").TableParts} TableParts
- * @typedef {import("./table-facts.js").TableColumn} TableColumn
+ * @typedef {import("./table-columns.js").TableColumn} TableColumn
  */
 
 // So many rows are made at once; the next ones when a reader comes near the last.
