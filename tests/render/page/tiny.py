@@ -67,10 +67,13 @@ def fields(on: Page) -> dict[str, str]:
 
 
 def shown(on: Page) -> bytes:
-    """The view as it is on screen, with nothing pointed at."""
+    """The view as it is on screen, with nothing pointed at, once it has come to rest."""
     on.mouse.move(1, 1)
-    on.wait_for_timeout(50)
-    return on.locator("#view").screenshot()
+    seen, before = b"", None
+    while seen != before:
+        on.wait_for_timeout(50)
+        before, seen = seen, on.locator("#view").screenshot()
+    return seen
 
 
 def slide(on: Page, label: str, value: int) -> None:
