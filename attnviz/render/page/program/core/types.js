@@ -240,6 +240,7 @@
  * @property {(page: import("./data.js").Page, state: State) => boolean} offered whether this page has it
  * @property {(host: HTMLElement, context: Context) => Mounted} mount
  * @property {boolean} [everyHead] whether it shows all heads alike, and not the one picked
+ * @property {boolean} [unweighed] whether it draws no matrix of weights, to be merged, scaled or cut off
  * @property {{key: string, what: string}[]} [keys] keys it listens to itself while it has the focus, for the help
  */
 

@@ -101,18 +101,19 @@ function fillPage(context, views, { stage, rail, line }) {
   const picks = [mapPicker(page, store), headPicker(page, store), layerSlider(page, store)];
   const card = headCard(page);
   const options = optionControls(context, search);
+  const sheet = optionSheet(context, views, options);
   const tabs = tabList(views, context, stage.host);
   const hint = hintLine(context, views);
   const paper = element("div", { class: "paper", hidden: true });
 
   fill("head", ...heading(page, menu.node));
   fill("rail", ...picks.map(({ node }) => node), rail, card.node);
-  fill("main", tabs.node, optionSheet(options), hint.node, stage.host, paper, line);
+  fill("main", tabs.node, sheet.node, hint.node, stage.host, paper, line);
   fill("foot", ...colophon(page));
   skipTo(stage.host);
   listenToKeys(keys, help.wanted, context.say);
   preparePrint(context, taking, paper);
-  return [menu, ...picks, card, tabs, ...options, hint];
+  return [menu, ...picks, card, tabs, ...options, sheet, hint];
 }
 
 /**
@@ -121,30 +122,35 @@ function fillPage(context, views, { stage, rail, line }) {
  * @returns {Control[]}
  */
 function optionControls({ page, store }, search) {
-  return [
+  const weighing = [
     wordsSwitch(page, store),
     specialSwitch(page, store),
     scaleSwitch(store),
     thresholdSlider(store),
-    stepSlider(page, store),
-    search,
-    resetButton(page, store),
   ];
+  for (const { node } of weighing) node.classList.add("of-weights");
+  return [...weighing, stepSlider(page, store), search, resetButton(page, store)];
 }
 
 /**
- * Options in a row; on a narrow screen they fold.
+ * Options in a row; on a narrow screen they fold. Those of weights are away where none are drawn.
+ * @param {Context} context
+ * @param {View[]} views
  * @param {Control[]} options
- * @returns {HTMLElement}
+ * @returns {Control}
  */
-function optionSheet(options) {
+function optionSheet(context, views, options) {
   const row = element("div", { class: "option-row" }, ...options.map(({ node }) => node));
   const sheet = element("details", { class: "options" }, element("summary", {}, "Options and search"), row);
   const wide = matchMedia(UNFOLDED);
   const fold = () => (sheet.open = wide.matches);
   wide.addEventListener("change", fold);
   fold();
-  return sheet;
+  return {
+    node: sheet,
+    update: (state) =>
+      row.classList.toggle("unweighed", chosenView(views, context, state).unweighed ?? false),
+  };
 }
 
 /**

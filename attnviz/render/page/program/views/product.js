@@ -24,6 +24,7 @@ import { productSteps, productTermText, productVerdict } from "./productwords.js
 export const productView = {
   name: "product",
   title: "q · k",
+  unweighed: true,
   hint: "How a weight comes about: a query times a key, number by number, and the softmax over all keys.",
   offered: (page) => page.maps.some(({ facts }) => facts.vectors !== null),
   mount: (host, context) => new ProductMounted(host, context),

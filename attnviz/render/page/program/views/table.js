@@ -32,6 +32,7 @@ export const tableView = {
   name: "table",
   title: "Table",
   everyHead: true,
+  unweighed: true,
   hint: "What each head reads. Choose a title to sort, a pattern for what speaks for it, a link to see it in the heatmap.",
   keys: [{ key: "↑ ↓", what: "in the table: the same control of the row above or below" }],
   offered: (page) => page.maps.some(({ facts }) => facts.focus.length > 0),
