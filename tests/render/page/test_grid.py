@@ -247,6 +247,7 @@ def test_nothing_is_wider_than_its_place(visit: Visiting, fox_page: Path, width:
             assert on.locator(place).evaluate("el => el.scrollWidth <= el.clientWidth")
 
 
+@pytest.mark.long  # test_accessibility.py looks at every view, with less picked
 def test_no_barriers(visit: Visiting, fox_page: Path) -> None:
     for scheme in ["light", "dark"]:
         for fragment in ["view=grid", "view=grid&filter=previous", "view=grid&tiles=entropy"]:

@@ -205,6 +205,7 @@ def test_a_very_long_token_leaves_everything_its_room(
         assert_sound(on, name)
 
 
+@pytest.mark.long
 def test_no_text_on_the_page_acts_on_what_stands_beside_it(visit: Visiting, hostile_page: Path) -> None:
     on = ready(visit(hostile_page, "#query=30&key=27&other=L1H1"))
     for name in walk(on):
