@@ -90,6 +90,20 @@ class Holds:
         """The views asked for, each once."""
         return tuple(dict.fromkeys(name for name in self.view or () if name is not ViewName.weights))
 
+    def refuse_idle_question(self) -> None:
+        """Refuse to be asked about an answer that no view looks at.
+
+        Raises:
+            RequestError: that is so.
+        """
+        from attnviz.analysis.through.view import NEEDS
+
+        got = "--answer" if self.answer is not None else "--at" if self.at is not None else None
+        if got and not any(NEEDS[name.value].answer for name in self.views):
+            raise RequestError(
+                f"no view asks about an answer: got {got}, allowed with --view gradients or relevance"
+            )
+
     def viewed(self, name: ViewName) -> Viewed:
         """Give one of them with the answer it asks about, if it asks about one."""
         from attnviz.analysis.through.view import NEEDS
@@ -113,6 +127,7 @@ def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, o
         raise RequestError("no output: got nothing, allowed -o with the name of an .html file")
     check_output(out, ".html", ".htm")
     most = holds.most
+    holds.refuse_idle_question()
     reading = open_reading(source, by)
     records = tuple(_records(reading, which, tokens, holds))
     lost = _effects(reading, records[0]) if holds.effects else None
@@ -147,7 +162,7 @@ def _block(
     for name in asked:
         try:
             viewed, _ = view_of(reading, outline, meant, holds.viewed(name))
-        except MissingInternals:
+        except RequestError:  # nobody asked for a view that cannot be made of this
             if holds.view is not None:
                 raise
             continue

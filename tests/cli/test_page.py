@@ -84,6 +84,14 @@ def test_a_size_that_is_none_is_refused(saved: Path, tmp_path: Path, size: str) 
     assert not (tmp_path / "x.html").exists()
 
 
+@pytest.mark.parametrize("view", [(), ("--view", "rollout")])
+def test_an_answer_that_no_view_looks_at_is_refused(tmp_path: Path, view: tuple[str, ...]) -> None:
+    done = attnviz("page", FOX, *view, "--at", "fox", "-o", tmp_path / "x.html")
+    assert done.code == 2
+    assert "--at" in done.err
+    assert not (tmp_path / "x.html").exists()
+
+
 def test_a_page_past_its_size_is_refused_with_the_figure(saved: Path, tmp_path: Path) -> None:
     done = attnviz("page", "--record", saved, "--max-size", "5kB", "-o", tmp_path / "x.html")
     assert done.code == 4
