@@ -7,16 +7,14 @@ from math import isqrt
 
 from attnviz.record import Attention
 from attnviz.render.page.contents import Contents, gather, title_of
+from attnviz.render.page.framed import frame
 from attnviz.render.page.pooled import is_pooled
 from attnviz.render.page.size import beside, estimate, shrink
-from attnviz.render.page.written import Page, write
+from attnviz.render.page.written import write
 from attnviz.selection import numbers_as_ranges
 
 # A notebook keeps every page it shows, so each has about so many bytes at most.
 MOST_BYTES = 2_000_000
-
-# A page that was asked for may have more, but a notebook of this size is slow to open.
-HEAVY = 10_000_000
 
 # Nobody wants to wait for a cell that ends in a record. Of more weights than the first, only some heads are
 # shown; more than the second, even of one head, are not read at all.
@@ -30,9 +28,6 @@ _PERHAPS = 200
 
 # What a cell of a pooled map takes in the file, at most.
 _LETTERS_PER_CELL = 1.0
-
-# High enough for a grid and its controls, low enough for a laptop.
-_HEIGHT = 720
 
 _WHOLE = "For all of it: <code>attnviz.page(record).save(&quot;attention.html&quot;)</code>"
 
@@ -55,22 +50,6 @@ def inline(record: Attention) -> str:
     less = "; ".join([*left_out, *_smaller_in(contents)])
     below = f"<p>Made smaller to fit here: {escape(less)}. {_WHOLE}</p>" if less else ""
     return frame(write(contents), f"{title_of(record)}: {contents.title}") + below
-
-
-def shown(page: Page) -> str:
-    """Show a page inside a notebook, unless it would weigh the notebook down."""
-    if page.size > HEAVY:
-        return f"<p>{escape(page.told)}. Too large to show here: use its <code>save</code></p>"
-    return frame(page, page.told)
-
-
-def frame(page: str, title: str) -> str:
-    """Put a page into a frame: it runs alone, so several never clash, and reaches nothing around it."""
-    return (
-        f'<iframe title="{escape(title)}" sandbox="allow-scripts allow-downloads" width="100%" '
-        f'height="{_HEIGHT}" style="border: 0; width: 100%; height: {_HEIGHT}px" '
-        f'srcdoc="{escape(page)}"></iframe>'
-    )
 
 
 def _few(record: Attention) -> tuple[Attention | None, list[str]]:

@@ -52,9 +52,9 @@ class Page(str):
         return chosen
 
     def _repr_html_(self) -> str:
-        from attnviz.render.page.notebook import shown
+        from attnviz.render.page.framed import shown
 
-        return shown(self)
+        return shown(self, self.told, self.size)
 
 
 @dataclass(frozen=True)

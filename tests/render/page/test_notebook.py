@@ -8,7 +8,8 @@ import pytest
 
 import attnviz
 from attnviz.render.page import page
-from attnviz.render.page.notebook import HEAVY, MOST_BYTES, _shares, frame, inline
+from attnviz.render.page.framed import HEAVY, frame
+from attnviz.render.page.notebook import MOST_BYTES, _shares, inline
 from attnviz.render.page.written import Page
 from tests.render import samples
 from tests.render.page.bare import bare_program
