@@ -7,8 +7,6 @@ from attnviz.render.page.notebook import inline
 from tests.render.page.conftest import Visiting
 from tests.render.samples import odd
 
-READY = "document.documentElement.dataset.ready"
-
 
 def test_several_stand_beside_each_other_and_each_opens(visit: Visiting, tmp_path: Path) -> None:
     fox = attnviz.load("builtin").attend("The quick brown fox jumps over the lazy dog.")
@@ -17,7 +15,7 @@ def test_several_stand_beside_each_other_and_each_opens(visit: Visiting, tmp_pat
     seen = visit(path)
     frames = seen.page.frames[1:]
     for frame in frames:
-        frame.wait_for_function(f"{READY} !== undefined")
+        frame.wait_for_selector("html[data-ready]")
     assert [
         frame.evaluate("JSON.parse(document.getElementById('facts').textContent).model") for frame in frames
     ] == [

@@ -76,6 +76,15 @@ def shown(on: Page) -> bytes:
     return seen
 
 
+def comes_to_show(on: Page, picture: bytes) -> bool:
+    """Whether the view comes to look like this, on a machine however busy."""
+    for _ in range(10):
+        if shown(on) == picture:
+            return True
+        on.wait_for_timeout(200)
+    return False
+
+
 def slide(on: Page, label: str, value: int) -> None:
     on.get_by_label(label, exact=True).fill(str(value))
 
