@@ -15,17 +15,19 @@ Weights = NDArray[np.float32]
 Block = Literal["self", "encoder", "decoder", "cross"]
 Kind = Literal["text", "special", "generated", "patch", "frame"]
 View = Literal["weights", "norms", "gradients", "rollout", "flow", "relevance"]
+Statistic = Literal["maximum", "mean"]
 Mask = NDArray[np.bool_]
 
 BLOCKS: tuple[Block, ...] = get_args(Block)
 KINDS: tuple[Kind, ...] = get_args(Kind)
 VIEWS: tuple[View, ...] = get_args(View)
+STATISTICS: tuple[Statistic, ...] = get_args(Statistic)
 
 # Softmax rows of up to 16,384 float32 (or half-precision) weights sum to 1 only up to rounding.
 MASS_TOLERANCE = 1e-3
 
 # Fields of a token that most records do without.
-_RARE = ("place", "part")
+_RARE = ("place", "part", "run")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Token:
         place: where it is from: a patch's (row, column), a frame's (start, end) in seconds.
         part: which part of the input it belongs to: "A" or "B" of a pair; "system", "user" or "assistant" of
             a chat.
+        run: of a run of tokens that stand for one, the positions of the first and the last.
     """
 
     text: str
@@ -51,6 +54,7 @@ class Token:
     word: int | None = None
     place: tuple[float, float] | None = None
     part: str | None = None
+    run: tuple[int, int] | None = None
 
     @property
     def is_special(self) -> bool:
@@ -58,7 +62,7 @@ class Token:
         return self.kind == "special"
 
     def facts(self) -> dict[str, Any]:
-        """Give the token as the fields of the machine forms; place and part only where it has them."""
+        """Give the token as the fields of the machine forms; place, part and run only where it has them."""
         fields = asdict(self)
         return {name: value for name, value in fields.items() if value is not None or name not in _RARE}
 
@@ -79,6 +83,21 @@ class Prediction:
     def facts(self) -> dict[str, Any]:
         """Give the prediction as the fields of the machine forms."""
         return {"text": self.text, "probability": float(self.probability)}
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """What a record's cells stand for, where each stands for several weights.
+
+    Attributes:
+        statistic: of these weights the "maximum", or the "mean" of those a query could see.
+        queries: how many queries there were.
+        keys: how many keys.
+    """
+
+    statistic: Statistic
+    queries: int
+    keys: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +169,8 @@ class Attention:
         internals: the query, key and value vectors, when the capture kept them.
         view: what the numbers are: "weights", or what was made of them; see `attnviz.view`.
         answer: for a view that asks what an answer depends on, which one, in words.
+        pooling: of an input too long to hold, what each cell stands for; its tokens are then runs of tokens,
+            and a cell is bounded by 1, not what a row comes to. None elsewhere.
 
     Raises:
         RequestError: shapes, tokens and weights do not fit each other, or the weights are no attention.
@@ -178,13 +199,14 @@ class Attention:
     internals: Internals | None = None
     view: View = "weights"
     answer: str | None = None
+    pooling: Pooling | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "weights", read_only(self.weights))
         object.__setattr__(self, "sight", _frozen_masks(self.sight))
         _check_shape(self)
         _check_said(self)
-        _check_mass(self.weights)
+        _check_mass(self.weights, pooled=self.pooling is not None)
         for layer, weights in zip(self.layers, self.weights, strict=True):
             if weights[:, ~self.visible(layer)].any():
                 seen = "key that is hidden from it" if layer in self.sight else "later key"
@@ -221,7 +243,7 @@ class Attention:
         tokens = (self.queries, self.keys, self.layers, self.heads, self.predictions)
         model = (self.model, self.revision, self.block, self.causal, self.sinks, self.heads_per_key)
         known = (dict(self.taught), dict(self.follows), self.aligning)
-        made = (self.dropped, self.renormalized, self.view, self.answer)
+        made = (self.dropped, self.renormalized, self.view, self.answer, self.pooling)
         return (self.text, *tokens, *model, *known, *made)
 
     @property
@@ -412,15 +434,17 @@ def _masks(visible: ArrayLike, shape: tuple[int, ...]) -> dict[int, Mask]:
     return {layer: mask if mask.ndim == 2 else mask[layer] for layer in range(shape[0])}
 
 
-def _check_mass(weights: Weights) -> None:
+def _check_mass(weights: Weights, *, pooled: bool) -> None:
     # A sum is finite only if every term is, so one pass over the weights serves both checks.
     mass = weights.sum(axis=-1, dtype=np.float64)
     if not np.isfinite(mass).all():
         raise RequestError("weights are no attention: not every one is a finite number")
     if weights.min() < 0:
         raise RequestError(f"weights are no attention: got {weights.min():.3g}, allowed 0 or more")
-    if mass.max() > 1 + MASS_TOLERANCE:
-        raise RequestError(f"weights are no attention: a row sums to {mass.max():.4g}, allowed at most 1")
+    most = weights.max() if pooled else mass.max()
+    if most > 1 + MASS_TOLERANCE:
+        what = "a cell is" if pooled else "a row sums to"
+        raise RequestError(f"weights are no attention: {what} {most:.4g}, allowed at most 1")
 
 
 def _same_picture(one: NDArray[np.uint8] | None, other: NDArray[np.uint8] | None) -> bool:

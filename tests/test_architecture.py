@@ -13,10 +13,10 @@ PACKAGE = Path(attnviz.__file__).parent
 # A module imports strictly lower ranks, and files of its own room; rooms of one rank never import each other.
 RANKS = {
     "errors": 0, "arrays": 0,
-    "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1,
+    "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1, "window": 1, "memory": 1,
     "relation": 2,
     "record": 3,
-    "history": 4, "outline": 4, "outcome": 4, "store": 4, "corpus": 4,
+    "frame": 4, "history": 4, "outline": 4, "outcome": 4, "store": 4, "corpus": 4,
     "model": 5,
     "anatomy": 6,
     "sources": 7, "analysis": 7,

@@ -7,11 +7,14 @@ from typing import Any, Protocol
 
 from attnviz.anatomy import Anatomy
 from attnviz.errors import RequestError
+from attnviz.frame import Frame
+from attnviz.observe import Observer
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
 from attnviz.selection import HeadId, Selection
+from attnviz.window import Window
 
 EVERYTHING = Selection()
 LIKELIEST = Question()
@@ -49,7 +52,12 @@ class Reading(Protocol):
         ...
 
     def record(
-        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        internals: bool = False,
+        window: Window | None = None,
     ) -> Attention:
         """Record what the queries of one block look at.
 
@@ -57,12 +65,56 @@ class Reading(Protocol):
             selection: the layers and heads to keep; heads named one by one are completed to a grid.
             block: "self", "encoder", "decoder" or "cross"; None means the last of `outlines`.
             internals: keep the query, key and value vectors too.
+            window: the rows and columns to keep, of which alone weights are made where a model allows that;
+                `dropped` tells the mass on keys beside it.
 
         Raises:
             RequestError: there is no such block.
             OutOfRange: the selection names a layer or head that is not there.
             MissingInternals: the vectors are asked for and the source has none.
             BudgetError: the weights would not fit this machine's memory.
+            CaptureFailed: a check of the weights failed.
+        """
+        ...
+
+    def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
+        """Say what a record of the selection would, beside its weights; nothing is run.
+
+        Args:
+            selection: the layers and heads meant; heads named one by one are completed to a grid.
+            block: as in `record`.
+
+        Raises:
+            RequestError: there is no such block.
+            OutOfRange: the selection names a layer or head that is not there.
+        """
+        ...
+
+    def observe(
+        self,
+        observer: Observer,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        side_by_side: bool = False,
+    ) -> None:
+        """Hand the weights on block by block, so that no square need ever exist; keep none.
+
+        What is handed on are the layers and heads of `frame(selection)`. Layers behind the last of them need
+        not run.
+
+        Args:
+            observer: takes the blocks.
+            selection: the layers and heads meant.
+            block: as in `record`.
+            side_by_side: whether all heads of all layers are to come for some rows before any comes for the
+                rows behind them, as is needed to hold heads against each other. This takes memory for the
+                vectors of all these layers.
+
+        Raises:
+            RequestError: there is no such block.
+            OutOfRange: the selection names a layer or head that is not there.
+            BudgetError: it does not fit this machine's memory even so.
             CaptureFailed: a check of the weights failed.
         """
         ...

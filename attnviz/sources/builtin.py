@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.anatomy import KEY, OUTPUT, QUERY, SAMPLE, VALUE, Anatomy, Projection
-from attnviz.errors import CaptureFailed, EmptyText, RequestError
+from attnviz.errors import CaptureFailed, EmptyText, MissingInternals, RequestError
+from attnviz.frame import Frame
 from attnviz.model.layers import MultiHead, output_of_heads
 from attnviz.model.network import (
     ANSWERS,
@@ -31,9 +32,11 @@ from attnviz.record import Attention, Block, Internals, Token
 from attnviz.relation import Followed
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
+from attnviz.sources.chosen import Chosen
 from attnviz.sources.gating import gates_by_layer
 from attnviz.sources.keep import KeepRows, refuse_beyond_memory
 from attnviz.sources.question import settle
+from attnviz.window import Window
 
 NAME = "builtin"
 
@@ -194,26 +197,64 @@ class BuiltinReading:
         return {"self": Outline("self", self.source.layers(len(self.tokens)))}
 
     def record(
-        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        internals: bool = False,
+        window: Window | None = None,
     ) -> Attention:
         """Run the network and keep the weights of the heads selected; see `Reading`."""
-        chosen = choose(self.outlines, block).resolve(selection)
-        keep = KeepRows(chosen, len(self.tokens), len(self.tokens))
+        if internals and window:
+            raise MissingInternals("a window has no query, key and value vectors")
+        frame = self.frame(selection, block=block)
+        keep = KeepRows(frame.head_ids, len(self.tokens), len(self.tokens), window)
         reading = self.source.observe(self.tokens, keep)
-        grid = {HeadId(layer, head) for layer in keep.layers for head in keep.heads}
+        shown = window or Window(range(len(self.tokens)), range(len(self.tokens)))
         return Attention(
+            queries=self.tokens[shown.queries.start : shown.queries.stop],
+            keys=self.tokens[shown.keys.start : shown.keys.stop],
+            weights=keep.weights(),
+            layers=frame.layers,
+            heads=frame.heads,
+            model=frame.model,
+            text=frame.text,
+            revision=frame.revision,
+            taught=frame.taught,
+            follows=frame.follows,
+            dropped=float(keep.beyond.mean()),
+            internals=_internals(self.source.network, reading, keep) if internals else None,
+        )
+
+    def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
+        """Say what a record would, beside its weights; see `Reading`."""
+        chosen = choose(self.outlines, block).resolve(selection)
+        layers = tuple(sorted({head.layer for head in chosen}))
+        heads = tuple(sorted({head.index for head in chosen}))
+        grid = {HeadId(layer, head) for layer in layers for head in heads}
+        return Frame(
             queries=self.tokens,
             keys=self.tokens,
-            weights=keep.weights(),
-            layers=keep.layers,
-            heads=keep.heads,
+            layers=layers,
+            heads=heads,
             model=self.source.name,
             text=self.text,
             revision=self.source.revision,
             taught={head: relation for head, relation in self.source.taught.items() if head in grid},
             follows={head: found for head, found in self.source.relations.items() if head in grid},
-            internals=_internals(self.source.network, reading, keep) if internals else None,
         )
+
+    def observe(
+        self,
+        observer: Observer,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        side_by_side: bool = False,
+    ) -> None:
+        """Run the network and hand the weights of the heads selected on; see `Reading`."""
+        frame = self.frame(selection, block=block)
+        self.source.observe(self.tokens, Chosen(observer, frame))
 
     def outcome(self, gates: Gates = OPEN) -> Outcome:
         """Judge of every word whether it was replaced; see `Reading`.

@@ -11,6 +11,7 @@ from attnviz.arrays import Array, namespace
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId
+from attnviz.window import Window
 
 _FLOAT32_BYTES = 4
 _GIB = 2**30
@@ -28,39 +29,58 @@ class KeepRows:
     Attributes:
         layers: the numbers of the layers kept, ascending.
         heads: the numbers of the heads kept in each of them, ascending.
+        beyond: the mass on keys beside the window, (layer, head, query) of what is kept.
     """
 
-    def __init__(self, heads: Sequence[HeadId], queries: int, keys: int) -> None:
+    def __init__(
+        self, heads: Sequence[HeadId], queries: int, keys: int, window: Window | None = None
+    ) -> None:
         """Make room for the weights.
 
         Args:
             heads: the heads to keep, by the model's own numbers.
             queries: the number of rows that will come.
             keys: the number of columns each row has.
+            window: which of them to keep; None means all.
 
         Raises:
             BudgetError: the weights would take more than half of this machine's memory.
         """
         self.layers = tuple(sorted({head.layer for head in heads}))
         self.heads = tuple(sorted({head.index for head in heads}))
-        shape = (len(self.layers), len(self.heads), queries, keys)
+        self._window = window or Window(range(queries), range(keys))
+        self._is_cut = len(self._window.keys) < keys
+        shape = (len(self.layers), len(self.heads), len(self._window.queries), len(self._window.keys))
         refuse_too_large(shape)
         self._weights = np.empty(shape, dtype=np.float32)
-        self._came = np.zeros((len(self.layers), queries), dtype=bool)
+        self.beyond = np.zeros(shape[:3], dtype=np.float32)
+        self._came = np.zeros((shape[0], shape[2]), dtype=bool)
 
     def update(self, block: RowBlock) -> None:
         """Copy the rows of a layer that is kept; pass over any other.
 
         Shape:
-            block.weights: (head, query, key), every head of the layer, an array of any library and device.
+            block.weights: (head, query, key), every head of the layer and every key, an array of any library
+                and device.
         """
-        if block.layer not in self.layers:
+        wanted = self._window.queries
+        first, stop = (
+            min(max(place, wanted.start), wanted.stop)
+            for place in (block.start, block.start + block.weights.shape[1])
+        )
+        if block.layer not in self.layers or first == stop:
             return
         layer = self.layers.index(block.layer)
-        rows = slice(block.start, block.start + block.weights.shape[1])
-        every = len(self.heads) == block.weights.shape[0]
-        kept = block.weights if every else block.weights[list(self.heads)]
-        self._weights[layer, :, rows] = _on_cpu(kept)
+        rows = slice(first - wanted.start, stop - wanted.start)
+        weights = block.weights[:, first - block.start : stop - block.start]
+        every = len(self.heads) == weights.shape[0]
+        kept = weights if every else weights[list(self.heads)]
+        keys = slice(self._window.keys.start, self._window.keys.stop)
+        self._weights[layer, :, rows] = _on_cpu(kept[..., keys] if self._is_cut else kept)
+        if self._is_cut:
+            mass = _on_cpu(kept).sum(axis=-1, dtype=np.float64)
+            within = self._weights[layer, :, rows].sum(axis=-1, dtype=np.float64)
+            self.beyond[layer, :, rows] = np.clip(mass - within, 0.0, None)
         self._came[layer, rows] = True
 
     def weights(self) -> NDArray[np.float32]:

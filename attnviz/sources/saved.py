@@ -8,13 +8,17 @@ from typing import NoReturn, TypeVar
 import numpy as np
 
 from attnviz.errors import MissingInternals, RequestError
+from attnviz.frame import Frame, blocks_of, frame_of
+from attnviz.observe import Observer
 from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Block
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
+from attnviz.sources.windowed import cut
 from attnviz.store import read
+from attnviz.window import Window
 
 Fact = TypeVar("Fact")
 
@@ -74,13 +78,35 @@ class SavedReading:
         return {record.block: Outline(record.block, layers)}
 
     def record(
-        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        internals: bool = False,
+        window: Window | None = None,
     ) -> Attention:
         """Give the layers and heads asked for; see `Reading`."""
         choose(self.outlines, block)
         if internals:
             raise MissingInternals("a saved record has no query, key and value vectors")
-        return _part(self.saved, selection)
+        part = _part(self.saved, selection)
+        return part if window is None else cut(part, window)
+
+    def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
+        """Say what the record does beside its weights; see `Reading`."""
+        return frame_of(self.record(selection, block=block))
+
+    def observe(
+        self,
+        observer: Observer,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        side_by_side: bool = False,
+    ) -> None:
+        """Hand the layers and heads asked for on; see `Reading`."""
+        for each in blocks_of(self.record(selection, block=block)):
+            observer.update(each)
 
     def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike
         """A record has no model to run; see `Reading`.

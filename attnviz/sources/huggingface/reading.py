@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
+from attnviz.frame import Frame
 from attnviz.observe import Observer, RowBlock
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
+from attnviz.sources.chosen import Chosen
 from attnviz.sources.huggingface.capturing.capture import OnCall, capture, recall
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
@@ -28,6 +30,7 @@ from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
+from attnviz.window import Window
 
 # What a row of float32 weights may lack to 1 without having lost anything.
 _ROUNDING = 1e-5
@@ -64,8 +67,48 @@ class PretrainedReading:
         """Every block there is, the one meant by default last."""
         return self.watched.outlines
 
+    def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
+        """Say what a record would, beside its weights; see `Reading`."""
+        outline = choose(self.outlines, block)
+        chosen = outline.resolve(selection)
+        layers = [outline.layer(number) for number in sorted({head.layer for head in chosen})]
+        queries, keys = self.feed.sides[outline.block]
+        return Frame(
+            queries=queries.tokens(layers[0].queries),
+            keys=keys.tokens(layers[0].keys),
+            layers=tuple(layer.number for layer in layers),
+            heads=tuple(sorted({head.index for head in chosen})),
+            model=self.name,
+            text=self.feed.text,
+            block=outline.block,
+            causal=all(layer.causal for layer in layers),
+            heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
+            predictions=self.feed.predictions if queries is list(self.feed.sides.values())[-1][0] else (),
+            picture=self.feed.picture,
+            aligning=self.feed.aligning if outline.block == "cross" else (),
+            revision=self.revision,
+        )
+
+    def observe(
+        self,
+        observer: Observer,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        side_by_side: bool = False,
+    ) -> None:
+        """Run the model and hand on what some heads look at, block by block; see `Reading`."""
+        frame = self.frame(selection, block=block)
+        outline = choose(self.outlines, block)
+        self._capture(outline, Chosen(observer, frame), frame.layers, Checks())
+
     def record(
-        self, selection: Selection = EVERYTHING, *, block: Block | None = None, internals: bool = False
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        internals: bool = False,
+        window: Window | None = None,
     ) -> Attention:
         """Run the model again and record what some heads look at; see `Reading`."""
         outline = choose(self.outlines, block)
