@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.errors import RequestError
+from attnviz.frame import Sides
 from attnviz.grid import grid_around
 from attnviz.record import Attention, Token, Weights
 from attnviz.selection import HeadId
@@ -37,16 +38,16 @@ class Gaze:
     aside: float
 
 
-def has_patches(record: Attention) -> bool:
+def has_patches(sides: Sides) -> bool:
     """Say whether some keys are patches whose places in a picture are known."""
-    return any(_is_placed(token) for token in record.keys)
+    return any(_is_placed(token) for token in sides.keys)
 
 
-def is_picture(record: Attention) -> bool:
+def is_picture(sides: Sides) -> bool:
     """Say whether queries and keys are patches, and what a model added to them, and nothing else."""
-    tokens = record.queries + record.keys
+    tokens = sides.queries + sides.keys
     no_text = all(_is_placed(token) or token.is_special for token in tokens)
-    return no_text and has_patches(record) and any(map(_is_placed, record.queries))
+    return no_text and has_patches(sides) and any(map(_is_placed, sides.queries))
 
 
 def places(tokens: Sequence[Token]) -> NDArray[np.float64]:
@@ -126,11 +127,11 @@ def gaze(record: Attention, head: HeadId, query: Query | None = None) -> Gaze:
     )
 
 
-def find_query(record: Attention, query: Query) -> int:
+def find_query(sides: Sides, query: Query) -> int:
     """Find a query's position.
 
     Args:
-        record: whose queries.
+        sides: whose queries.
         query: a position, counted from the end if it is negative; the row and column of a patch, as numbers
             or as "3,5" or "row 3 column 5"; or a token's text. Of several of one text the first is meant.
 
@@ -142,24 +143,24 @@ def find_query(record: Attention, query: Query) -> int:
     >>> find_query(record, "0,1"), find_query(record, "[CLS]"), find_query(record, -1)
     (1, 0, 1)
     """
-    count = len(record.queries)
+    count = len(sides.queries)
     if isinstance(query, int):
         if not -count <= query < count:
             raise RequestError(f"no such query: got {query}, allowed 0 to {count - 1}")
         return query % count
-    named = [place for place, token in enumerate(record.queries) if token.text == query]
+    named = [place for place, token in enumerate(sides.queries) if token.text == query]
     if named:
         return named[0]
     wanted = _as_place(query)
     at = [
         place
-        for place, token in enumerate(record.queries)
+        for place, token in enumerate(sides.queries)
         if wanted is not None and _is_placed(token) and _place(token) == wanted
     ]
     if at:
         return at[0]
-    if wanted is not None and any(map(_is_placed, record.queries)):
-        rows, columns = grid_shape(record.queries, record.picture)
+    if wanted is not None and any(map(_is_placed, sides.queries)):
+        rows, columns = grid_shape(sides.queries, sides.picture)
         raise RequestError(
             f"no such query: got row {wanted[0]} column {wanted[1]}, allowed rows 0 to {rows - 1} and "
             f"columns 0 to {columns - 1}"
@@ -169,7 +170,7 @@ def find_query(record: Attention, query: Query) -> int:
     )
 
 
-def patch_distances(record: Attention) -> NDArray[np.float64]:
+def patch_distances(sides: Sides) -> NDArray[np.float64]:
     """Measure how far apart patches are in a picture: (query, key), in patches of the queries' grid.
 
     Euclidean, between the middles of the patches; NaN where either is no patch. Where the keys' grid is
@@ -178,8 +179,8 @@ def patch_distances(record: Attention) -> NDArray[np.float64]:
     Raises:
         RequestError: queries or keys have no patch.
     """
-    own, other = (np.array(grid_shape(side, record.picture)) for side in (record.queries, record.keys))
-    queries, keys = places(record.queries) + 0.5, (places(record.keys) + 0.5) * (own / other)
+    own, other = (np.array(grid_shape(side, sides.picture)) for side in (sides.queries, sides.keys))
+    queries, keys = places(sides.queries) + 0.5, (places(sides.keys) + 0.5) * (own / other)
     apart: NDArray[np.float64] = np.hypot(*np.moveaxis(queries[:, None] - keys[None], -1, 0))
     return apart
 

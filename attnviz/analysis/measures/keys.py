@@ -6,23 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.readers import special_keys
-from attnviz.record import Attention, Mask, Token
+from attnviz.frame import Sides
+from attnviz.record import Mask, Token
 
 _OF_TEXT = ("text", "generated", "special")
 
 
-def delimiter_keys(record: Attention) -> Mask:
+def delimiter_keys(sides: Sides) -> Mask:
     """Say which keys close or part texts: (key,), True for tokens the model added, but not in first place.
 
     What stands first, such as [CLS] or <s>, opens the text.
     """
-    closing: Mask = special_keys(record) & (np.arange(len(record.keys)) > 0)
+    closing: Mask = special_keys(sides) & (np.arange(len(sides.keys)) > 0)
     return closing
 
 
-def punctuation_keys(record: Attention) -> Mask:
+def punctuation_keys(sides: Sides) -> Mask:
     """Say which keys the user or the model wrote without a letter or a digit: (key,)."""
-    return np.array([_is_punctuation(token) for token in record.keys])
+    return np.array([_is_punctuation(token) for token in sides.keys])
 
 
 def token_numbers(tokens: Sequence[Token]) -> NDArray[np.intp]:
