@@ -1,15 +1,16 @@
 """What is known of an input's attention beside its weights, and a record as the blocks of a capture."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from itertools import product
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.observe import RowBlock
-from attnviz.record import Attention, Block, Prediction, Token, View
+from attnviz.record import Attention, Block, Mask, Prediction, Token, View
 from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
@@ -104,26 +105,34 @@ def frame_of(record: Attention) -> Frame:
     )
 
 
-def blocks_of(record: Attention, *, rows: int | None = None, heads: int | None = None) -> Iterator[RowBlock]:
+def blocks_of(
+    record: Attention, *, rows: int | None = None, heads: int | None = None, side_by_side: bool = False
+) -> Iterator[RowBlock]:
     """Give a record as a capture would hand it on.
 
     Args:
         record: the record.
         rows: how many queries a block has; None lets it hold what a processor's cache holds.
         heads: how many heads; None means all of a layer.
+        side_by_side: whether all layers come for some rows before any comes for the rows behind them.
     """
     queries, keys = len(record.queries), len(record.keys)
     heads = heads or len(record.heads)
-    rows = rows or max(1, _CELLS // (heads * keys))
-    for layer, weights in zip(record.layers, record.weights, strict=True):
-        visible = record.visible(layer)
-        for first_head in range(0, len(record.heads), heads):
-            for start in range(0, queries, rows):
-                some = slice(start, start + rows)
-                yield RowBlock(
-                    layer,
-                    start,
-                    weights[first_head : first_head + heads, some],
-                    first_head,
-                    visible=partial(visible.__getitem__, some),
-                )
+    together = heads * (len(record.layers) if side_by_side else 1)
+    rows = rows or max(1, _CELLS // (together * keys))
+    places = product(range(len(record.layers)), range(0, queries, rows), range(0, len(record.heads), heads))
+    seen = cache(record.visible)
+    for layer, start, head in sorted(places, key=lambda at: at[1]) if side_by_side else places:
+        some = slice(start, start + rows)
+        yield RowBlock(
+            record.layers[layer],
+            start,
+            record.weights[layer, head : head + heads, some],
+            head,
+            visible=partial(_rows_seen, seen, record.layers[layer], some),
+        )
+
+
+def _rows_seen(seen: Callable[[int], Mask], layer: int, rows: slice) -> Mask:
+    """Say what some queries of a layer could see: (query, key)."""
+    return seen(layer)[rows]

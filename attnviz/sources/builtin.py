@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attnviz.anatomy import KEY, OUTPUT, QUERY, SAMPLE, VALUE, Anatomy, Projection
 from attnviz.errors import CaptureFailed, EmptyText, MissingInternals, RequestError
 from attnviz.frame import Frame
-from attnviz.model.layers import MultiHead, output_of_heads
+from attnviz.model.layers import MultiHead, multi_head_attention, output_of_heads
 from attnviz.model.network import (
     ANSWERS,
     LayerGates,
@@ -39,6 +39,9 @@ from attnviz.sources.question import settle
 from attnviz.window import Window
 
 NAME = "builtin"
+
+# The weights of one block of rows of several layers take 8 MiB.
+_CELLS = 2**21
 
 # So many numbers are kept for each weight in order to run backwards, to the gates or to the weights: with
 # 1,000 and 2,000 words, 2.8 and 7.9 were measured.
@@ -148,19 +151,34 @@ class BuiltinSource(Source):
             for place, (word, number) in enumerate(zip(found, ids, strict=True))
         )
 
-    def observe(self, tokens: tuple[Token, ...], observer: Observer) -> Reading:
-        """Run the network, handing every layer's weights on block of rows by block of rows."""
+    def observe(self, tokens: tuple[Token, ...], observer: Observer, *, upto: int | None = None) -> Reading:
+        """Run the network, handing every layer's weights on block of rows by block of rows; see `run`."""
 
         def watch(layer: int, first: int, weights: NDArray[np.float32]) -> None:
             observer.update(RowBlock(layer, first, weights))
 
-        return self.run(tokens, watch)
+        return self.run(tokens, watch, upto=upto)
 
     def run(
-        self, tokens: tuple[Token, ...], watch: Watch = lambda *_: None, gates: LayerGates | None = None
+        self,
+        tokens: tuple[Token, ...],
+        watch: Watch = lambda *_: None,
+        gates: LayerGates | None = None,
+        *,
+        upto: int | None = None,
     ) -> Reading:
-        """Run the network, with heads closed where gates say so; `watch` is handed the weights."""
-        return read(self.network, self.features(tokens), watch, gates=gates)
+        """Run the network.
+
+        Args:
+            tokens: the words.
+            watch: is handed the weights.
+            gates: where heads are closed.
+            upto: the last layer that is needed; None means that the judgements are.
+        """
+        network = self.network
+        if upto is not None:
+            network = replace(network, layers=network.layers[: upto + 1])
+        return read(network, self.features(tokens), watch, gates=gates)
 
     @property
     def network(self) -> Network:
@@ -209,7 +227,7 @@ class BuiltinReading:
             raise MissingInternals("a window has no query, key and value vectors")
         frame = self.frame(selection, block=block)
         keep = KeepRows(frame.head_ids, len(self.tokens), len(self.tokens), window)
-        reading = self.source.observe(self.tokens, keep)
+        reading = self.source.observe(self.tokens, keep, upto=frame.layers[-1])
         shown = window or Window(range(len(self.tokens)), range(len(self.tokens)))
         return Attention(
             queries=self.tokens[shown.queries.start : shown.queries.stop],
@@ -254,7 +272,25 @@ class BuiltinReading:
     ) -> None:
         """Run the network and hand the weights of the heads selected on; see `Reading`."""
         frame = self.frame(selection, block=block)
-        self.source.observe(self.tokens, Chosen(observer, frame))
+        chosen, last = Chosen(observer, frame), frame.layers[-1]
+        if side_by_side and len(frame.layers) > 1:
+            self._observe_side_by_side(chosen, frame.layers)
+        else:
+            self.source.observe(self.tokens, chosen, upto=last)
+
+    def _observe_side_by_side(self, observer: Observer, layers: Sequence[int]) -> None:
+        """Run the network, then go over the rows of several layers at once."""
+        network, reading = self.source.network, self.source.run(self.tokens, upto=layers[-1])
+        count = len(self.tokens)
+        rows = max(1, _CELLS // (count * sum(network.layers[layer].attention.heads for layer in layers)))
+        for start in range(0, count, rows):
+            for layer in layers:
+                inputs, attention = (
+                    reading.inputs[layer][start : start + rows],
+                    network.layers[layer].attention,
+                )
+                attended = multi_head_attention(inputs, reading.memories[layer], attention, first=start)
+                observer.update(RowBlock(layer, start, attended.weights))
 
     def outcome(self, gates: Gates = OPEN) -> Outcome:
         """Judge of every word whether it was replaced; see `Reading`.

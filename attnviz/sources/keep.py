@@ -3,11 +3,10 @@
 import os
 from collections.abc import Sequence
 
-import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.arrays import Array, namespace
+from attnviz.arrays import on_cpu
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId
@@ -76,9 +75,9 @@ class KeepRows:
         every = len(self.heads) == weights.shape[0]
         kept = weights if every else weights[list(self.heads)]
         keys = slice(self._window.keys.start, self._window.keys.stop)
-        self._weights[layer, :, rows] = _on_cpu(kept[..., keys] if self._is_cut else kept)
+        self._weights[layer, :, rows] = on_cpu(kept[..., keys] if self._is_cut else kept)
         if self._is_cut:
-            mass = _on_cpu(kept).sum(axis=-1, dtype=np.float64)
+            mass = on_cpu(kept).sum(axis=-1, dtype=np.float64)
             within = self._weights[layer, :, rows].sum(axis=-1, dtype=np.float64)
             self.beyond[layer, :, rows] = np.clip(mass - within, 0.0, None)
         self._came[layer, rows] = True
@@ -136,11 +135,3 @@ def _memory() -> float:
         return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return float("inf")
-
-
-def _on_cpu(weights: Array) -> NDArray[np.float32]:
-    """Bring weights (head, query, key) to numpy; numpy itself knows no bfloat16."""
-    if isinstance(weights, np.ndarray):
-        return weights
-    xp = namespace(weights)
-    return np.asarray(array_api_compat.to_device(xp.astype(weights, xp.float32), "cpu"))

@@ -105,7 +105,7 @@ class SavedReading:
         side_by_side: bool = False,
     ) -> None:
         """Hand the layers and heads asked for on; see `Reading`."""
-        for each in blocks_of(self.record(selection, block=block)):
+        for each in blocks_of(self.record(selection, block=block), side_by_side=side_by_side):
             observer.update(each)
 
     def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike

@@ -1,18 +1,23 @@
 """Heads held against each other, and which go together."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import attnviz
 from attnviz.analysis.comparing.grouping import group
-from attnviz.analysis.comparing.heads import ALIKE, compare
+from attnviz.analysis.comparing.heads import ALIKE, Comparing, compare
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.errors import OutOfRange, RequestError
+from attnviz.frame import blocks_of, frame_of
+from attnviz.observe import RowBlock
 from attnviz.record import Attention, Token, from_arrays
+from tests.analysis.records import records
 from tests.analysis.weights import random_weights, seeds
 
 WORDS = ["the", "lazy", "dog"]
@@ -99,3 +104,38 @@ def test_groups_stay_apart_by_the_bound(seed: int) -> None:
     for a, b in itertools.combinations(found.groups, 2):
         rows, columns = [place[head] for head in a], [place[head] for head in b]
         assert found.divergences[np.ix_(rows, columns)].mean() >= ALIKE - 1e-12
+
+
+@given(records(), st.integers(1, 9), st.integers(1, 2), st.booleans())
+def test_blocks_of_any_size_are_compared_as_the_whole_is(
+    record: Attention, rows: int, heads: int, on_torch: bool
+) -> None:
+    comparing = Comparing(frame_of(record), record.head_ids)
+    for block in blocks_of(record, rows=rows, heads=heads, side_by_side=True):
+        weights = np.array(block.weights)
+        comparing.update(replace(block, weights=torch.from_numpy(weights) if on_torch else weights))
+    streamed, whole = comparing.result(), compare(record)
+    np.testing.assert_allclose(streamed.divergences, whole.divergences, atol=1e-12)
+    np.testing.assert_allclose(streamed.spreads, whole.spreads, atol=1e-7)
+    np.testing.assert_array_equal(streamed.favourites, whole.favourites)
+    np.testing.assert_allclose(streamed.apart, whole.apart, atol=1e-12)
+    assert (streamed.groups, streamed.queries) == (whole.groups, whole.queries)
+
+
+def test_layers_whose_blocks_hold_other_keys_are_compared_over_all_of_them() -> None:
+    weights = random_weights(5, 2, 1, 6, 6, causal=True)
+    weights[1] *= np.tri(6) - np.tri(6, k=-2)
+    record = from_arrays(weights, list("abcdef"), causal=True)
+    comparing = Comparing(frame_of(record), record.head_ids)
+    for start in range(0, 6, 2):
+        for layer, first in ((0, 0), (1, max(0, start - 1))):
+            some = weights[layer, :, start : start + 2, first : start + 2]
+            comparing.update(RowBlock(layer, start, some, first_key=first))
+    np.testing.assert_allclose(comparing.result().divergences, compare(record).divergences, atol=1e-12)
+    np.testing.assert_array_equal(comparing.result().favourites, compare(record).favourites)
+
+
+def test_rows_of_a_long_text_are_given_one_by_one() -> None:
+    found = compare(from_arrays(random_weights(1, 2, 50, 50), [f"w{place}" for place in range(50)]))
+    assert found.some_rows([7, 3]) == (found.rows[7], found.rows[3])
+    assert found.agreeing == sum(row.agrees for row in found.rows)

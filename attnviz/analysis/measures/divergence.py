@@ -24,12 +24,38 @@ def divergence(first: Array, second: Array) -> Array:
     1.0
     """
     xp = namespace(first, second)
-    between = entropy((first + second) / 2) - (entropy(first) + entropy(second)) / 2
-    kept_first, kept_second = _kept_back(xp, first), _kept_back(xp, second)
-    kept = entropy((kept_first + kept_second) / 2) - (entropy(kept_first) + entropy(kept_second)) / 2
-    return xp.clip(between + kept, 0.0, 1.0)
+    return _between(xp, first, second, (_entropies(xp, first) + _entropies(xp, second)) / 2)
 
 
-def _kept_back(xp: ModuleType, weights: Array) -> Array:
-    """Give the mass each row lacks to 1, as one more column: (..., query, 1)."""
-    return xp.clip(1.0 - xp.sum(weights, axis=-1, keepdims=True), 0.0, 1.0)
+def divergences_of(weights: Array) -> Array:
+    """Measure how differently each pair of heads reads, row by row, in bits; see `divergence`.
+
+    Shape:
+        weights: (head, query, key).
+
+    Returns:
+        Bits per pair and row, (head, head, query), the same for both orders of a pair.
+
+    >>> import numpy as np
+    >>> divergences_of(np.array([[[1.0, 0.0]], [[0.0, 1.0]]])).tolist()
+    [[[0.0], [1.0]], [[1.0], [0.0]]]
+    """
+    xp = namespace(weights)
+    own = _entropies(xp, weights)
+    per_row = xp.zeros((len(weights), *own.shape), dtype=own.dtype, device=weights.device)
+    # One head against the later ones at a time: the full (head, head, query, key) product need not exist.
+    for i in range(len(weights) - 1):
+        apart = _between(xp, weights[i], weights[i + 1 :], (own[i] + own[i + 1 :]) / 2)
+        per_row[i, i + 1 :] = per_row[i + 1 :, i] = apart
+    return per_row
+
+
+def _between(xp: ModuleType, first: Array, second: Array, mean: Array) -> Array:
+    """Say by how much the entropy of the rows between two is above the mean of their own."""
+    return xp.clip(_entropies(xp, (first + second) / 2) - mean, 0.0, 1.0)
+
+
+def _entropies(xp: ModuleType, weights: Array) -> Array:
+    """Take the entropy of rows, the mass each lacks to 1 being one more key: (..., query), bits."""
+    kept = xp.clip(1.0 - xp.sum(weights, axis=-1, keepdims=True), 0.0, 1.0)
+    return entropy(weights) + entropy(kept)
