@@ -8,7 +8,8 @@ from attnviz.analysis.spread import Spread
 
 
 def test_nothing_has_neither() -> None:
-    assert np.isnan(Spread((2,)).mean).all() and np.isnan(Spread((2,)).deviation).all()
+    assert np.isnan(Spread((2,)).mean).all()
+    assert np.isnan(Spread((2,)).deviation).all()
 
 
 def test_a_small_spread_far_from_zero_is_kept() -> None:

@@ -1,7 +1,6 @@
 """Readings that hand their weights on: the built-in model's and a saved record's."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -50,7 +49,7 @@ def builtin() -> Reading:
 
 @pytest.fixture(scope="module")
 def saved(builtin: Reading, tmp_path_factory: pytest.TempPathFactory) -> Reading:
-    path: Path = tmp_path_factory.mktemp("saved") / "long.safetensors"
+    path = tmp_path_factory.mktemp("saved") / "long.safetensors"
     return SavedSource(attnviz.save(builtin.record(), path)).read(Prompt())
 
 
