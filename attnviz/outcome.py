@@ -27,7 +27,8 @@ class Outcome:
             masked language model puts at each token, which it sees; "judgement": whether each token was
             replaced; "class": one row, what the whole input is, or a row for each token, what that is;
             "states": final vectors, of a model without a head that answers.
-        rows: (row, answer) logits, or (row, d_model) states; an array of any library, on any device.
+        rows: (row, answer) logits, or (row, d_model) states; an array of any library, on any device. Logits
+            of a long text may be made anew whenever they are asked for: ask for slices of rows, each once.
         tokens: the token each row stands at; of a "class" of the whole one special token.
         reference: (row,), for each row the number of the answer held against the model: the token that stands
             in the input there (of "next token" the one behind; the last row has the likeliest), "original" of

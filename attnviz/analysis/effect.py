@@ -1,7 +1,7 @@
 """What a model's answer loses when heads are removed, and how much it leans on each of them."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Literal
@@ -290,14 +290,13 @@ def effect(
     if not before.answers or before.reference is None:
         turned = _by_rows(cosine_distance(before.rows, after.rows))[rows]
         return Effect(tuple(removed), head, turned)
-    moved = np.concatenate([_by_rows(kullback_leibler(*both)) for both in _in_blocks(before, after)])
-    return Effect(
-        tuple(removed),
-        head,
-        moved[rows],
-        tuple(_flips(before, after, rows)),
-        (_costs(after, before.reference) - _costs(before, before.reference))[rows],
-    )
+    pieces = [
+        _changes(was, is_now, before.reference[first : first + len(was)])
+        for first, (was, is_now) in _in_blocks(before, after)
+    ]
+    moved, losses, was, is_now = (np.concatenate(piece)[rows] for piece in zip(*pieces, strict=True))
+    flips = _flips(was.astype(int).tolist(), is_now.astype(int).tolist(), before.naming)
+    return Effect(tuple(removed), head, moved, tuple(flips), losses)
 
 
 def cost(outcome: Outcome) -> float | None:
@@ -339,29 +338,42 @@ def _log_softmax(xp: ModuleType, logits: Array) -> Array:
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
 
 
-def _in_blocks(*outcomes: Outcome) -> Iterator[tuple[Array, ...]]:
-    """Cut the rows of outcomes alike, into as many at once as fit."""
+def _changes(before: Array, after: Array, reference: NDArray[np.intp]) -> tuple[Numbers, ...]:
+    """Say of some rows how far they moved, what more the references cost, and which answers are likeliest.
+
+    Shape:
+        before, after: (row, answer), logits. reference: (row,). Every result: (row,).
+    """
+    xp = namespace(before, after)
+    return (
+        _by_rows(kullback_leibler(before, after)),
+        _by_rows(surprisal(after, reference)) - _by_rows(surprisal(before, reference)),
+        *(_by_rows(xp.argmax(logits, axis=-1)) for logits in (before, after)),
+    )
+
+
+def _in_blocks(*outcomes: Outcome) -> Iterator[tuple[int, tuple[Array, ...]]]:
+    """Cut the rows of outcomes alike, into as many at once as fit; tell the first of each block."""
     count, answers = outcomes[0].rows.shape
     step = max(_AT_ONCE // answers, 1)
     for first in range(0, count, step):
-        yield tuple(outcome.rows[first : first + step] for outcome in outcomes)
+        yield first, tuple(outcome.rows[first : first + step] for outcome in outcomes)
 
 
 def _costs(outcome: Outcome, reference: NDArray[np.intp]) -> Numbers:
     """Give what the references cost, (row,)."""
-    step = max(_AT_ONCE // outcome.rows.shape[-1], 1)
-    blocks = enumerate(_in_blocks(outcome))
     return np.concatenate(
-        [_by_rows(surprisal(rows, reference[at * step : (at + 1) * step])) for at, (rows,) in blocks]
+        [
+            _by_rows(surprisal(rows, reference[first : first + len(rows)]))
+            for first, (rows,) in _in_blocks(outcome)
+        ]
     )
 
 
-def _flips(before: Outcome, after: Outcome, rows: Iterable[int]) -> Iterator[Flip]:
-    xp = namespace(before.rows, after.rows)
-    was, is_now = (xp.argmax(outcome.rows, axis=-1).tolist() for outcome in (before, after))
-    for place, row in enumerate(rows):
-        if was[row] != is_now[row]:
-            yield Flip(place, before.naming(was[row]), before.naming(is_now[row]))
+def _flips(was: Sequence[int], is_now: Sequence[int], naming: Callable[[int], str]) -> Iterator[Flip]:
+    for place, (before, after) in enumerate(zip(was, is_now, strict=True)):
+        if before != after:
+            yield Flip(place, naming(before), naming(after))
 
 
 def _by_rows(numbers: Array) -> Numbers:

@@ -37,10 +37,12 @@ from transformers import (
 )
 from transformers.modeling_outputs import CausalLMOutput
 
-from attnviz.errors import CaptureFailed, UnsupportedModel
+import attnviz
+from attnviz.errors import BudgetError, CaptureFailed, UnsupportedModel
 from attnviz.prompt import Prompt
 from attnviz.selection import HeadId
-from attnviz.sources import load
+from attnviz.sources import keep, load
+from attnviz.sources.huggingface.intervening import pieces as in_pieces
 from attnviz.sources.huggingface.intervening.answers import states
 from attnviz.sources.huggingface.intervening.gates import gating
 from attnviz.sources.huggingface.intervening.outcomes import run_outcome
@@ -508,3 +510,59 @@ def test_a_model_without_a_head_runs_once(minilm):
     with hooked(reading.feed.model.register_forward_pre_hook(lambda *_given: runs.append(1))):
         reading.outcome(CLOSED)
     assert len(runs) == 1
+
+
+_OF_WORDS = [
+    *((AutoModelForCausalLM, config, "byte_pieces") for config in DECODERS.values()),
+    *((AutoModelForMaskedLM, config, "word_pieces") for config in ENCODERS.values()),
+]
+
+
+@pytest.mark.parametrize("gates", [{}, CLOSED], ids=["open", "closed"])
+@pytest.mark.parametrize(("kind", "config", "pieces"), _OF_WORDS, ids=[*DECODERS, *ENCODERS])
+def test_logits_of_a_long_text_are_made_in_pieces(kind, config, pieces, gates, save, request, monkeypatch):
+    folder = save(kind, config, request.getfixturevalue(pieces))
+    reading = load(folder).read(Prompt(FOX))
+    whole = reading.outcome(gates)
+    monkeypatch.setattr(in_pieces, "MOST_BYTES", 0)
+    found = reading.outcome(gates)
+    # What stands between OPT and its head is run by itself, so its head is handed no states of ours.
+    assert isinstance(found.rows, in_pieces.Pieces) or folder_is_of(folder, "opt")
+    assert found.rows.shape == whole.rows.shape
+    for step in (1, 4, 100):
+        made = [found.rows[first : first + step] for first in range(0, len(whole.rows), step)]
+        assert_same(torch.cat(made), whole.rows)
+    assert (found.outlook, found.tokens) == (whole.outlook, whole.tokens)
+    assert found.reference.tolist() == whole.reference.tolist()
+
+
+def folder_is_of(folder, kind):
+    return json.loads((folder / "config.json").read_text())["model_type"] == kind
+
+
+def test_effects_of_a_long_text_are_those_of_its_logits(save, byte_pieces, monkeypatch):
+    folder = save(AutoModelForCausalLM, DECODERS["gpt2"], byte_pieces)
+    whole = attnviz.ablate(load(folder), FOX, "0-2", importance=False).effects
+    monkeypatch.setattr(in_pieces, "MOST_BYTES", 0)
+    found = attnviz.ablate(load(folder), FOX, "0-2").effects
+    for ours, theirs in zip(found.entries, whole.entries, strict=True):
+        np.testing.assert_allclose(ours.rows, theirs.rows, atol=1e-6)
+        np.testing.assert_allclose(ours.losses, theirs.losses, atol=1e-5)
+        assert ours.flips == theirs.flips
+
+
+def test_a_head_that_looks_at_several_states_is_not_made_in_pieces(save, byte_pieces, monkeypatch):
+    class Smoothed(nn.Linear):
+        def forward(self, states):
+            return super().forward(states + states.mean(dim=1, keepdim=True))
+
+    source = load(save(AutoModelForCausalLM, DECODERS["gpt2"], byte_pieces))
+    head = source.pretrained.model.lm_head
+    smoothed = Smoothed(head.in_features, head.out_features, bias=False)
+    smoothed.weight = head.weight
+    source.pretrained.model.lm_head = smoothed
+    monkeypatch.setattr(in_pieces, "MOST_BYTES", 0)
+    assert isinstance(source.read(Prompt(FOX)).outcome().rows, torch.Tensor)
+    monkeypatch.setattr(keep, "_memory", lambda: 1e3)
+    with pytest.raises(BudgetError, match=r"the logits of \d+ tokens after each of"):
+        source.read(Prompt(FOX)).outcome()

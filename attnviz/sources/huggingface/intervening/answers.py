@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attnviz.outcome import Outcome, Outlook
 from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Answering, Feed, Side
+from attnviz.sources.huggingface.intervening.pieces import Pieces
 
 # What transformers calls the logits of a head; the second where a model was saved with two.
 _LOGITS = ("logits", "prediction_logits")
@@ -22,6 +23,9 @@ _POOLER = "pooler"
 WHOLE = Token("[WHOLE]", kind="special")
 
 JUDGEMENTS = ("original", "replaced")
+
+# Logits of a long text are gone over so many at a time.
+_AT_ONCE = 2**22
 
 Naming = Callable[[int], str]
 
@@ -47,14 +51,29 @@ def answers(given: Any, feed: Feed, answering: Answering, *, looks_back: bool) -
     if rows.ndim == 2:
         if not side.fits(len(rows)):
             return None
-        tokens = side.tokens(len(rows))
-        if rows.shape[-1] == _vocabulary(answering.model) and any(token.id is not None for token in tokens):
-            speaks = looks_back or _speaks(feed, answering, len(tokens))
-            return _of_tokens("next token" if speaks else "masked token", rows, tokens, answering)
-        return _classes(rows, tokens, answering)
+        said = said_of_tokens(rows, feed, answering, looks_back=looks_back)
+        return said or _classes(rows, side.tokens(len(rows)), answering)
     if side.fits(len(rows)) and _judges(feed, answering, len(rows)):
         return _judgement(rows, side.tokens(len(rows)))
     return None if answering.made_up else _classes(rows[None], (WHOLE,), answering)
+
+
+def said_of_tokens(
+    rows: Tensor | Pieces, feed: Feed, answering: Answering, *, looks_back: bool
+) -> Outcome | None:
+    """Read logits over a vocabulary, a row for each token of the default block; see `answers`.
+
+    Returns:
+        None if they are over something else.
+    """
+    side = list(feed.sides.values())[-1][0]
+    if not side.fits(len(rows)) or rows.shape[-1] != _vocabulary(answering.model):
+        return None
+    tokens = side.tokens(len(rows))
+    if all(token.id is None for token in tokens):
+        return None
+    speaks = looks_back or _speaks(feed, answering, len(tokens))
+    return _of_tokens("next token" if speaks else "masked token", rows, tokens, answering)
 
 
 def states(given: Any, feed: Feed) -> Outcome:  # noqa: ANN401
@@ -104,7 +123,9 @@ def _names(sides: Sequence[Side], count: int) -> tuple[Token, ...]:
     return tuple(Token(str(place), word=place) for place in range(count))
 
 
-def _of_tokens(outlook: Outlook, rows: Tensor, tokens: tuple[Token, ...], answering: Answering) -> Outcome:
+def _of_tokens(
+    outlook: Outlook, rows: Tensor | Pieces, tokens: tuple[Token, ...], answering: Answering
+) -> Outcome:
     """Hold what a model says of each token against what stands there, or behind it."""
     there = tokens if outlook == "masked token" else (*tokens[1:], None)
     likeliest = _likeliest(rows)
@@ -130,8 +151,10 @@ def _judgement(scores: Tensor, tokens: tuple[Token, ...]) -> Outcome:
     return Outcome("judgement", rows, tokens, reference, JUDGEMENTS.__getitem__)
 
 
-def _likeliest(rows: Tensor) -> NDArray[np.intp]:
-    return rows.detach().argmax(dim=-1).cpu().numpy().astype(np.intp)
+def _likeliest(rows: Tensor | Pieces) -> NDArray[np.intp]:
+    step = max(1, _AT_ONCE // rows.shape[-1])
+    pieces = (rows[first : first + step] for first in range(0, len(rows), step))
+    return np.concatenate([piece.detach().argmax(dim=-1).cpu().numpy() for piece in pieces]).astype(np.intp)
 
 
 def _naming(answering: Answering, count: int) -> Naming:

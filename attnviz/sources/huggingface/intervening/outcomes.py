@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from attnviz.errors import AttnvizError, BudgetError, CaptureFailed, UnsupportedModel
@@ -13,7 +14,8 @@ from attnviz.outcome import Outcome
 from attnviz.outline import choose
 from attnviz.sources.huggingface.faults import brief, is_out_of_memory
 from attnviz.sources.huggingface.feed import Answering, Feed
-from attnviz.sources.huggingface.intervening.answers import answers, states
+from attnviz.sources.huggingface.intervening.answers import answers, said_of_tokens, states
+from attnviz.sources.huggingface.intervening.pieces import are_many, in_pieces, vocabulary
 from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.rerun import hooked
@@ -52,14 +54,38 @@ def run_outcome(
     with quiet():
         given = None
         if feed.answering is not None:
-            given = _from_head(feed, feed.answering, watched, change, sites)
             looks_back = all(layer.causal for layer in choose(watched.outlines, None).layers)
+            if not torch.is_grad_enabled() and _are_many(feed, feed.answering):
+                long = _in_pieces(feed, feed.answering, change, sites, looks_back=looks_back)
+                if long is not None:
+                    return long
+            given = _from_head(feed, feed.answering, watched, change, sites)
             found = None if given is None else answers(given, feed, feed.answering, looks_back=looks_back)
             if found is not None:
                 return _without_nan(found)
         if given is None or feed.answering is None or feed.answering.model is not feed.model:
             given = _without_head(feed, change, sites)
         return _without_nan(states(given, feed))
+
+
+def _are_many(feed: Feed, answering: Answering) -> bool:
+    """Say whether a text is so long that its logits are not held at once."""
+    tokens = feed.arguments.get("input_ids")
+    own = answering.model is not feed.model and feed.encoder is None and list(feed.sides) == ["self"]
+    return own and isinstance(tokens, Tensor) and are_many(answering.model, tokens.shape[-1])
+
+
+def _in_pieces(
+    feed: Feed, answering: Answering, change: Change, sites: Sequence[Site], *, looks_back: bool
+) -> Outcome | None:
+    """Run the model without its head, which is asked later, for some rows at a time.
+
+    Returns:
+        None if its head makes no row by itself, of what the model without it gives.
+    """
+    given = _without_head(feed, change, sites)
+    pieces = in_pieces(answering.model, feed.model, given, _accepted(answering.model, feed.arguments))
+    return None if pieces is None else said_of_tokens(pieces, feed, answering, looks_back=looks_back)
 
 
 class _UnlikeError(Exception):
@@ -164,9 +190,8 @@ def _refuse_too_many_logits(model: Any, arguments: Mapping[str, Any]) -> None:  
         BudgetError: they would.
     """
     tokens = arguments.get("decoder_input_ids", arguments.get("input_ids"))
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    if isinstance(tokens, Tensor) and isinstance(head, nn.Linear):
-        count, known = tokens.shape[-1], head.out_features
+    if isinstance(tokens, Tensor) and (known := vocabulary(model)):
+        count = tokens.shape[-1]
         refuse_beyond_memory(count * known, f"the logits of {known} tokens after each of {count}")
 
 
