@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from attnviz.analysis.effect import Effects
 from attnviz.errors import RequestError
-from attnviz.record import Attention, Block, Token
+from attnviz.record import Attention, Block, Statistic, Token
 from attnviz.render.labels import name_of_model, printable_sentence
+from attnviz.render.page.digested import Digest
 
 _BLOCKS: dict[Block, str] = {
     "self": "self-attention",
@@ -14,6 +15,8 @@ _BLOCKS: dict[Block, str] = {
     "decoder": "decoder self-attention",
     "cross": "cross-attention",
 }
+
+_POOLED: dict[Statistic, str] = {"maximum": "maxima", "mean": "means"}
 
 _LONGEST_TITLE = 80
 
@@ -23,7 +26,8 @@ class Contents:
     """What is put into a page, checked.
 
     Attributes:
-        records: one input's attention: blocks of a model, and views of them; the first is shown first.
+        records: one input's attention: blocks of a model, and views of them; the first is shown first. Of a
+            digest the maxima and the means.
         title: of the page.
         effects: what the answer loses without heads of the first record of weights.
         vectors: whether to write query and key vectors where a record has them; None where they are light.
@@ -31,6 +35,8 @@ class Contents:
         focus: whether to say what each head reads.
         inline: whether it stands inside a notebook.
         opening: fields of the program's state that are not as usual when the page opens.
+        digests: of inputs too long for every weight, what is known beside the maxima and the means.
+        top: how many of the keys each query reads most are written of a digest; None for all it has.
     """
 
     records: tuple[Attention, ...]
@@ -41,6 +47,8 @@ class Contents:
     focus: bool = True
     inline: bool = False
     opening: Mapping[str, object] = field(default_factory=dict)
+    digests: tuple[Digest, ...] = ()
+    top: int | None = None
 
     @property
     def sides(self) -> tuple[tuple[Token, ...], ...]:
@@ -50,12 +58,17 @@ class Contents:
 
     @property
     def weights(self) -> int:
-        """How many weights the records hold."""
-        return sum(record.weights.size for record in self.records)
+        """How many weights the records hold; where they were pooled, are of."""
+        return sum(_weights_of(record) for record in self.records if not self._is_second(record))
+
+    def _is_second(self, record: Attention) -> bool:
+        """Whether a record says of the same weights what another one here says otherwise."""
+        twin = twin_of(self, record)
+        return twin is not None and self.records.index(twin) < self.records.index(record)
 
 
 def gather(
-    records: Attention | Sequence[Attention],
+    records: Attention | Digest | Sequence[Attention | Digest],
     *,
     effects: Effects | None = None,
     vectors: bool | None = None,
@@ -67,10 +80,27 @@ def gather(
     Raises:
         RequestError: there is nothing to show, or the records are not of one input and of different kinds.
     """
-    chosen = (records,) if isinstance(records, Attention) else tuple(records)
+    given = tuple(records) if isinstance(records, Sequence) else (records,)
+    chosen = tuple(record for one in given for record in _maps(one))
     _check(chosen)
-    named = printable_sentence(title or "") or _title(chosen[0])
-    return Contents(chosen, named, effects, vectors, opening=opening or {})
+    return Contents(
+        chosen,
+        printable_sentence(title or "") or _title(chosen[0]),
+        digests=tuple(one for one in given if not isinstance(one, Attention)),
+        effects=effects,
+        vectors=vectors,
+        opening=opening or {},
+    )
+
+
+def _weights_of(record: Attention) -> int:
+    if record.pooling is None:
+        return record.weights.size
+    return len(record.head_ids) * record.pooling.queries * record.pooling.keys
+
+
+def _maps(given: Attention | Digest) -> tuple[Attention, ...]:
+    return (given,) if isinstance(given, Attention) else (given.maxima, given.means)
 
 
 def id_of(record: Attention) -> str:
@@ -80,13 +110,32 @@ def id_of(record: Attention) -> str:
     >>> id_of(from_arrays([[1.0]], ["a"]))
     'self'
     """
-    return record.block if record.view == "weights" else f"{record.block}.{record.view}"
+    named = record.block if record.view == "weights" else f"{record.block}.{record.view}"
+    return named if record.pooling is None or record.pooling.statistic == "maximum" else f"{named}.mean"
 
 
 def title_of(record: Attention) -> str:
     """Name a record's map for people."""
     block = _BLOCKS[record.block]
-    return block if record.view == "weights" else f"{record.view} of {block}"
+    title = block if record.view == "weights" else f"{record.view} of {block}"
+    return title if record.pooling is None else f"{title}, {_POOLED[record.pooling.statistic]}"
+
+
+def twin_of(contents: Contents, record: Attention) -> Attention | None:
+    """Give the record that holds the other statistic of the same cells."""
+    if record.pooling is None:
+        return None
+    such = (record.block, record.view, record.queries, record.keys)
+    return next(
+        (
+            other
+            for other in contents.records
+            if other is not record
+            and other.pooling is not None
+            and (other.block, other.view, other.queries, other.keys) == such
+        ),
+        None,
+    )
 
 
 def _check(records: Sequence[Attention]) -> None:

@@ -12,10 +12,11 @@ from attnviz.render.effects import CAUTION as WITHOUT_HEADS
 from attnviz.render.labels import name_of_model, printable
 from attnviz.render.machine.plain import Fields
 from attnviz.render.page.contents import Contents
+from attnviz.render.page.digested import bounds_of, is_of_runs, whole_side
 from attnviz.render.page.maps import map_fields
 from attnviz.render.page.pack import Buffers
 from attnviz.render.page.picture import picture_fields
-from attnviz.render.page.pooled import labels, size_of
+from attnviz.render.page.pooled import labels, labels_of_runs, size_of
 from attnviz.render.pooling import starts
 from attnviz.render.theme import CATEGORIES, THEMES, Theme
 from attnviz.render.walkthrough.practitioner import CAUTION
@@ -46,7 +47,10 @@ def page_fields(contents: Contents, buffers: Buffers) -> Fields:
 
 def frame_fields(contents: Contents) -> Fields:
     """Write the facts that are no map's."""
-    return {**said_fields(contents), "sequences": [_sequence(contents, side) for side in contents.sides]}
+    return {
+        **said_fields(contents),
+        "sequences": [sequence_fields(contents, side) for side in contents.sides],
+    }
 
 
 def said_fields(contents: Contents) -> Fields:
@@ -70,7 +74,10 @@ def said_fields(contents: Contents) -> Fields:
     }
 
 
-def _sequence(contents: Contents, side: tuple[Token, ...]) -> Fields:
+def sequence_fields(contents: Contents, side: tuple[Token, ...]) -> Fields:
+    """Write one side of some maps."""
+    if is_of_runs(side):
+        return _sequence_of_runs(contents, side)
     pooled = size_of(side, contents.runs) < len(side)
     return {
         "tokens": list(_runs(side, contents.runs) if pooled else map(_token, side)),
@@ -92,6 +99,7 @@ def _token(token: Token) -> Fields:
         "kind": token.kind,
         **({"place": list(token.place)} if token.place is not None else {}),
         **({"part": token.part} if token.part is not None else {}),
+        **({"run": list(token.run)} if token.run is not None else {}),
     }
 
 
@@ -105,6 +113,41 @@ def _runs(side: Sequence[Token], runs: int | None) -> Iterator[Fields]:
         part = {"part": run[0].part} if len(parts) == 1 and run[0].part is not None else {}
         text = "".join(token.text for token in run)
         yield {"text": text, "shown": label, "kind": run[0].kind if len(kinds) == 1 else "text", **part}
+
+
+def _sequence_of_runs(contents: Contents, side: tuple[Token, ...]) -> Fields:
+    """Write a side whose rows stand for runs of the model's tokens, and these where they are known."""
+    shown = labels_of_runs(contents, side)
+    whole = whole_side(contents, side)
+    rows = zip(shown, bounds_of(side, len(shown)), strict=True)
+    return {
+        "tokens": [_row(label, bounds, whole) for label, bounds in rows],
+        "words": None,
+        "pooled": True,
+        "whole": None if whole is None else whole_fields(whole),
+        "rightToLeft": is_right_to_left(side if whole is None else whole),
+    }
+
+
+def _row(shown: str, bounds: tuple[int, int], whole: Sequence[Token] | None) -> Fields:
+    first, last = bounds
+    kinds = {token.kind for token in whole[first : last + 1]} if whole else {"text"}
+    kind = kinds.pop() if len(kinds) == 1 else "text"
+    return {"text": shown, "shown": shown, "kind": kind, "run": [first, last]}
+
+
+def whole_fields(whole: Sequence[Token]) -> Fields:
+    """Write every token of a long side: those that are alike once, and which of these stands where."""
+    known: dict[str, int] = {}
+    types: list[Fields] = []
+    order: list[int] = []
+    for token in whole:
+        name = f"{token.kind} {token.part} {token.text}"
+        if token.place is not None or name not in known:
+            known[name] = len(types)
+            types.append(_token(token))
+        order.append(known[name])
+    return {"types": types, "order": order}
 
 
 def _words(record: Attention, side: tuple[Token, ...]) -> Fields | None:

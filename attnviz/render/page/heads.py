@@ -1,11 +1,13 @@
 """What a page's table knows of each head: what it reads, its shape, how it looks, what depends on it."""
 
 from attnviz.analysis.focus import Focus, HeadFocus, focus
+from attnviz.analysis.measures.table import MEASURES
 from attnviz.record import Attention
 from attnviz.render.labels import printable
 from attnviz.render.machine.focus import head_fields
 from attnviz.render.machine.plain import Fields, number
 from attnviz.render.page.contents import Contents
+from attnviz.render.page.digested import Digest, digest_of, is_of_runs
 from attnviz.render.page.pooled import place_of
 from attnviz.selection import HeadId
 
@@ -30,7 +32,13 @@ _SHOWN = (
 
 
 def has_focus(contents: Contents, record: Attention) -> bool:
-    """Whether the page says what a record's heads read: words and links are said of weights only."""
+    """Whether the page says what a record's heads read: words and links are said of weights only.
+
+    Of pooled weights they cannot be told; a digest knows them.
+    """
+    if record.pooling is not None:
+        digest = digest_of(contents, record)
+        return contents.focus and digest is not None and digest.focus is not None
     return contents.focus and record.view == "weights" and record.weights.size <= MOST_WEIGHTS
 
 
@@ -38,10 +46,33 @@ def heads_of(contents: Contents, record: Attention) -> tuple[list[Fields], list[
     """Say what each head of a record reads, and which keys they cover; nothing where that is not said."""
     if not has_focus(contents, record):
         return [], []
-    found = focus(record)
+    digest = digest_of(contents, record)
+    found = digest.focus if digest and digest.focus else focus(record)
     about = Places(record, contents.runs)
-    heads = [{**about.read(head), **_known(contents, record, head.head)} for head in found.heads]
+    heads = [
+        {**about.read(head), **_known(contents, record, head.head), **_measured(digest, head.head)}
+        for head in found.heads
+    ]
     return heads, covered(found)
+
+
+def measures_of(contents: Contents, record: Attention) -> list[Fields]:
+    """Name the measures that were taken of a digest's heads, in the order of their numbers."""
+    digest = digest_of(contents, record)
+    if digest is None or digest.measured is None or not has_focus(contents, record):
+        return []
+    return [
+        {"name": name, "unit": unit, "says": MEASURES[name].says if name in MEASURES else ""}
+        for name, unit in zip(digest.measured.names, digest.measured.units, strict=True)
+    ]
+
+
+def _measured(digest: Digest | None, head: HeadId) -> Fields:
+    """Give what was measured of a head while its weights went by."""
+    if digest is None or digest.measured is None or head not in digest.measured.heads:
+        return {}
+    place = digest.measured.heads.index(head)
+    return {"measures": [number(mean) for mean in digest.measured.means[place].tolist()]}
 
 
 def covered(found: Focus) -> list[str]:
@@ -72,6 +103,7 @@ class Places:
         return {
             **link,
             **self._source(link),
+            **({"to_token": link["to_position"]} if is_of_runs(self._record.keys) else {}),
             "to": printable(link["to"]),
             "to_position": self._column(link["to_position"]),
         }
@@ -81,7 +113,8 @@ class Places:
         if link["from"] is None:
             return {}
         position = place_of(link["from_position"], self._record.queries, self._runs)
-        return {"from": printable(link["from"]), "from_position": position}
+        token = {"from_token": link["from_position"]} if is_of_runs(self._record.queries) else {}
+        return {"from": printable(link["from"]), "from_position": position, **token}
 
     def _column(self, position: int) -> int:
         return place_of(position, self._record.keys, self._runs)

@@ -11,11 +11,12 @@ from attnviz.render import notes
 from attnviz.render.hidden import reasons
 from attnviz.render.labels import printable
 from attnviz.render.machine.plain import Fields, plain
-from attnviz.render.page.contents import Contents, id_of, title_of
-from attnviz.render.page.heads import has_focus, heads_of
+from attnviz.render.page.contents import Contents, id_of, title_of, twin_of
+from attnviz.render.page.heads import has_focus, heads_of, measures_of
 from attnviz.render.page.pack import Buffers
 from attnviz.render.page.pooled import is_pooled, masks_of, shape_of, weights_of
 from attnviz.render.page.quantize import ERROR, as_levels
+from attnviz.render.page.topkeys import top_fields
 from attnviz.render.page.vectors import vector_fields
 from attnviz.selection import numbers_as_ranges
 
@@ -58,6 +59,24 @@ def map_fields(contents: Contents, record: Attention, buffers: Buffers) -> Field
         "vectors": vector_fields(contents, record, buffers),
         "focus": heads,
         "covered": covered,
+        **_pooling(contents, record, buffers),
+    }
+
+
+def _pooling(contents: Contents, record: Attention, buffers: Buffers) -> Fields:
+    """Say what the cells of a record stand for that was pooled from the start, and what is known beside."""
+    if record.pooling is None:
+        return {}
+    twin = twin_of(contents, record)
+    return {
+        "pooling": {
+            "statistic": record.pooling.statistic,
+            "queries": record.pooling.queries,
+            "keys": record.pooling.keys,
+            "twin": None if twin is None else id_of(twin),
+        },
+        "top": top_fields(contents, record, buffers),
+        "measures": measures_of(contents, record),
     }
 
 
@@ -65,6 +84,12 @@ def about(contents: Contents, record: Attention) -> Iterator[str]:
     """Say what has to be known of a record's numbers, a line each."""
     heads = record.head_ids
     yield from notes.view(record)
+    if record.pooling is not None:
+        yield pooled_line(contents, record)
+        yield from notes.sharing(record, heads)
+        if record.view == "weights" and not any(has_focus(contents, one) for one in contents.records):
+            yield "what each head reads is not said: of pooled weights it cannot be told"
+        return
     yield from notes.dropped(record)
     yield from notes.sinks(record, heads)
     yield from _elsewhere(record)
@@ -77,6 +102,14 @@ def about(contents: Contents, record: Attention) -> Iterator[str]:
         yield f"pooled {before} to {rows:,} x {columns:,}, maximum per cell"
     if record.view == "weights" and not has_focus(contents, record):
         yield "what each head reads is left out: too many weights"
+
+
+def pooled_line(contents: Contents, record: Attention) -> str:
+    """Say how far an input was pooled."""
+    assert record.pooling is not None  # as whoever asks has seen
+    rows, columns = shape_of(contents, record)
+    before = f"{record.pooling.queries:,} x {record.pooling.keys:,}"
+    return f"{before} pooled to {rows:,} x {columns:,}, {record.pooling.statistic} per cell"
 
 
 def _elsewhere(record: Attention) -> Iterator[str]:
@@ -116,7 +149,7 @@ def _predictions(contents: Contents, record: Attention) -> list[Fields]:
 
 def _masses(contents: Contents, record: Attention, buffers: Buffers) -> int | None:
     """Write the mass of each row where some row holds less than all: the sum of rounded weights is not it."""
-    if is_pooled(contents, record):
+    if is_pooled(contents, record) or record.pooling is not None:
         return None
     masses = record.weights.sum(axis=-1, dtype=np.float64)
     if masses.min() >= 1 - MASS_TOLERANCE:

@@ -1,5 +1,6 @@
 """Sides too long for a page: runs of tokens that stand for one, and what becomes of maps over them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,7 +9,8 @@ import numpy as np
 from attnviz.record import Attention, Mask, Token, Weights
 from attnviz.render.labels import from_to, printable
 from attnviz.render.page.contents import Contents
-from attnviz.render.pooling import pool, starts
+from attnviz.render.page.digested import bounds_of, is_of_runs, run_label, whole_side
+from attnviz.render.pooling import counts_of, pool, starts
 
 
 def size_of(side: Sequence[Token], runs: int | None) -> int:
@@ -17,7 +19,7 @@ def size_of(side: Sequence[Token], runs: int | None) -> int:
 
 
 def is_pooled(contents: Contents, record: Attention) -> bool:
-    """Whether a record's cells stand for several weights."""
+    """Whether the page's cells stand for several of a record's."""
     runs = contents.runs
     return runs is not None and max(len(record.queries), len(record.keys)) > runs
 
@@ -29,6 +31,8 @@ def place_of(position: int, side: Sequence[Token], runs: int | None) -> int:
     [0, 0, 1, 1, 2, 2, 2]
     """
     size = size_of(side, runs)
+    if is_of_runs(side):
+        return bisect_right([first for first, _ in bounds_of(side, size)], position) - 1
     return position if size == len(side) else ((position + 1) * size - 1) // len(side)
 
 
@@ -42,12 +46,22 @@ def labels(side: Sequence[Token], runs: int | None) -> list[str]:
     ]
 
 
+def labels_of_runs(contents: Contents, side: tuple[Token, ...]) -> list[str]:
+    """Label each row of a side whose tokens stand for runs themselves."""
+    rows = size_of(side, contents.runs)
+    whole = whole_side(contents, side)
+    edges = [*starts(len(side), rows).tolist(), len(side)]
+    runs = (side[first:stop] for first, stop in pairwise(edges))
+    return [run_label(run, whole, bounds) for run, bounds in zip(runs, bounds_of(side, rows), strict=True)]
+
+
 def weights_of(contents: Contents, record: Attention, layer: int) -> Weights:
     """Give a layer's weights, by its place, as the page shows them: (head, row, column)."""
     weights: Weights = record.weights[layer]
     if not is_pooled(contents, record):
         return weights
-    return pool(weights, *shape_of(contents, record)).astype(np.float32, copy=False)
+    rows, columns = shape_of(contents, record)
+    return pool(weights, rows, columns, counts_of(record)).astype(np.float32, copy=False)
 
 
 def shape_of(contents: Contents, record: Attention) -> tuple[int, int]:

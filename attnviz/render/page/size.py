@@ -1,7 +1,7 @@
 """How large a page will be, from a sample of its weights, and what to do if that is too large."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
@@ -9,7 +9,8 @@ from attnviz.errors import PageTooLarge
 from attnviz.record import Attention, Token, Weights
 from attnviz.render.page import assemble
 from attnviz.render.page.contents import Contents
-from attnviz.render.page.facts import as_json, said_fields
+from attnviz.render.page.digested import is_of_runs
+from attnviz.render.page.facts import as_json, said_fields, sequence_fields
 from attnviz.render.page.heads import has_focus
 from attnviz.render.page.maps import packed
 from attnviz.render.page.pack import LETTERS_PER_BYTE, deflate
@@ -41,7 +42,7 @@ _MARGIN, _TRIES = 0.97, 6
 
 def estimate(contents: Contents) -> int:
     """Say about how many bytes a page will have, within 15 % for weights of models; most of it is exact."""
-    return beside(contents) + _of_weights(contents)
+    return beside(contents) + of_weights(contents)
 
 
 def fit(contents: Contents, most: int) -> tuple[Contents, int]:
@@ -51,7 +52,7 @@ def fit(contents: Contents, most: int) -> tuple[Contents, int]:
         The contents, pooled, and about how many bytes they will have; more than allowed if nothing helps.
     """
     for _ in range(_TRIES):
-        others, weights = beside(contents), _of_weights(contents)
+        others, weights = beside(contents), of_weights(contents)
         if others + weights <= most:
             break
         contents = shrink(contents, (most * _MARGIN - others) / weights)
@@ -104,14 +105,16 @@ def in_bytes(size: int) -> str:
 def beside(contents: Contents) -> int:
     """Say how many bytes a page has beside the levels of its weights."""
     facts = len(as_json(said_fields(contents))) + assemble.shipped().size
-    facts += sum(_of_side(side, contents.runs) for side in contents.sides)
+    facts += sum(_of_side(contents, side) for side in contents.sides)
     return facts + sum(_beside_weights(contents, record) for record in contents.records)
 
 
-def _of_side(side: Sequence[Token], runs: int | None) -> int:
+def _of_side(contents: Contents, side: tuple[Token, ...]) -> int:
     """Estimate what a sequence takes: each text twice, as it is and as it is shown."""
+    if is_of_runs(side):
+        return len(as_json(sequence_fields(contents, side)))
     letters = sum(len(token.text) if token.text.isascii() else 6 * len(token.text) for token in side)
-    return 2 * letters + _TOKEN * size_of(side, runs)
+    return 2 * letters + _TOKEN * size_of(side, contents.runs)
 
 
 def _beside_weights(contents: Contents, record: Attention) -> int:
@@ -123,7 +126,7 @@ def _beside_weights(contents: Contents, record: Attention) -> int:
     return int(letters) + told + (letters_of(vectors) if vectors else 0)
 
 
-def _of_weights(contents: Contents) -> int:
+def of_weights(contents: Contents) -> int:
     """Estimate what levels of weights take."""
     every = (
         len(record.head_ids) * prod(shape_of(contents, record)) * _bytes_per_weight(contents, record)
@@ -133,7 +136,7 @@ def _of_weights(contents: Contents) -> int:
 
 
 def _leaks(record: Attention) -> bool:
-    return bool(record.sinks) or record.dropped > 0
+    return record.pooling is None and (bool(record.sinks) or record.dropped > 0)
 
 
 def _masks(contents: Contents, record: Attention) -> int:

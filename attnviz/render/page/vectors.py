@@ -40,7 +40,8 @@ def vector_fields(contents: Contents, record: Attention, buffers: Buffers) -> Fi
 def kept_vectors(contents: Contents, record: Attention) -> Internals | None:
     """Give the vectors the page shows of a record."""
     internals = explaining(record)
-    if internals is None or contents.vectors is False or is_pooled(contents, record):
+    pooled = is_pooled(contents, record) or record.pooling is not None
+    if internals is None or contents.vectors is False or pooled:
         return None
     return internals if contents.vectors or letters_of(internals) <= LIGHT else None
 

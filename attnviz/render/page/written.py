@@ -11,8 +11,12 @@ from attnviz.record import Attention
 if TYPE_CHECKING:
     from attnviz.analysis.effect import Effects
     from attnviz.render.page.contents import Contents
+    from attnviz.render.page.digested import Digest
 
 MAX_SIZE = 50_000_000
+
+# Of a long input there is always more to show; so much opens quickly anywhere.
+LONG_SIZE = 20_000_000
 
 
 class Page(str):
@@ -82,9 +86,12 @@ class Plan:
         Raises:
             PageTooLarge: it came out larger than it may be.
         """
+        from attnviz.render.page.fitting import coarser
         from attnviz.render.page.size import refuse_beyond, shrink
 
         contents, made = self.contents, write(self.contents)
+        while made.size > self.max_size and contents.digests and (less := coarser(contents)):
+            contents, made = less, write(less)
         while made.size > self.max_size and contents.runs is not None and contents.runs > 1:
             contents = shrink(contents, self.max_size / made.size)
             made = write(contents)
@@ -93,11 +100,11 @@ class Plan:
 
 
 def plan(
-    records: Attention | Sequence[Attention],
+    records: "Attention | Digest | Sequence[Attention | Digest]",
     *,
     effects: "Effects | None" = None,
     vectors: bool | None = None,
-    max_size: int = MAX_SIZE,
+    max_size: int | None = None,
     pool: bool = False,
     title: str | None = None,
     opening: Mapping[str, object] | None = None,
@@ -112,36 +119,43 @@ def plan(
     from attnviz.render.page import size
     from attnviz.render.page import vectors as vectors_of
     from attnviz.render.page.contents import gather
+    from attnviz.render.page.fitting import fit_digests
 
     contents = gather(records, effects=effects, vectors=vectors, title=title, opening=opening)
     vectors_of.check(contents)
-    estimate = size.estimate(contents)
-    if estimate > max_size and pool:
-        contents, estimate = size.fit(contents, max_size)
-    size.refuse_beyond(contents, estimate, max_size)
-    return Plan(contents, estimate, max_size)
+    most = max_size or (LONG_SIZE if contents.digests else MAX_SIZE)
+    if contents.digests:
+        contents, estimate = fit_digests(contents, most)
+    else:
+        estimate = size.estimate(contents)
+        if estimate > most and pool:
+            contents, estimate = size.fit(contents, most)
+    size.refuse_beyond(contents, estimate, most)
+    return Plan(contents, estimate, most)
 
 
 def page(
-    records: Attention | Sequence[Attention],
+    records: "Attention | Digest | Sequence[Attention | Digest]",
     *,
     effects: "Effects | None" = None,
     vectors: bool | None = None,
-    max_size: int = MAX_SIZE,
+    max_size: int | None = None,
     pool: bool = False,
     title: str | None = None,
     opening: Mapping[str, object] | None = None,
 ) -> Page:
     """Write records as one interactive HTML page that needs no network and no other file.
 
-    Weights are rounded to 1/255 of their row's largest one, which is an error of half of that at most.
+    Weights are rounded to 1/255 of their row's largest one, which is an error of half of that at most. Of an
+    input too long for every weight a digest is shown: maxima and means of cells, the keys each query reads
+    most, exact measures; its maps and top keys are as many as fit.
 
     Args:
-        records: a record, or several of one input: other blocks of the model, or views of them.
+        records: a record or digest, or several of one input: other blocks of the model, or views of them.
         effects: what the answer loses without heads of the first record of weights.
         vectors: whether the page holds query and key vectors, to show weights being made; None means where a
             record has them and they are light.
-        max_size: how many bytes the page may have.
+        max_size: how many bytes the page may have; None means 50 MB, and 20 MB of a digest.
         pool: where it would have more, let cells stand for several weights, the largest of them.
         title: of the page; None means the text.
         opening: what is not as usual when the page opens, such as `{"words": True, "theme": "dark"}`.
@@ -182,8 +196,27 @@ def told(contents: "Contents", size: int) -> str:
     """Say in a line how large a page is, and what was made smaller."""
     from attnviz.render.page.size import in_bytes
 
+    if any(record.pooling for record in contents.records):
+        return f"{in_bytes(size)}: {told_of_pooled(contents)}"
     pooled = f", pooled to {contents.runs:,} x {contents.runs:,} cells a head" if contents.runs else ""
     return f"{in_bytes(size)}: {contents.weights:,} weights{pooled}"
+
+
+def told_of_pooled(contents: "Contents") -> str:
+    """Say in a line what is left of inputs too long for every weight."""
+    from attnviz.render.page.pooled import shape_of
+    from attnviz.render.page.topkeys import most_of
+
+    first = contents.records[0]
+    rows, columns = shape_of(contents, first)
+    several = {record.pooling.statistic for record in contents.records if record.pooling}
+    statistics = " and ".join(name for name in ("maximum", "mean") if name in several)
+    top = max(most_of(contents, record) for record in contents.records)
+    known = max((one.top.positions.shape[-1] for one in contents.digests if one.top is not None), default=0)
+    fewer = f" of {known}" if known > top else ""
+    keys = f", the {top}{fewer} largest weights of each query" if top else ", no weights of single queries"
+    cells = f"{rows:,} x {columns:,} cells a head, {statistics} of each"
+    return f"{contents.weights:,} weights pooled to {cells}{keys}"
 
 
 def essence(contents: "Contents") -> str:
@@ -193,11 +226,16 @@ def essence(contents: "Contents") -> str:
 
     first = contents.records[0]
     shown = ", ".join(
-        f"{title_of(record)}, {len(record.head_ids)} heads, "
-        f"{len(record.queries)} queries x {len(record.keys)} keys"
-        for record in contents.records
+        f"{title_of(record)}, {len(record.head_ids)} heads, {_extent(record)}" for record in contents.records
     )
     return (
         f"Attention weights of {name_of_model(first.model)} on “{contents.title}”: {shown}. "
         "This page draws them with a program it holds itself; it needs JavaScript, and no network."
     )
+
+
+def _extent(record: Attention) -> str:
+    if record.pooling is None:
+        return f"{len(record.queries)} queries x {len(record.keys)} keys"
+    rows = f"{len(record.queries)} x {len(record.keys)} cells"
+    return f"{record.pooling.queries:,} queries x {record.pooling.keys:,} keys in {rows}"
