@@ -1,0 +1,1 @@
+"""Long inputs: what a pass hands on without keeping it."""

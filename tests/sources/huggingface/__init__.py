@@ -1,0 +1,1 @@
+"""Tests of `attnviz.sources.huggingface`, room by room."""
