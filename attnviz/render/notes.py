@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from attnviz.analysis.alignment import Alignment
-from attnviz.record import Attention, View
+from attnviz.record import Attention, Statistic, Token, View
+from attnviz.render.positions import is_part, spans
+from attnviz.render.scales import floor_of, written
 from attnviz.selection import HeadId, numbers_as_ranges
 
 # Of more heads that are named one by one than this the others are left out.
@@ -24,6 +26,9 @@ _SCALES: dict[View, str] = {
     "relevance": "relevance",
 }
 
+# What a cell shows of the weights it stands for, as an adjective.
+_SHOWN: dict[Statistic, str] = {"maximum": "largest", "mean": "mean"}
+
 LATER = "later keys, which the query cannot see"
 OUTSIDE = "keys outside the query's window"
 BORDER = "where what the model said itself begins"
@@ -41,17 +46,73 @@ def view(record: Attention) -> Iterator[str]:
 
 def scale(record: Attention) -> str:
     """Name what the colours stand for."""
-    return "weight" if record.view == "weights" else _SCALES[record.view]
+    what = "weight" if record.view == "weights" else _SCALES[record.view]
+    return f"{_SHOWN[record.pooling.statistic]} {what}" if record.pooling else what
+
+
+def per_cell(record: Attention) -> Iterator[str]:
+    """Name what is shown of the weights that share a cell, where some do."""
+    if record.pooling:
+        yield f"{record.pooling.statistic} per cell"
+
+
+def pooled(record: Attention) -> Iterator[str]:
+    """Say how many weights were made into how many cells, and what of them a cell shows."""
+    if record.pooling:
+        weights, cells = (
+            f"{rows:,} × {columns:,}"
+            for rows, columns in (
+                (record.pooling.queries, record.pooling.keys),
+                (len(record.queries), len(record.keys)),
+            )
+        )
+        yield f"pooled {weights} to {cells}, {''.join(per_cell(record))}"
+
+
+def logarithmic(record: Attention, top: float) -> Iterator[str]:
+    """Say where the colours begin and that they are no linear scale, where they are none."""
+    if record.pooling and (floor := floor_of(record, top)):
+        spread = (
+            f", an even spread over {record.pooling.keys:,} keys" if floor * record.pooling.keys == 1 else ""
+        )
+        yield f"logarithmic colours from {written(floor)} up{spread}"
+
+
+def positions(record: Attention) -> Iterator[str]:
+    """Say where rows and columns stand in the whole input, where they say so themselves."""
+    queries, keys = (_positions(record, tokens) for tokens in (record.queries, record.keys))
+    named = {"query and key": queries} if queries == keys else {"query": queries, "key": keys}
+    yield from (f"{name} positions {told}" for name, told in named.items() if told)
+
+
+def _positions(record: Attention, tokens: Sequence[Token]) -> str:
+    """Say from where to where a side's tokens are, and how many share a cell."""
+    if not is_part(tokens):
+        return ""
+    runs = spans(tokens)
+    extent = f"{runs[0][0]:,} to {runs[-1][-1]:,}"
+    least, most = min(map(len, runs)), max(map(len, runs))
+    if record.pooling is None or most == 1:
+        return f"{extent} of the whole input"
+    return f"{extent}, {most if least == most else f'{least} to {most}'} tokens a cell"
+
+
+def shown(record: Attention) -> str:
+    """Say which of the weights that share a cell is shown: the "largest", or the "mean" of them."""
+    return _SHOWN[record.pooling.statistic] if record.pooling else _SHOWN["maximum"]
 
 
 def has_sink(record: Attention, head: HeadId) -> bool:
-    """Whether what a head's rows lack to 1 went to its learned sink; brought back to 1, they lack nothing."""
-    return head.layer in record.sinks and not record.renormalized
+    """Whether what a head's rows lack to 1 went to its learned sink.
+
+    Brought back to 1, they lack nothing; and a row of pooled cells has no sum that would mean anything.
+    """
+    return head.layer in record.sinks and not record.renormalized and record.pooling is None
 
 
 def unexplained(record: Attention, heads: Sequence[HeadId]) -> tuple[HeadId, ...]:
     """Name the heads whose rows may lack mass for a reason that nothing else in the picture tells."""
-    if record.dropped or record.view != "weights":
+    if record.dropped or record.view != "weights" or record.pooling:
         return ()
     return tuple(head for head in heads if not has_sink(record, head))
 

@@ -1,28 +1,96 @@
-"""Many weights in few cells: each cell shows the largest weight it stands for, so that no link is lost."""
+"""Many weights in few cells: each cell shows the largest weight it stands for, so that no link is lost.
+
+Cells that are means stay so: of several, each counts as many times as it has weights.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.record import Attention
+from attnviz.render.positions import spans
 
-def pool(weights: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.floating]:
-    """Shrink squares to the maximum over evenly sized runs of rows and columns.
+Counts = NDArray[np.float64]
+
+
+def pool(
+    weights: NDArray[np.floating], rows: int, columns: int, counts: Counts | None = None
+) -> NDArray[np.floating]:
+    """Shrink squares to the maximum over evenly sized runs of rows and columns, or to the mean over them.
 
     Shape:
         weights: (..., query, key), NaN where the query could not look.
+        counts: (query, key).
         result: (..., row, column).
 
     Args:
         weights: what to shrink.
         rows: how many rows to keep, at most as many as there are.
         columns: how many columns to keep, at most as many as there are.
+        counts: of how many weights each of these is the mean; None where they are no means.
 
     Returns:
-        The maxima, NaN where a cell stands for invisible keys only.
+        The maxima or means, NaN where a cell stands for invisible keys only.
 
     >>> pool(np.array([[0.1, 0.2, 0.3, 0.4]]), 1, 2)
     array([[0.2, 0.4]])
+    >>> pool(np.array([[0.1, 0.3, 0.5, np.nan]]), 1, 2, np.array([[1, 3, 4, 4]]))
+    array([[0.25, 0.5 ]])
     """
-    return _along(_along(weights, rows, -2), columns, -1)
+    largest = _along(_along(weights, rows, -2), columns, -1)
+    return largest if counts is None else _means(weights, counts, largest)
+
+
+def counts_of(record: Attention) -> Counts | None:
+    """Say of how many weights each cell of a record is the mean: (query, key); None where it is none.
+
+    Exact but at the far edge of a window, where cells that are seen in part count as whole ones.
+    """
+    if record.pooling is None or record.pooling.statistic != "mean":
+        return None
+    rows, columns = spans(record.queries), spans(record.keys)
+    if not record.causal:
+        return np.outer([len(run) for run in rows], [len(run) for run in columns]).astype(np.float64)
+    # Queries are the last of the keys.
+    later = record.pooling.keys - record.pooling.queries
+    start, stop = (np.array([end(run) + later for run in rows])[:, None] for end in (_start, _stop))
+    first, behind = (np.array([end(run) for run in columns]) for end in (_start, _stop))
+    # A query at i sees, of the keys from a to b, min(i + 1, b) - a; this is summed over the queries.
+    return _pairs(stop - first) - _pairs(start - first) - _pairs(stop - behind) + _pairs(start - behind)
+
+
+def _start(run: range) -> int:
+    return run.start
+
+
+def _stop(run: range) -> int:
+    return run.stop
+
+
+def _pairs(reach: NDArray[np.int_]) -> Counts:
+    """Give 1 + 2 + ... + reach; nothing where the reach is negative."""
+    seen = np.maximum(reach, 0).astype(np.float64)
+    pairs: Counts = seen * (seen + 1) / 2
+    return pairs
+
+
+def _means(
+    weights: NDArray[np.floating], counts: Counts, largest: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Give the means over the runs of which `largest` are the largest, which are signs where none is seen."""
+    seen = np.isfinite(weights)
+    amount = np.where(seen, counts, 0.0)
+    total, number = (
+        _added(cells, largest.shape) for cells in (np.where(seen, weights, 0.0) * amount, amount)
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: NDArray[np.floating] = np.where(number > 0, total / number, largest).astype(weights.dtype)
+    return means
+
+
+def _added(cells: Counts, shape: tuple[int, ...]) -> Counts:
+    for axis in (-2, -1):
+        cells = np.add.reduceat(cells, starts(cells.shape[axis], shape[axis]), axis=axis)
+    return cells
 
 
 def _along(weights: NDArray[np.floating], runs: int, axis: int) -> NDArray[np.floating]:

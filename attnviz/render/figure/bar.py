@@ -7,7 +7,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from attnviz.render.figure.canvas import Canvas
+from attnviz.render.figure.colors import ColorScale
 from attnviz.render.figure.layout import BAR, BAR_GAP, MARGIN
+from attnviz.render.scales import powers_of_ten, shares, weight_at, written
 
 # In letters: as high as the panels, unless that is a lot.
 _USUAL, _LONGEST = 20, 28
@@ -40,8 +42,9 @@ def draw_bar(
     long = height if height <= _LONGEST * unit else _USUAL * unit
     left = layout.left + width + BAR_GAP * unit
     axes = canvas.axes(layout.box(left, layout.top, BAR * unit, long), "<colorbar>")
-    shades = np.linspace(colors.bottom, colors.top, _SHADES)[:, None]
-    extent = (0, 1, colors.bottom, colors.top)
+    shades = _shades(colors)
+    # A logarithmic scale is drawn by shares of its length, so that its colours are evenly high.
+    extent = (0, 1, colors.bottom, 1.0 if colors.floor else colors.top)
     axes.set_facecolor(on)
     axes.imshow(
         shades,
@@ -54,15 +57,42 @@ def draw_bar(
     )
     style = canvas.lettering.style(0.85 * unit, canvas.theme.muted)
     axes.tick_params(length=0, pad=0.3 * unit, left=False, labelleft=False, right=True, labelright=True)
-    ticks = bar_ticks(colors.top, at_most=int(long / (2 * unit)))
-    if colors.bottom:
-        rounds = bar_ticks(colors.top, at_most=int(long / (4 * unit)))
-        upper = [*(tick for tick in rounds if tick < _CLEAR * colors.top), colors.top]
-        ticks = [*(-tick for tick in upper[:0:-1]), *upper]
-    axes.set_yticks(ticks, [f"{tick:.2g}" for tick in ticks], **style)
+    ticks = _ticks(colors, long / unit)
+    axes.set_yticks(list(ticks), list(ticks.values()), **style)
     # A name that is longer than the bar and its numbers begins further left.
     rightmost = layout.width - MARGIN * unit - canvas.width(name, 0.85 * unit)
     canvas.write(name, (min(left, rightmost), layout.top - 1.5 * unit), 0.85 * unit)
+
+
+def _shades(colors: ColorScale) -> NDArray[np.floating]:
+    """Give weights whose colours are those of the scale from below upwards, (shade, 1)."""
+    if colors.floor:
+        return weight_at(np.linspace(0, 1, _SHADES), colors.top, colors.floor)[:, None]
+    return np.linspace(colors.bottom, colors.top, _SHADES)[:, None]
+
+
+def _ticks(colors: ColorScale, long: float) -> dict[float, str]:
+    """Say what is written where at a bar of so many letters."""
+    if colors.floor:
+        return _logarithmic_ticks(colors, at_most=int(long / 2))
+    ticks = bar_ticks(colors.top, at_most=int(long / 2))
+    if colors.bottom:
+        rounds = bar_ticks(colors.top, at_most=int(long / 4))
+        upper = [*(tick for tick in rounds if tick < _CLEAR * colors.top), colors.top]
+        ticks = [*(-tick for tick in upper[:0:-1]), *upper]
+    return {tick: f"{tick:.2g}" for tick in ticks}
+
+
+def _logarithmic_ticks(colors: ColorScale, at_most: int) -> dict[float, str]:
+    """Write both ends of a logarithmic scale, and the powers of ten that have room between."""
+    ends = {0.0: written(colors.floor, 1), 1.0: written(colors.top)}
+    powers = {
+        float(shares(power, colors.top, colors.floor)): written(power, 1)
+        for power in powers_of_ten(colors.top, colors.floor)
+    }
+    room = 1 / max(at_most, 1)
+    between = {at: text for at, text in powers.items() if room < at < 1 - room}
+    return {**ends, **between} if len(between) <= at_most - 2 else ends
 
 
 def bar_ticks(top: float, at_most: int = 5) -> list[float]:

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
+import numpy as np
+from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
+from numpy.typing import NDArray
 
+from attnviz.render.scales import shares, weight_at
 from attnviz.render.theme import RGB, Theme, luminance, rgb
 
 # Below the scale: what parts the tiles of a grid, and the place of a head that was not asked for.
@@ -20,10 +23,12 @@ class ColorScale:
     Attributes:
         theme: where the colours come from.
         top: the weight at the upper end.
+        floor: where a logarithmic scale begins; 0 for a linear one.
     """
 
     theme: Theme
     top: float
+    floor: float = 0.0
 
     @property
     def bottom(self) -> float:
@@ -33,7 +38,9 @@ class ColorScale:
     @cached_property
     def norm(self) -> Normalize:
         """Numbers as shares of the way from the bottom to the top."""
-        return Normalize(self.bottom, self.top)
+        if not self.floor:
+            return Normalize(self.bottom, self.top)
+        return FuncNorm((self._way, self._back), self.bottom, self.top)
 
     @cached_property
     def colormap(self) -> Colormap:
@@ -55,8 +62,17 @@ class ColorScale:
     def _stops(self) -> tuple[str, ...]:
         return self.theme.scale
 
+    def _way(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Give the shares of a logarithmic scale; signs below it stay there, and what is masked stays so."""
+        way = shares(weights, self.top, self.floor)
+        shown: NDArray[np.floating] = np.ma.where(weights < 0, weights, way)  # type: ignore[no-untyped-call]
+        return shown
+
+    def _back(self, places: NDArray[np.floating]) -> NDArray[np.floating]:
+        return weight_at(places, self.top, self.floor)
+
     def _color(self, weight: float) -> RGB:
-        return self.theme.color(weight / self.top)
+        return self.theme.color(shares(weight, self.top, self.floor))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.patches import Patch
 
-from attnviz.record import Attention, Weights
+from attnviz.record import Attention, Pooling, Weights
 from attnviz.render import notes
 from attnviz.render.figure.canvas import HAIRLINE, Canvas
 from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, PAD
@@ -132,14 +132,25 @@ def mass_notes(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
             yield f"rows hold {least:.2f} of their mass or more: the rest goes to no key"
 
 
-def pooled_note(rows: int, columns: int, weights: Weights) -> tuple[str, ...]:
-    """Say how many weights share a cell, if some do.
+def extent_notes(record: Attention, top: float) -> tuple[str, ...]:
+    """Say what was made of a long input, or which part of it this is."""
+    return (*notes.pooled(record), *notes.positions(record), *notes.logarithmic(record, top))
+
+
+def pooled_note(
+    rows: int, columns: int, weights: Weights, pooling: Pooling | None = None, shown: str = "largest"
+) -> tuple[str, ...]:
+    """Say how many weights share a cell, if more do than the record says itself.
 
     Shape:
         weights: (..., query, key).
     """
     high, wide = -(-weights.shape[-2] // rows), -(-weights.shape[-1] // columns)
-    return (f"each cell shows the largest of up to {high} × {wide} weights",) if max(high, wide) > 1 else ()
+    if max(high, wide) == 1:
+        return ()
+    if pooling:
+        high, wide = -(-pooling.queries // rows), -(-pooling.keys // columns)
+    return (f"each cell shows the {shown} of up to {high:,} × {wide:,} weights",)
 
 
 def name_heads(heads: Sequence[HeadId]) -> str:

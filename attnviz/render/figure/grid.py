@@ -18,6 +18,7 @@ from attnviz.render.figure.frame import (
     Moment,
     Words,
     draw_words,
+    extent_notes,
     gather,
     mass_notes,
     name_heads,
@@ -29,7 +30,8 @@ from attnviz.render.figure.frame import (
 from attnviz.render.figure.layout import PAD, Content, Layout, Sheet, fit, square_ratio
 from attnviz.render.figure.sides import NumberLabels
 from attnviz.render.hidden import as_seen, outside
-from attnviz.render.pooling import pool
+from attnviz.render.pooling import counts_of, pool
+from attnviz.render.scales import floor_of
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
@@ -56,14 +58,17 @@ def draw_grid(
     """
     layers, indices = sorted({head.layer for head in heads}), sorted({head.index for head in heads})
     weights = gather(record, heads)
+    top = moment.top if moment else float(weights.max()) or 1.0
     told = (
+        *extent_notes(record, top),
         *view_notes(record),
         *_notes(record, heads),
         *mass_notes(record, heads),
         *notes.sinks(record, heads),
         *_sharing(record, heads),
     )
-    words = Words(name_heads(heads), source_line(record), told, tuple(signs(record, heads))).at(moment)
+    title = " · ".join([name_heads(heads), *notes.per_cell(record)])
+    words = Words(title, source_line(record), told, tuple(signs(record, heads))).at(moment)
     lettering = letter([words.title, words.source])
     content = Content(
         panels=1,
@@ -76,12 +81,12 @@ def draw_grid(
     )
     gap = max(2, round(TILE_GAP * sheet.letter / sheet.pixel))
     layout = fit(sheet, content)
-    note = pooled_note(*tile_pixels(layout, sheet, gap), weights)
+    pixels = tile_pixels(layout, sheet, gap)
+    note = pooled_note(*pixels, weights, record.pooling, notes.shown(record))
     if note:
         words = words.with_notes(*note)
         layout = fit(sheet, replace(content, notes=words.lines))
-    top = moment.top if moment else float(weights.max()) or 1.0
-    canvas = open_canvas(sheet, layout, ColorScale(theme, top), lettering)
+    canvas = open_canvas(sheet, layout, ColorScale(theme, top, floor_of(record, top)), lettering)
     pixels = tile_pixels(layout, sheet, gap)
     tiles = striped(stretch(_shrink(record, heads, pixels), *pixels), _stripe(sheet))
     places = [(layers.index(head.layer), indices.index(head.index)) for head in heads]
@@ -145,7 +150,8 @@ def _shrink(record: Attention, heads: Sequence[HeadId], pixels: tuple[int, int])
     """Pool each head, one after the other, so that no copy of all weights is made."""
     most = zip(pixels, record.weights.shape[2:], strict=True)
     rows, columns = (min(room, count) for room, count in most)
-    return np.stack([pool(seen, rows, columns) for seen in as_seen(record, heads)])
+    counts = counts_of(record)
+    return np.stack([pool(seen, rows, columns, counts) for seen in as_seen(record, heads)])
 
 
 def _stripe(sheet: Sheet) -> int:

@@ -25,6 +25,7 @@ from attnviz.render.figure.frame import (
     Moment,
     Words,
     draw_words,
+    extent_notes,
     gather,
     mass_notes,
     name_heads,
@@ -35,11 +36,13 @@ from attnviz.render.figure.frame import (
 )
 from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
 from attnviz.render.figure.marks import draw_border, draw_parts, has_parts, hatch
-from attnviz.render.figure.sides import TokenLabels, in_seconds, shown, shown_text
+from attnviz.render.figure.runs import labels_of
+from attnviz.render.figure.sides import in_seconds, shown, shown_text
 from attnviz.render.hidden import as_seen, outside
 from attnviz.render.labels import printable_sentence
 from attnviz.render.notes import has_sink
-from attnviz.render.pooling import pool
+from attnviz.render.pooling import counts_of, pool
+from attnviz.render.scales import floor_of
 from attnviz.render.sections import border, parts
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
@@ -51,6 +54,9 @@ _LABEL_SHARE, _TOKEN_SHARE = 0.2, 0.12
 
 # The tokens that follow are left out where they would leave less than this of a panel's width.
 _LEAST_LEFT = 0.6
+
+# In letters: paper so wide has room for words beside positions.
+_WIDE = 50
 
 # A second line above the panels takes so many letters.
 _LESSON = 1.15
@@ -73,15 +79,16 @@ def draw_panels(
         moment: when this is, and the scale's top, where the figure is one of several; numbers in cells would
             change faster than they can be read.
     """
-    words, lessons = _words(record, heads).at(moment), [_lesson(record, head) for head in heads]
+    top = moment.top if moment else _top(record, heads)
+    words, lessons = _words(record, heads, top).at(moment), [_lesson(record, head) for head in heads]
     lettering = letter([*_texts(record, heads), words.title, words.source, *filter(None, lessons)])
     layout, words, following = _plan(sheet, record, heads, words, lettering)
     rows, columns = _cells(layout, sheet)
     sinks = [sink_column(record, head, rows) for head in heads]
-    top = moment.top if moment else _top(record, heads, sinks)
-    canvas = open_canvas(sheet, layout, ColorScale(theme, top), lettering)
+    canvas = open_canvas(sheet, layout, ColorScale(theme, top, floor_of(record, top)), lettering)
+    counts = counts_of(record)
     for number, seen in enumerate(as_seen(record, heads)):
-        cells = pool(seen, rows, columns)
+        cells = pool(seen, rows, columns, counts)
         numbered = moment is None and len(heads) == 1 and max(cells.shape) <= _NUMBERED
         axes = _draw_panel(canvas, number, record, heads, cells, sinks[number], numbered=numbered)
         if len(heads) > 1:
@@ -102,9 +109,9 @@ def _texts(record: Attention, heads: Sequence[HeadId]) -> Iterator[str]:
         yield from (shown_text(prediction.text) for prediction in record.predictions)
 
 
-def _top(record: Attention, heads: Sequence[HeadId], sinks: Sequence[Weights | None]) -> float:
+def _top(record: Attention, heads: Sequence[HeadId]) -> float:
     """Give the largest of all weights and of what sinks take."""
-    columns = [float(column.max()) for column in sinks if column is not None]
+    columns = [float(record.lost(head).astype(np.float32).max()) for head in heads if has_sink(record, head)]
     return max(float(gather(record, heads).max()), *columns, 0.0) or 1.0
 
 
@@ -135,11 +142,11 @@ def _content(record: Attention, heads: Sequence[HeadId], sheet: Sheet, lettering
     """Say what is to be laid out."""
     limit = _LABEL_SHARE * sheet.width / sheet.letter
     sink = any(has_sink(record, head) for head in heads)
-    columns = TokenLabels(record.keys, lettering, limit).every
+    columns = labels_of(record, record.keys, lettering, limit)
     return Content(
         panels=len(heads),
         crown=CROWN + (_LESSON if len(heads) > 1 and any(head in record.taught for head in heads) else 0),
-        rows=TokenLabels(record.queries, lettering, limit).every,
+        rows=labels_of(record, record.queries, lettering, limit, words=_has_room(sheet)),
         columns=(lambda step: columns(step).no_narrower(SINK, lettering)) if sink else columns,
         sink=sink,
         strips=(has_parts(record.queries), has_parts(record.keys)),
@@ -149,18 +156,25 @@ def _content(record: Attention, heads: Sequence[HeadId], sheet: Sheet, lettering
 def _lay_out(sheet: Sheet, record: Attention, content: Content, words: Words) -> tuple[Layout, Words]:
     """Lay the panels out, and say so if more weights are to be shown than there are pixels."""
     layout = fit(sheet, replace(content, notes=words.lines))
-    note = pooled_note(*_cells(layout, sheet), record.weights)
+    note = pooled_note(*_cells(layout, sheet), record.weights, record.pooling, notes.shown(record))
     if not note:
         return layout, words
     words = words.with_notes(*note)
     return fit(sheet, replace(content, notes=words.lines)), words
 
 
-def _words(record: Attention, heads: Sequence[HeadId]) -> Words:
-    """Say what the figure shows."""
+def _has_room(sheet: Sheet) -> bool:
+    """Say whether the words at runs of tokens may stand beside their positions."""
+    return sheet.width >= _WIDE * sheet.letter
+
+
+def _words(record: Attention, heads: Sequence[HeadId], top: float) -> Words:
+    """Say what the figure shows, on a scale up to `top`."""
     title = _title(record, heads[0]) if len(heads) == 1 else name_heads(heads)
     kind = "" if record.block == "self" else f" · {record.block} attention"
-    told = [*view_notes(record), *_lesson_note(record, heads), *mass_notes(record, heads)]
+    kind += "".join(f" · {shown}" for shown in notes.per_cell(record))
+    told = [*extent_notes(record, top), *view_notes(record)]
+    told += [*_lesson_note(record, heads), *mass_notes(record, heads)]
     if any(has_sink(record, head) for head in heads):
         told.append(notes.sink(record))
     if len(heads) > 1:

@@ -125,7 +125,8 @@ class TokenLabels:
         text = elide(self.lettering.spell(shown(token)), self.lettering, self.limit)
         # The mark keeps the position at the left of an Arabic or Hebrew token too.
         mark = LEFT_TO_RIGHT if is_right_to_left(text) else ""
-        return Label(at, text if step == 1 or token.place else f"{mark}{at} {text}", token.is_special)
+        position = f"{token.run[0]:,}" if token.run else at
+        return Label(at, text if step == 1 or token.place else f"{mark}{position} {text}", token.is_special)
 
 
 @dataclass(frozen=True)

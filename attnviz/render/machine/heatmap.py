@@ -1,6 +1,7 @@
 """Weights, as JSON."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from attnviz.record import Attention
 from attnviz.render.machine.plain import Fields, as_text, identity, names, plain, predictions, taught, tokens
@@ -15,7 +16,8 @@ HEATMAP = "attnviz/heatmap/1"
 def heatmap_json(record: Attention, heads: Sequence[HeadId]) -> str:
     """Write the weights of some heads of a record; read as float32 they are the record's own.
 
-    What only some records have (windows, sinks, shared keys, predictions) is written where it is.
+    What only some records have (windows, sinks, shared keys, predictions, pooled cells) is written where it
+    is; `run` of a token tells its positions in the whole input where the record holds a part of it or runs.
 
     Raises:
         OutOfRange: the record lacks one of the heads.
@@ -49,6 +51,7 @@ def _rarer(record: Attention) -> Fields:
         "answer": record.answer,
         "dropped": plain(record.dropped),
         "renormalized": record.renormalized,
+        "pooling": asdict(record.pooling) if record.pooling else None,
     }
     return {name: value for name, value in every.items() if value}
 

@@ -1,7 +1,7 @@
 """Attention weights in the terminal: one head with its numbers, a few side by side, or a grid of many."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from attnviz.record import Attention, Token
 from attnviz.render import notes, sections
 from attnviz.render.hidden import as_seen
 from attnviz.render.labels import printable, printable_sentence
+from attnviz.render.pooling import counts_of
+from attnviz.render.positions import is_part, is_pooled, spans
+from attnviz.render.scales import floor_of
 from attnviz.render.terminal import legend
 from attnviz.render.terminal.flow import Flow
 from attnviz.render.terminal.ink import Ink, ink_for
@@ -47,18 +50,24 @@ class Heatmap:
     theme: Theme
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        panels = [self._panel(head, seen) for head, seen in zip(self.heads, self._seen, strict=True)]
+        counts = counts_of(self.record)
+        panels = [
+            replace(self._panel(head, seen), counts=counts)
+            for head, seen in zip(self.heads, self._seen, strict=True)
+        ]
         layout = lay_out(options.max_width, panels, *axes(self.record))
         squares = len(panels) == 1 or (len(panels) <= _MOST_SQUARES and layout.cell >= _NARROWEST_OF_SQUARES)
         shown = [panel.values for panel in panels]
         if squares:
             shown += [panel.sink for panel in panels if panel.sink is not None]
-        ink = ink_for(console, self.theme, legend.scale_top(shown), notes.scale(self.record))
+        top = legend.scale_top(shown)
+        ink = ink_for(console, self.theme, top, notes.scale(self.record), floor_of(self.record, top))
         yield self._heading()
         if squares:
             yield from self._squares(panels, layout, ink, options.max_width)
         else:
             yield from self._grid(panels, options.max_width, ink)
+        yield Flow((*legend.extent(self.record, top),))
         yield Flow((*self._notes(), *legend.taught(self.record, self.heads)))
 
     @property
@@ -79,9 +88,16 @@ class Heatmap:
         yield ""
         if layout.numbers and self.record.keys != self.record.queries:
             yield Flow(tuple(legend.key_list(layout.columns)))
-        most = tuple(max(len(run) for run in axis.positions) for axis in (layout.rows, layout.columns))
-        yield Flow((ink.scale(layout.cell), *self._signs(ink), *legend.pooled(*most)))
+        yield Flow((ink.scale(layout.cell), *self._signs(ink), *self._shared(layout)))
         yield Flow((*legend.lines(layout, self.record), *self._beside(panels, layout, following)))
+
+    def _shared(self, layout: Layout) -> Iterator[Text]:
+        """Say how many weights a cell stands for, of a pooled record those it was made of."""
+        rows, columns = (
+            max(map(len, axis.whole if self.record.pooling else axis.positions))
+            for axis in (layout.rows, layout.columns)
+        )
+        return legend.pooled(rows, columns, shown=notes.shown(self.record))
 
     def _following(
         self, panels: Sequence[Panel], layout: Layout, width: int
@@ -107,13 +123,18 @@ class Heatmap:
 
     def _grid(self, panels: Sequence[Panel], width: int, ink: Ink) -> RenderResult:
         thumbnails = [
-            Thumbnail.of(head, panel.title, panel.values)
+            Thumbnail.of(head, panel.title, panel.values, panel.counts)
             for head, panel in zip(self.heads, panels, strict=True)
         ]
         grid = lay_out_grid(width, thumbnails)
         yield from printed(draw_grid(thumbnails, grid, ink))
-        most = weights_per_cell(thumbnails, grid, ink)
-        yield Flow((ink.scale(1), *self._signs(ink), *legend.pooled(*most)))
+        rows, columns = weights_per_cell(thumbnails, grid, ink)
+        high, wide = (max(map(len, axis.whole)) for axis in axes(self.record))
+        if self.record.pooling:
+            rows, columns = rows * high, columns * wide
+        yield Flow(
+            (ink.scale(1), *self._signs(ink), *legend.pooled(rows, columns, shown=notes.shown(self.record)))
+        )
         yield Flow(tuple(map(Text, notes.sinks(self.record, self.heads))))
 
     def _signs(self, ink: Ink) -> Iterator[Text]:
@@ -128,17 +149,22 @@ class Heatmap:
 
 def axes(record: Attention) -> tuple[Axis, Axis]:
     """Give the sides of a record's squares: queries down the rows, keys along the columns."""
-    return _axis("from ↓", record.queries), _axis("to →", record.keys)
+    sides = ("from ↓", record.queries), ("to →", record.keys)
+    rows, columns = (_axis(name, tokens, runs=is_pooled(record, tokens)) for name, tokens in sides)
+    return rows, columns
 
 
-def _axis(name: str, tokens: Sequence[Token]) -> Axis:
+def _axis(name: str, tokens: Sequence[Token], *, runs: bool) -> Axis:
+    write = printable_sentence if runs else printable
     return Axis(
         name=name,
-        labels=tuple(printable(token.text) for token in tokens),
+        labels=tuple(write(token.text) for token in tokens),
         muted=tuple(token.is_special for token in tokens),
         positions=tuple(range(i, i + 1) for i in range(len(tokens))),
         lines=_lines(tokens),
         places=all(token.place is not None or token.is_special for token in tokens),
+        spans=spans(tokens) if is_part(tokens) else (),
+        runs=runs,
     )
 
 

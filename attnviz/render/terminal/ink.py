@@ -12,6 +12,7 @@ from rich.style import Style
 from rich.text import Text
 
 from attnviz.render.hidden import OUTSIDE
+from attnviz.render.scales import shares, weight_at, written
 from attnviz.render.terminal.cells import fit, smallest_written, weight_text
 from attnviz.render.theme import RGB, Theme, luminance, rgb
 
@@ -53,7 +54,7 @@ class Ink(Protocol):
         """Say what a hatched cell is, that of a key outside a window."""
 
 
-def ink_for(console: Console, theme: Theme, top: float, what: str) -> Ink:
+def ink_for(console: Console, theme: Theme, top: float, what: str, floor: float = 0.0) -> Ink:
     """Choose how a console shows numbers from 0 to `top`; sixteen colours are too few for a scale.
 
     Args:
@@ -61,8 +62,9 @@ def ink_for(console: Console, theme: Theme, top: float, what: str) -> Ink:
         theme: the colours, where there are any.
         top: the largest number.
         what: what the numbers are, said in the legend.
+        floor: where a logarithmic scale begins; 0 for a linear one.
     """
-    return Painted(theme, top, what) if can_paint(console) else Typed(top, what)
+    return Painted(theme, top, what, floor) if can_paint(console) else Typed(top, what, floor)
 
 
 def can_paint(console: Console) -> bool:
@@ -78,11 +80,13 @@ class Painted:
         theme: where the colours come from.
         top: the weight with the last colour of the scale.
         what: what the numbers are.
+        floor: where a logarithmic scale begins; 0 for a linear one.
     """
 
     theme: Theme
     top: float
     what: str
+    floor: float = 0.0
     weights_in_pair: ClassVar[int] = 2
 
     def cell(self, weight: float, width: int) -> Segment:
@@ -102,9 +106,9 @@ class Painted:
 
     def scale(self, width: int) -> Text:  # noqa: ARG002
         """Paint a strip from 0 to the top."""
-        steps = [self.top * step / (_LEGEND_WIDTH - 1) for step in range(_LEGEND_WIDTH)]
+        steps = [weight_at(step / (_LEGEND_WIDTH - 1), self.top, self.floor) for step in range(_LEGEND_WIDTH)]
         strip = [(" ", style(None, self._color(step))) for step in steps]
-        return Text.assemble(f"{self.what} 0 ", *strip, f" {self.top:.2g}")
+        return Text.assemble(f"{self.what} {written(self.floor)} ", *strip, f" {written(self.top)}")
 
     def masked(self, what: str) -> Text:
         """Show the colour of no weight at all."""
@@ -120,7 +124,7 @@ class Painted:
     def _color(self, weight: float) -> RGB:
         if not np.isfinite(weight):
             return rgb(self.theme.masked)
-        return self.theme.color(round(weight / self.top * _STEPS) / _STEPS)
+        return self.theme.color(round(shares(weight, self.top, self.floor) * _STEPS) / _STEPS)
 
 
 @dataclass(frozen=True)
@@ -130,10 +134,12 @@ class Typed:
     Attributes:
         top: the weight with the solid shade.
         what: what the numbers are.
+        floor: where a logarithmic scale begins; 0 for a linear one.
     """
 
     top: float
     what: str
+    floor: float = 0.0
     weights_in_pair: ClassVar[int] = 1
 
     def cell(self, weight: float, width: int) -> Segment:
@@ -158,8 +164,9 @@ class Typed:
         """Say what the numbers are, or list the shades with the weight each begins at."""
         if digits := _digits(width):
             return Text(f"{self.what} 0 to 1, · below {smallest_written(digits):g}")
-        starts = [self.top * (step - 0.5) / (len(_SHADES) - 1) for step in range(1, len(_SHADES))]
-        listed = ", ".join(f"{shade} {start:.2g}" for shade, start in zip(_SHADES[1:], starts, strict=True))
+        places = [(step - 0.5) / (len(_SHADES) - 1) for step in range(1, len(_SHADES))]
+        starts = [written(weight_at(place, self.top, self.floor)) for place in places]
+        listed = ", ".join(f"{shade} {start}" for shade, start in zip(_SHADES[1:], starts, strict=True))
         return Text(f"{self.what}: {_SHADES[0]} less, {listed} and more")
 
     def masked(self, what: str) -> Text:
@@ -171,7 +178,7 @@ class Typed:
         return Text(f"{_HATCH} {what}")
 
     def _shade(self, weight: float) -> str:
-        share = min(weight / self.top, 1.0)
+        share = min(shares(weight, self.top, self.floor), 1.0)
         return _SHADES[int(share * (len(_SHADES) - 1) + 0.5)]
 
 

@@ -100,10 +100,16 @@ def taught(record: Attention, heads: Sequence[HeadId]) -> Iterator[Text]:
             yield Text(f"{TAUGHT} {head} was taught {printable_sentence(record.taught[head])}")
 
 
-def pooled(rows: int, columns: int) -> Iterator[Text]:
+def pooled(rows: int, columns: int, *, shown: str = "largest") -> Iterator[Text]:
     """Say so if a cell stands for more than one weight, for at most so many rows and columns of them."""
     if rows * columns > 1:
-        yield Text(f"each cell: the largest of {rows} × {columns} weights")
+        yield Text(f"each cell: the {shown} of {rows:,} × {columns:,} weights")
+
+
+def extent(record: Attention, top: float) -> Iterator[Text]:
+    """Say what was made of a long input, or which part of it this is."""
+    told = (notes.pooled(record), notes.positions(record), notes.logarithmic(record, top))
+    yield from (Text(note) for several in told for note in several)
 
 
 def key_list(columns: Axis) -> Iterator[Text]:
@@ -113,5 +119,5 @@ def key_list(columns: Axis) -> Iterator[Text]:
     if pooled:
         yield Text("keys that columns begin with:", style="dim")
     for place in range(0, len(columns), step):
-        number = str(columns.positions[place][0])
+        number = str(columns.whole[place][0])
         yield Text.assemble((number, "dim"), " ", elide(columns.firsts[place], _LONGEST_LISTED))

@@ -11,7 +11,8 @@ from rich.segment import Segment
 from rich.style import Style
 
 from attnviz.render.labels import from_to
-from attnviz.render.pooling import pool, starts
+from attnviz.render.pooling import Counts, pool, starts
+from attnviz.render.positions import marks
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
 
@@ -24,6 +25,9 @@ _PLAIN, _MUTED, _BOLD = Style(), Style(dim=True), Style(bold=True)
 # Light and heavy lines: between columns, between rows, and where one of either crosses the other.
 _UPRIGHT, _LEVEL = ("│", "┃"), ("─", "━")
 _CROSSING = (("┼", "╂"), ("┿", "╋"))
+
+# Stands before a position, over the column it is in.
+_MARK = "╷"
 
 # Between a square and what stands beside its rows.
 ASIDE = "  "
@@ -41,6 +45,9 @@ class Axis:
         lines: before which rows or columns a line stands, and whether it is a heavy one.
         places: whether labels are places in a picture or a sound, of which a run tells the first and last.
         first: the label of each run's first token, where it is not the run's own.
+        spans: their positions in the whole input, where these are not the same as `positions`.
+        runs: whether each row or column was made of a run of tokens to begin with: then numbers say where it
+            begins, and of columns only round ones.
     """
 
     name: str
@@ -50,6 +57,8 @@ class Axis:
     lines: Mapping[int, bool] = field(default_factory=dict)
     places: bool = False
     first: tuple[str, ...] = ()
+    spans: tuple[range, ...] = ()
+    runs: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -65,9 +74,16 @@ class Axis:
         return self.first or self.labels
 
     @property
+    def whole(self) -> tuple[range, ...]:
+        """The positions in the whole input."""
+        return self.spans or self.positions
+
+    @property
     def numbers(self) -> tuple[str, ...]:
-        """The positions in writing: "7", or "8-11" for a run."""
-        return tuple(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in self.positions)
+        """The positions in writing: "7", or "8-11" for a run; where all are runs, "8" for where it begins."""
+        if self.runs:
+            return tuple(f"{run[0]:,}" for run in self.whole)
+        return tuple(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in self.whole)
 
     def pooled(self, runs: int) -> "Axis":
         """Join neighbours into so many runs."""
@@ -86,9 +102,14 @@ class Axis:
             muted=tuple(all(self.muted[run[0] : run[-1] + 1]) for run in joined),
             positions=joined,
             lines={at: heavy for at, heavy in lines.items() if at},
+            spans=tuple(range(self.spans[run[0]].start, self.spans[run[-1]].stop) for run in joined)
+            if self.spans
+            else (),
         )
 
     def _joined(self, run: range) -> str:
+        if self.runs:
+            return self.labels[run[0]]
         if self.places and len(run) > 1:
             return from_to(self.labels[run[0]], self.labels[run[-1]])
         return " ".join(self.labels[run[0] : run[-1] + 1])
@@ -102,11 +123,13 @@ class Panel:
         title: what stands above it.
         values: numbers (row, column), with `hidden.LATER` or `hidden.OUTSIDE` where there is none to show.
         sink: one more column (row,), which belongs to no token.
+        counts: of how many weights each value is the mean; None where it is none.
     """
 
     title: str
     values: NDArray[np.floating]
     sink: NDArray[np.floating] | None = None
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True)
@@ -159,12 +182,13 @@ def lay_out(width: int, panels: Sequence[Panel], rows: Axis, columns: Axis) -> L
     sink = any(panel.sink is not None for panel in panels)
     rows = _lowered(rows, max(len(columns), width))
     for across in range(len(panels), 0, -1):
-        for numbers in (0, _longest_number(rows)):
+        for numbers in (0, _longest_number(rows))[rows.runs or columns.runs :]:
             layout = _stand(width, across, title, rows, columns, numbers, sink=sink)
             if layout.cell >= _least_cell(layout):
                 return replace(layout, across=evenly(len(panels), across))
-    pairs_of_digits = 2 * len(str(max(len(rows), rows.positions[-1][-1]))) + 1
-    room = max(width - _margin(width, rows, pairs_of_digits) - 2 * sink, 1)
+    pairs_of_digits = 2 * len(str(max(len(rows), rows.whole[-1][-1]))) + 1
+    numbers = _longest_number(rows) if rows.runs else pairs_of_digits
+    room = max(width - _margin(width, rows, numbers) - 2 * sink, 1)
     if len(columns.lines) > room // 4:
         columns = replace(columns, lines={})
     rows, columns = _lowered(rows, room), _lowered(columns, max(room - len(columns.lines), 1))
@@ -247,7 +271,8 @@ def _least_cell(layout: Layout) -> int:
 
 def _shrunk(panel: Panel, layout: Layout) -> Panel:
     sink = None if panel.sink is None else pool(panel.sink[:, None], len(layout.rows), 1)[:, 0]
-    return replace(panel, values=pool(panel.values, len(layout.rows), len(layout.columns)), sink=sink)
+    values = pool(panel.values, len(layout.rows), len(layout.columns), panel.counts)
+    return replace(panel, values=values, sink=sink)
 
 
 def _header(band: Sequence[Panel], layout: Layout) -> Iterator[Line]:
@@ -268,10 +293,12 @@ def _column_heads(layout: Layout) -> list[Line]:
     """Give what stands over the columns: labels, or numbers, on end where cells are narrow."""
     columns, cell = layout.columns, layout.cell
     sink = Segment(_centred(layout.name_of_sink, cell), _MUTED)
+    if columns.runs:
+        return [[Segment(_ruler(layout), _MUTED)]]
     if not layout.numbers:
         shown = zip((_centred(label, cell) for label in columns.labels), columns.muted, strict=True)
         return [_filled([Segment(label, _style(muted)) for label, muted in shown], layout, sink=sink)]
-    numbers = [str(run[0]) for run in columns.positions]
+    numbers = [str(run[0]) for run in columns.whole]
     digits = len(numbers[-1])
     if cell > digits:
         levels = [numbers]
@@ -279,6 +306,17 @@ def _column_heads(layout: Layout) -> list[Line]:
         levels = [list(level) for level in zip(*(number.rjust(digits) for number in numbers), strict=True)]
     *upper, last = [[Segment(_centred(text, cell), _MUTED) for text in level] for level in levels]
     return [*(_filled(level, layout) for level in upper), _filled(last, layout, sink=sink)]
+
+
+def _ruler(layout: Layout) -> str:
+    """Mark round positions over the columns they are in."""
+    columns, cell = layout.columns, layout.cell
+    longest = len(f"{columns.whole[-1][-1]:,}")
+    line = ""
+    for column, position in marks(columns.whole, -(-(len(_MARK) + longest + 1) // cell)):
+        before = cell * column + sum(at <= column for at in columns.lines)
+        line = f"{line.ljust(before)}{_MARK}{position:,}"
+    return fit(line, layout.square)
 
 
 def _centred(text: str, cell: int) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from rich.segment import Segment
 from rich.style import Style
 
-from attnviz.render.pooling import pool
+from attnviz.render.pooling import Counts, pool
 from attnviz.render.terminal.cells import fit
 from attnviz.render.terminal.ink import Ink
 from attnviz.render.terminal.square import Line, evenly
@@ -30,17 +30,27 @@ _MUTED, _BOLD = Style(dim=True), Style(bold=True)
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """One head, the name it goes by within its layer, and weights (query, key) or signs where hidden."""
+    """One head at a glance.
+
+    Attributes:
+        head: which.
+        name: what it goes by within its layer.
+        weights: (query, key), or signs where hidden.
+        counts: of how many weights each of these is the mean; None where they are no means.
+    """
 
     head: HeadId
     name: str
     weights: NDArray[np.floating]
+    counts: Counts | None = None
 
     @classmethod
-    def of(cls, head: HeadId, title: str, weights: NDArray[np.floating]) -> Self:
+    def of(
+        cls, head: HeadId, title: str, weights: NDArray[np.floating], counts: Counts | None = None
+    ) -> Self:
         """Make one; its layer's name stands at the left already, where layers have rows of their own."""
         band = _band_of(head)
-        return cls(head, title.removeprefix(band), weights)
+        return cls(head, title.removeprefix(band), weights, counts)
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ def _name(name: str, grid: Grid) -> Segment:
 
 
 def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
-    images = [scaled(thumbnail.weights, grid.side, grid.rows) for thumbnail in band]
+    images = [scaled(one.weights, grid.side, grid.rows, one.counts) for one in band]
     height = len(images[0])
     for row in range(0, height, 2):
         name = _margin(band[0].head) if row == 0 else ""
@@ -134,7 +144,9 @@ def _band(band: Sequence[Thumbnail], grid: Grid, ink: Ink) -> Iterator[Line]:
         yield line
 
 
-def scaled(weights: NDArray[np.floating], side: int, high: int) -> NDArray[np.floating]:
+def scaled(
+    weights: NDArray[np.floating], side: int, high: int, counts: Counts | None = None
+) -> NDArray[np.floating]:
     """Fit weights into so many columns and rows: pooled if they are more, each drawn larger if fewer.
 
     Shape:
@@ -142,7 +154,7 @@ def scaled(weights: NDArray[np.floating], side: int, high: int) -> NDArray[np.fl
     """
     rows, columns = min(weights.shape[0], high), min(weights.shape[1], side)
     higher, wider = (min(room // count, _LARGEST_WEIGHT) for room, count in ((high, rows), (side, columns)))
-    return pool(weights, rows, columns).repeat(higher, axis=0).repeat(wider, axis=1)
+    return pool(weights, rows, columns, counts).repeat(higher, axis=0).repeat(wider, axis=1)
 
 
 def weights_per_cell(thumbnails: Sequence[Thumbnail], grid: Grid, ink: Ink) -> tuple[int, int]:
