@@ -1,0 +1,114 @@
+"""What was measured of long inputs, and how benchmarks/README.md tells it."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from benchmarks.streaming import Pass, Way
+
+MOST_ABOVE = 300e6  # bytes above a plain pass, at any length
+MOST_HIGHEST, AT_TOKENS = 2e9, 16384  # bytes of the whole process
+
+# Less than this above a plain pass is what an allocator happens to keep, and says nothing of growth.
+_LEAST = 2e6
+
+_HEAD = """
+## Long inputs
+
+All measures of all 144 heads of a random GPT-2 small whose positions reach far enough, taken while it runs,
+against a plain pass of the same model (transformers' "sdpa", no cache, no language-model head). Each pass in
+a process of its own, in turn, after 64 tokens that are not counted. Medians; memory is resident memory at its
+highest, above what the process held before (libraries and parameters), except in the last column. Statistics
+are taken in a pass that follows the one in which a model is watched: **watched** is that one's time, which
+every reading costs once, and its memory is counted.
+
+"""
+
+_COLUMNS = (
+    "tokens",
+    "a pass",
+    "statistics",
+    "ratio",
+    "watched",
+    "memory of the pass",
+    "memory of statistics",
+    "above the pass",
+    "to reach",
+    "whole process",
+)
+
+
+def section(passes: Sequence[Pass]) -> str:
+    """Give the section on long inputs, in Markdown."""
+    sizes = sorted({each.tokens for each in passes})
+    rows = "".join(f"| {' | '.join(_cells(passes, tokens))} |\n" for tokens in sizes)
+    head = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n"
+    return _HEAD + head + rows + _growth(passes, sizes) + _whole(passes)
+
+
+def above(passes: Sequence[Pass], tokens: int) -> float:
+    """Say how many bytes statistics take above a plain pass: the difference of the medians."""
+    return _memory(passes, tokens, "statistics") - _memory(passes, tokens, "plain")
+
+
+def exponent(points: Sequence[tuple[float, float]]) -> float:
+    """Fit y = c x^k by least squares of the logarithms, and give k.
+
+    >>> round(exponent([(1, 3), (2, 6), (4, 12)]), 6)
+    1.0
+    """
+    xs, ys = ([math.log(value) for value in values] for values in zip(*points, strict=True))
+    return statistics.linear_regression(xs, ys).slope
+
+
+def _cells(passes: Sequence[Pass], tokens: int) -> tuple[str, ...]:
+    plain, ours = _of(passes, tokens, "plain"), _of(passes, tokens, "statistics")
+    pairs = zip(ours, plain, strict=True)
+    return (
+        f"{tokens:,}",
+        f"{_median(each.seconds for each in plain):.2f} s",
+        f"{_median(each.seconds for each in ours):.2f} s",
+        f"**{_median(mine.seconds / other.seconds for mine, other in pairs):.2f}**",
+        f"{_median(each.watched for each in ours):.2f} s",
+        f"{_memory(passes, tokens, 'plain') / 1e6:.0f} MB",
+        f"{_memory(passes, tokens, 'statistics') / 1e6:.0f} MB",
+        f"**{above(passes, tokens) / 1e6:.0f} MB**",
+        f"≤ {MOST_ABOVE / 1e6:.0f} MB",
+        f"{_median(each.highest for each in ours) / 1e9:.2f} GB",
+    )
+
+
+def _growth(passes: Sequence[Pass], sizes: Sequence[int]) -> str:
+    """Say how memory grows, if there is enough to say it of."""
+    points = [(float(tokens), max(above(passes, tokens), _LEAST)) for tokens in sizes]
+    if len(points) < 2:
+        return ""
+    grows = f"n^{exponent(points):.2f}"
+    return (
+        f"\nMemory above the pass grows with **{grows}** in the number n of tokens (least squares of the "
+        f"logarithms over {len(points)} lengths; squares would grow with n^2); to reach: about n^1 or less.\n"
+    )
+
+
+def _whole(passes: Sequence[Pass]) -> str:
+    """Say what a process takes in all at the length for which there is a target."""
+    found = _of(passes, AT_TOKENS, "statistics")
+    if not found:
+        return ""
+    highest = max(each.highest for each in found) / 1e9
+    return (
+        f"\n{AT_TOKENS:,} tokens through 12 layers of 12 heads in one process: **{highest:.2f} GB** at the "
+        f"highest, parameters and libraries among them; to reach: {MOST_HIGHEST / 1e9:.0f} GB.\n"
+    )
+
+
+def _memory(passes: Sequence[Pass], tokens: int, way: Way) -> float:
+    return _median(each.memory for each in _of(passes, tokens, way))
+
+
+def _of(passes: Sequence[Pass], tokens: int, way: Way) -> list[Pass]:
+    return [each for each in passes if each.tokens == tokens and each.way == way]
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)
