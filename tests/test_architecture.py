@@ -14,6 +14,7 @@ PACKAGE = Path(attnviz.__file__).parent
 RANKS = {
     "errors": 0, "arrays": 0,
     "selection": 1, "observe": 1, "files": 1, "prompt": 1, "grid": 1, "window": 1, "memory": 1,
+    "runs": 1,
     "relation": 2,
     "record": 3,
     "frame": 4, "history": 4, "outline": 4, "outcome": 4, "store": 4, "corpus": 4,
