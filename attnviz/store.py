@@ -4,6 +4,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from attnviz.errors import UnknownSuffix
 from attnviz.files import tensor_file, whole_file
-from attnviz.record import Attention, Mask, Prediction, Token
+from attnviz.record import STATISTICS, Attention, Mask, Pooling, Prediction, Token
 from attnviz.relation import Followed
 from attnviz.selection import HeadId
 
@@ -72,7 +73,7 @@ def read(path: str | Path) -> Attention:
     if source.is_file() and source.suffix.lower() != ".safetensors":
         raise UnknownSuffix(f"cannot read {source.name!r} back: got {source.suffix!r}, allowed .safetensors")
     with tensor_file(source, "record", SCHEMA) as (told, file):
-        return _from_facts(told, {name: file.get_tensor(name) for name in _TENSORS & set(file.keys())})
+        return from_facts(told, {name: file.get_tensor(name) for name in _TENSORS & set(file.keys())})
 
 
 def facts(record: Attention) -> dict[str, Any]:
@@ -91,6 +92,7 @@ def facts(record: Attention) -> dict[str, Any]:
         "follows": {str(head): found.facts() for head, found in record.follows.items()},
         "view": record.view if record.view != "weights" else None,
         "answer": record.answer,
+        "pooling": None if record.pooling is None else asdict(record.pooling),
     }
     return {
         "schema": SCHEMA,
@@ -134,8 +136,8 @@ def _layers_of_masks(record: Attention) -> dict[str, int]:
     return {str(layer): place for layer, place in masks(record)[1].items()}
 
 
-def _arrays(record: Attention) -> dict[str, Any]:
-    """Give the arrays of a record that only some records have, by the names they have in files."""
+def rare_arrays(record: Attention) -> dict[str, Any]:
+    """Give the arrays that only some records have beside their weights, by the names they have in files."""
     different, _ = masks(record)
     found = {}
     if different:
@@ -145,12 +147,18 @@ def _arrays(record: Attention) -> dict[str, Any]:
     return found
 
 
-def _from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Attention:
+def from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Attention:
+    """Make a record of what `facts` said of it and its arrays.
+
+    Raises:
+        RequestError: they do not fit each other.
+        LookupError, TypeError, ValueError, AttributeError: they are no facts of a record.
+    """
     weights = arrays["weights"]
     weights.flags.writeable = False
     return Attention(
-        queries=tuple(_token(token) for token in facts["queries"]),
-        keys=tuple(_token(token) for token in facts["keys"]),
+        queries=tokens_of(facts["queries"]),
+        keys=tokens_of(facts["keys"]),
         weights=weights,
         layers=tuple(facts["layers"]),
         heads=tuple(facts["heads"]),
@@ -171,6 +179,7 @@ def _from_facts(facts: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Atten
         renormalized=facts.get("renormalized", False),
         view=facts.get("view", "weights"),
         answer=facts.get("answer"),
+        pooling=_pooling(facts.get("pooling")),
     )
 
 
@@ -187,8 +196,22 @@ def _sight(layers: dict[str, int], arrays: dict[str, NDArray[Any]]) -> dict[int,
     return {int(layer): different[place] for layer, place in layers.items()}
 
 
+def tokens_of(facts: list[dict[str, Any]]) -> tuple[Token, ...]:
+    """Make tokens of what was said of them."""
+    return tuple(_token(token) for token in facts)
+
+
 def _token(facts: dict[str, Any]) -> Token:
-    return Token(**{**facts, "span": _two(facts["span"]), "place": _two(facts.get("place"))})
+    pairs = {name: _two(facts.get(name)) for name in ("place", "run")}
+    return Token(**{**facts, "span": _two(facts["span"]), **pairs})
+
+
+def _pooling(facts: dict[str, Any] | None) -> Pooling | None:
+    if facts is None:
+        return None
+    if facts["statistic"] not in STATISTICS:
+        raise ValueError(f"no such statistic: got {facts['statistic']!r}, allowed {', '.join(STATISTICS)}")
+    return Pooling(**facts)
 
 
 def _two(numbers: list[Any] | None) -> tuple[Any, Any] | None:
@@ -210,7 +233,7 @@ def _versions() -> tuple[tuple[str, str], ...]:
 def _write_safetensors(record: Attention, path: Path) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {"weights": np.ascontiguousarray(record.weights), **_arrays(record)}
+    arrays = {"weights": np.ascontiguousarray(record.weights), **rare_arrays(record)}
     save_file(arrays, path, {"attnviz": json.dumps(facts(record))})
 
 
@@ -219,7 +242,7 @@ def _write_npz(record: Attention, path: Path) -> None:
         np.savez_compressed(
             file,
             weights=record.weights,
-            **_arrays(record),
+            **rare_arrays(record),
             layers=np.array(record.layers),
             heads=np.array(record.heads),
             queries=np.array([token.text for token in record.queries]),
@@ -241,8 +264,8 @@ def _write_json(record: Attention, path: Path) -> None:
 
 
 def _write_csv(record: Attention, path: Path) -> None:
-    queries = [_one_line(token.text) for token in record.queries]
-    keys = [_one_line(token.text) for token in record.keys]
+    queries = [one_line(token.text) for token in record.queries]
+    keys = [one_line(token.text) for token in record.keys]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["layer", "head", "query", "query_token", "key", "key_token", "weight"])
@@ -251,7 +274,7 @@ def _write_csv(record: Attention, path: Path) -> None:
                 table.writerow([head.layer, head.index, i, queries[i], j, keys[j], str(weight)])
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Escape what a table shown in a terminal would act on, and what UTF-8 cannot hold."""
     return _UNSHOWABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 

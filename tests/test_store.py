@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 import attnviz
 from attnviz.errors import Damaged, NotFound, UnknownSuffix
-from attnviz.record import KINDS, Attention, Prediction, Token, from_arrays
+from attnviz.record import KINDS, STATISTICS, Attention, Pooling, Prediction, Token, from_arrays
 from attnviz.selection import HeadId
 
 
@@ -48,6 +48,7 @@ def test_a_record_of_any_text_loads_back_equal(texts: list[str], tmp_path: Path)
 
 shares = st.floats(0, 1)
 places = st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)) | st.none()
+sizes = st.integers(1, 10**6)
 any_text = st.text(alphabet=st.characters(exclude_categories=()), max_size=5)
 tokens = st.builds(
     Token,
@@ -58,6 +59,7 @@ tokens = st.builds(
     word=st.integers() | st.none(),
     place=places,
     part=any_text | st.none(),
+    run=st.tuples(st.integers(0, 99), st.integers(0, 99)) | st.none(),
 )
 
 
@@ -93,6 +95,7 @@ def full_records(draw: st.DrawFn) -> Attention:
         taught=draw(st.dictionaries(names, any_text, max_size=2)),
         dropped=draw(shares),
         renormalized=draw(st.booleans()),
+        pooling=draw(st.builds(Pooling, st.sampled_from(STATISTICS), sizes, sizes) | st.none()),
     )
 
 
@@ -155,6 +158,26 @@ def test_what_a_record_does_not_have_is_not_written(tmp_path: Path) -> None:
     assert set(load_file(attnviz.save(record("a"), tmp_path / "x.safetensors"))) == {"weights"}
 
 
+def test_a_pooled_record_keeps_what_its_cells_and_tokens_stand_for(tmp_path: Path) -> None:
+    side = (Token("a…b", span=(0, 3), run=(0, 1)), Token("c", 7, (4, 5), run=(2, 2)))
+    plain = from_arrays([[0.9, 0.0], [0.1, 0.9]], "xy", causal=True)
+    weights = np.array([[[[0.9, 0.0], [0.8, 0.9]]]])  # a row of maxima may come to more than 1
+    pooled = replace(plain, weights=weights, queries=side, keys=side, pooling=Pooling("maximum", 3, 3))
+    path = attnviz.save(pooled, tmp_path / "x.safetensors")
+    assert attnviz.read(path) == pooled
+    facts = json.loads(attnviz.save(pooled, tmp_path / "x.json").read_text())
+    assert facts["schema"] == "attnviz/record/1"
+    assert facts["pooling"] == {"statistic": "maximum", "queries": 3, "keys": 3}
+    assert facts["keys"][0]["run"] == [0, 1]
+
+
+def test_what_no_cell_stands_for_is_not_said_of_other_records() -> None:
+    from attnviz.store import facts
+
+    assert "pooling" not in facts(record("a"))
+    assert "run" not in facts(record("a"))["queries"][0]
+
+
 def test_records_written_before_still_load() -> None:
     samples = Path(__file__).parent.parent / "samples"
     assert attnviz.read(samples / "fox.safetensors").sinks == ()
@@ -177,6 +200,10 @@ def test_records_written_before_still_load() -> None:
         {"aligning": ["first"]},
         {"dropped": 2},
         {"dropped": "much"},
+        {"pooling": {"statistic": "median", "queries": 30, "keys": 30}},
+        {"pooling": {"statistic": "mean", "queries": 30}},
+        {"pooling": "mean"},
+        {"queries": [{"text": "a", "id": None, "span": None, "kind": "text", "word": 0, "run": [0]}] * 3},
         {"queries": [{"text": "a", "id": None, "span": None, "kind": "text", "word": 0, "place": [0]}] * 3},
     ],
     ids=str,
