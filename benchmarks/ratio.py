@@ -30,7 +30,7 @@ class Ratio:
 
     def row(self) -> str:
         """Give a row of a Markdown table."""
-        target = "" if self.target is None else f"≤ {self.target:g}"
+        target = "" if self.target is None else f"≤ {self.target:.3g}"
         times = f"{1000 * self.seconds:.1f} ms | {1000 * self.against_seconds:.1f} ms"
         return f"| {self.what} | {self.against} | {times} | **{self.ratio:.2f}** | {target} |"
 

@@ -12,9 +12,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-# How many queries are done together; positions are counted from the first of them, so that the mean position
-# of near keys is not the small difference of two large numbers.
-ROWS = 2048
+# How many queries are done together on a processor, and elsewhere, where fewer would leave much of a graphics
+# card idle. Positions are counted from the first of them, so that the mean position of near keys is not the
+# small difference of two large numbers.
+ROWS, ROWS_ELSEWHERE = 2048, 8192
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +63,28 @@ def every(query: Tensor, key: Tensor, columns: Columns) -> Weighed:
 
 
 def within(
-    query: Tensor, key: Tensor, columns: Columns, back: int | None, ahead: int | None, *, rows: int = ROWS
+    query: Tensor,
+    key: Tensor,
+    columns: Columns,
+    back: int | None,
+    ahead: int | None,
+    *,
+    rows: int | None = None,
 ) -> Weighed:
     """Let each query see the keys at most so many tokens before and after itself; None means all.
 
     Shape:
         query, key: (head, token, width), as many of both; queries are already scaled.
+
+    Args:
+        query: the queries.
+        key: the keys.
+        columns: of what to take the means. A column for distances is written to.
+        back: how many tokens before itself a query sees at most.
+        ahead: how many after itself.
+        rows: how many queries to do together; None leaves it to the device.
     """
+    rows = rows or (ROWS if query.device.type == "cpu" else ROWS_ELSEWHERE)
     before = up_to_itself(query, key, columns, back, rows=rows)
     if ahead == 0 or query.shape[1] == 1:
         return before
@@ -83,14 +99,8 @@ def within(
     return merged([before, Weighed(after.lse.flip(1), after.means.flip(1))])
 
 
-def up_to_itself(
-    query: Tensor, key: Tensor, columns: Columns, back: int | None, *, rows: int = ROWS
-) -> Weighed:
-    """Let each query see its own key and those at most so many tokens before; None means all.
-
-    Shape:
-        query, key: (head, token, width), as many of both; queries are already scaled.
-    """
+def up_to_itself(query: Tensor, key: Tensor, columns: Columns, back: int | None, *, rows: int) -> Weighed:
+    """Let each query see its own key and those at most so many tokens before; see `within`."""
     tokens = query.shape[1]
     if back == 0:
         return _itself(query, key, columns)

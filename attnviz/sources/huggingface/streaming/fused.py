@@ -22,14 +22,15 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed
-from attnviz.observe import RowSums, Wanted
+from attnviz.observe import RowSums, SumsObserver, Wanted
 from attnviz.sources.huggingface.capturing.checks import alike
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.streaming.bands import Columns, Weighed, every, within
 from attnviz.sources.huggingface.streaming.plain import Plain, plain
 
-# What heads that are done together may take.
-CHUNK_BYTES = 2**27
+# What heads that are done together may take in a processor's memory, and elsewhere: one head alone would
+# leave much of a graphics card idle.
+CHUNK_BYTES, CHUNK_BYTES_ELSEWHERE = 2**27, 2**31
 
 # About how many arrays as large as the queries are alive at once.
 _ALIVE = 10
@@ -57,7 +58,7 @@ def fused_sums(
     layer: int,
     heads: Sequence[int] | None = None,
     usual: Tensor | None = None,
-    chunk_bytes: int = CHUNK_BYTES,
+    chunk_bytes: int | None = None,
 ) -> Iterator[RowSums] | None:
     """Add up rows of one call.
 
@@ -71,6 +72,7 @@ def fused_sums(
         heads: which heads of the call, in the order in which they are handed on; None means all.
         usual: what the call gave. The sums' weights must explain it in a direction taken by chance.
         chunk_bytes: about how much memory the heads that are done together may take; at least one is done.
+            None leaves it to the device.
 
     Returns:
         Sums of all rows of some heads after the other, on the call's device; None where the call is no plain
@@ -85,7 +87,22 @@ def fused_sums(
         return None
     output = None if usual is None else call.by_head(usual)[0]
     task = _Task.of(found, wanted, layer, output)
-    return task.sums(range(call.heads) if heads is None else heads, chunk_bytes)
+    room = chunk_bytes or (CHUNK_BYTES if found.query.device.type == "cpu" else CHUNK_BYTES_ELSEWHERE)
+    return task.sums(range(call.heads) if heads is None else heads, room)
+
+
+def hand_on_sums(
+    call: Call, observer: SumsObserver, usual: Tensor, *, layer: int, heads: Sequence[int] | None = None
+) -> bool:
+    """Hand the sums of one call on, and say whether that could be done; see `fused_sums`.
+
+    Raises:
+        CaptureFailed: the weights do not explain the output.
+    """
+    found = fused_sums(call, observer.wanted, layer=layer, heads=heads, usual=usual)
+    for sums in found or ():
+        observer.take(sums)
+    return found is not None
 
 
 @dataclass(frozen=True, eq=False)

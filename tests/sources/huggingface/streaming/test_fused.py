@@ -13,15 +13,22 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModel
 
+from attnviz.analysis.measures.table import measure
+from attnviz.analysis.streaming.measuring import Measuring
 from attnviz.errors import CaptureFailed
+from attnviz.frame import frame_of
 from attnviz.observe import RowSums, Wanted
+from attnviz.record import Token
+from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall, intercepted
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.reading import PretrainedReading
 from attnviz.sources.huggingface.streaming import fused
-from attnviz.sources.huggingface.streaming.fused import fused_sums, is_cheaper
+from attnviz.sources.huggingface.streaming.fused import fused_sums, hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.plain import Sight
+from attnviz.sources.huggingface.watching.sites import watch
 from tests.sources.huggingface.streaming.oracle import as_call, assert_alike, joined, sums_of, weights_of
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS
 
@@ -282,6 +289,44 @@ def test_models_that_cap_logits_or_have_sinks_are_refused(name: str) -> None:
     calls = calls_of(DECODERS[name], "eager")
     assert calls
     assert all(fused_sums(call, wanted_of(30), layer=0) is None for call in calls)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama (grouped heads)"])
+@torch.no_grad()
+def test_measures_by_sums_are_those_of_the_record(name: str) -> None:
+    torch.manual_seed(1)
+    with quiet():
+        model = AutoModel.from_config(DECODERS[name], attn_implementation="sdpa").train(False)
+    ids = torch.randint(5, 100, (1, 30))
+    side = Written(tuple(Token(str(number), number) for number in ids[0].tolist()))
+    feed = Feed(model, {"input_ids": ids}, {"self": (side, side)})
+    record = PretrainedReading(name, None, feed, watch(feed, name)).record()
+    measuring, layers = Measuring(frame_of(record)), iter(record.layers)
+
+    def take(call: TableCall) -> Tensor:
+        usual = call.as_usual()
+        assert hand_on_sums(call, measuring, usual, layer=next(layers))
+        return usual
+
+    with intercepted(take):
+        model(input_ids=ids)
+    summed = measuring.result()
+    whole = measure(record, names=summed.names)
+    assert {"entropy", "participation", "distance", "previous mass", "sink"} <= set(summed.names)
+    np.testing.assert_allclose(summed.means, whole.means, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(summed.spreads, whole.spreads, atol=1e-5, rtol=1e-5)
+    np.testing.assert_allclose(summed.over_chance, whole.over_chance, atol=1e-5, rtol=1e-5)
+
+
+def test_what_cannot_be_added_up_is_not_handed_on() -> None:
+    class Takes:
+        wanted = wanted_of(12)
+
+        def take(self, sums: RowSums) -> None:
+            raise AssertionError(f"nothing was to come: {sums}")
+
+    call = as_call(*vectors(2, 2, 12), mask=torch.zeros(12, 12))
+    assert not hand_on_sums(call, Takes(), call.as_usual(), layer=0)
 
 
 def test_a_band_told_without_a_square() -> None:
