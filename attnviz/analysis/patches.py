@@ -170,17 +170,21 @@ def find_query(sides: Sides, query: Query) -> int:
     )
 
 
-def patch_distances(sides: Sides) -> NDArray[np.float64]:
+def patch_distances(sides: Sides, rows: slice = slice(None)) -> NDArray[np.float64]:
     """Measure how far apart patches are in a picture: (query, key), in patches of the queries' grid.
 
     Euclidean, between the middles of the patches; NaN where either is no patch. Where the keys' grid is
     coarser, as in a pyramid of stages, their patches are as much larger.
 
+    Args:
+        sides: a record, or a frame.
+        rows: of which queries; all if nobody says.
+
     Raises:
         RequestError: queries or keys have no patch.
     """
     own, other = (np.array(grid_shape(side, sides.picture)) for side in (sides.queries, sides.keys))
-    queries, keys = places(sides.queries) + 0.5, (places(sides.keys) + 0.5) * (own / other)
+    queries, keys = places(sides.queries[rows]) + 0.5, (places(sides.keys) + 0.5) * (own / other)
     apart: NDArray[np.float64] = np.hypot(*np.moveaxis(queries[:, None] - keys[None], -1, 0))
     return apart
 

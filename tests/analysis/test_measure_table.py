@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 
 import attnviz
-from attnviz.analysis.measures import table
+from attnviz import frame
 from attnviz.analysis.measures.masses import over_chance
-from attnviz.analysis.measures.table import MEASURES, Ground, applicable, measure
+from attnviz.analysis.measures.table import MEASURES, applicable, measure
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.record import Attention, Token, from_arrays
@@ -64,6 +64,16 @@ def naive(name: str, row: list[float], at: int, keys: tuple[Token, ...], seen: l
         "same token mass": lambda: sum(row[j] for j in range(at) if equal(at, j)),
         "induction mass": lambda: sum(row[j] for j in range(1, at + 1) if equal(at, j - 1)),
     }[name]()
+
+
+def cells(name: str, record: Attention) -> np.ndarray:
+    """Where a mass falls: the naive mass of rows with all their weight on one key, for each key."""
+    start, seen = len(record.keys) - len(record.queries), [True] * len(record.keys)
+    rows = np.eye(len(record.keys)).tolist()
+    found = [
+        [naive(name, row, start + i, record.keys, seen) for row in rows] for i in range(len(record.queries))
+    ]
+    return np.array(found) > 0
 
 
 def by_hand(record: Attention, head: HeadId, name: str) -> list[float]:
@@ -125,7 +135,7 @@ def test_any_record_has_finite_numbers_in_range_for_all_that_applies(record: Att
     shares = [unit in ("share", "0 to 1") and one for unit, one in zip(measured.units, choice, strict=True)]
     within = measured.means[:, shares]
     assert ((within >= -1e-6) & (within <= 1 + 1e-6)).all()
-    masses = [MEASURES[name].cells is not None for name in measured.names]
+    masses = [MEASURES[name].is_mass for name in measured.names]
     assert np.isfinite(measured.over_chance[:, masses]).all()
     assert np.isnan(measured.over_chance[:, ~np.array(masses)]).all()
 
@@ -155,11 +165,10 @@ def test_rows_of_one_head_are_what_is_averaged(record: Attention) -> None:
 def test_what_a_mass_is_above_chance_is_the_mean_over_queries(record: Attention) -> None:
     measured, counted = measure(record), counted_queries(record)
     for place, head in enumerate(measured.heads):
+        visible = record.visible(head.layer)
         for column, name in enumerate(measured.names):
-            if (cells := MEASURES[name].cells) is not None:
-                visible = record.visible(head.layer)
-                wanted = np.broadcast_to(cells(Ground(record)), visible.shape)
-                expected = over_chance(record.head(head), wanted, visible)[counted].mean()
+            if MEASURES[name].is_mass:
+                expected = over_chance(record.head(head), cells(name, record), visible)[counted].mean()
                 assert measured.over_chance[place, column] == pytest.approx(expected, abs=1e-6)
 
 
@@ -182,11 +191,11 @@ def test_heads_measured_a_few_at_a_time_are_as_all_at_once(monkeypatch: pytest.M
     record = from_arrays(random_weights(5, 2, 7, 6, 6), [*"abcabd"])
     whole = measure(record)
     for at_once in (1, 3, 7):
-        monkeypatch.setattr(table, "_CACHED", at_once * 36)
+        monkeypatch.setattr(frame, "_CELLS", at_once * 36)
         parts = measure(record)
         np.testing.assert_allclose(parts.means, whole.means, atol=1e-6)
         np.testing.assert_allclose(parts.over_chance, whole.over_chance, atol=1e-6)
-    monkeypatch.setattr(table, "_CACHED", 0)
+    monkeypatch.setattr(frame, "_CELLS", 0)
     np.testing.assert_allclose(measure(record).means, whole.means, atol=1e-6)
 
 

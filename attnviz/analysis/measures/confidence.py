@@ -1,6 +1,14 @@
 """How sure a row is of one key."""
 
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
 from attnviz.arrays import Array, namespace
+
+# Of so few runs of keys the most is found run by run, without a copy of the weights that leaves others out.
+_FEW = 4
 
 
 def confidence(weights: Array, excluded: Array | None = None) -> Array:
@@ -22,6 +30,16 @@ def confidence(weights: Array, excluded: Array | None = None) -> Array:
     ([0.6], [0.3])
     """
     xp = namespace(weights)
-    if excluded is not None:
-        weights = xp.where(excluded, xp.zeros_like(weights), weights)
-    return xp.max(weights, axis=-1)
+    if excluded is None:
+        return xp.max(weights, axis=-1)
+    if isinstance(excluded, np.ndarray) and len(runs := _runs(~excluded)) <= _FEW:
+        found = [xp.max(weights[..., first:last], axis=-1) for first, last in runs]
+        return reduce(xp.maximum, found, xp.zeros_like(weights[..., 0]))
+    excluded = xp.asarray(excluded, device=weights.device)
+    return xp.max(xp.where(excluded, xp.zeros_like(weights), weights), axis=-1)
+
+
+def _runs(counted: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Give where each run of keys that count starts and ends."""
+    borders = np.flatnonzero(np.diff(counted, prepend=False, append=False)).tolist()
+    return list(zip(borders[::2], borders[1::2], strict=True))

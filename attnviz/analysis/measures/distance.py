@@ -29,5 +29,18 @@ def distance(weights: Array, start: int = 0) -> Array:
     query = xp.arange(start, start + rows, **on)
     key = xp.arange(columns, **on)
     mass = xp.sum(weights, axis=-1)
-    travelled = xp.vecdot(weights, xp.abs(query[:, None] - key[None, :]))
-    return travelled / xp.where(mass > 0, mass, xp.ones_like(mass))
+    return per_mass(xp.vecdot(weights, xp.abs(query[:, None] - key[None, :])), mass)
+
+
+def per_mass(sums: Array, mass: Array) -> Array:
+    """Divide what weights were multiplied with and added up by the weights' own sum; 0 where there is none.
+
+    Shape:
+        sums, mass: (..., query).
+
+    >>> import numpy as np
+    >>> per_mass(np.array([1.0, 0.0]), np.array([0.5, 0.0])).tolist()
+    [2.0, 0.0]
+    """
+    xp = namespace(sums, mass)
+    return sums / xp.where(mass > 0, mass, xp.ones_like(mass))

@@ -87,7 +87,20 @@ def participation(weights: Array) -> Array:
     3.333
     """
     xp = namespace(weights)
-    mass, squares = xp.sum(weights, axis=-1), xp.vecdot(weights, weights)
+    return taking_part(xp.sum(weights, axis=-1), xp.vecdot(weights, weights))
+
+
+def taking_part(mass: Array, squares: Array) -> Array:
+    """Give `participation` of the mass of each row and the sum of its squared weights.
+
+    Shape:
+        mass, squares: (..., query).
+
+    >>> import numpy as np
+    >>> taking_part(np.ones(2), np.array([0.5, 1.0])).tolist()
+    [2.0, 1.0]
+    """
+    xp = namespace(mass, squares)
     return mass**2 / xp.where(squares > 0, squares, xp.ones_like(squares))
 
 

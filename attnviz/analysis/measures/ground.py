@@ -1,4 +1,4 @@
-"""What measures need to know of a record beside its weights, made once however many heads are measured."""
+"""What measures need to know of an input beside its weights, made once however many heads are measured."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,141 +6,132 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.measures.copying import behind_earlier_equals, earlier_equals
-from attnviz.analysis.measures.entropy import entropy
 from attnviz.analysis.measures.keys import delimiter_keys, punctuation_keys, token_numbers
-from attnviz.analysis.measures.masses import chance
+from attnviz.analysis.measures.repeats import Repeats
 from attnviz.analysis.patches import is_picture, patch_distances
-from attnviz.analysis.readers import self_links
-from attnviz.record import Attention, Mask, Weights
+from attnviz.analysis.readers import counted_queries, own_keys
+from attnviz.arrays import Array
+from attnviz.frame import Sides
+from attnviz.observe import RowSums, Wanted
+from attnviz.record import Mask
 
 Numbers = NDArray[np.floating]
+
+# The names of the sets of keys whose mass is wanted of rows.
+FIRST, DELIMITERS, PUNCTUATION = "first", "delimiters", "punctuation"
+
+# Distances between so many pairs of patches are kept; of larger pictures they are made for the rows at hand.
+_KEPT = 2**22
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What is known of a record's queries and keys.
+    """What is known of an input's queries and keys.
 
     Attributes:
-        record: the record.
+        sides: a record, or a frame.
     """
 
-    record: Attention
+    sides: Sides
 
     @cached_property
     def start(self) -> int:
         """The first query's position: where keys outnumber queries, the earlier ones came before."""
-        return len(self.record.keys) - len(self.record.queries)
+        return len(self.sides.keys) - len(self.sides.queries)
 
     @cached_property
     def is_picture(self) -> bool:
         """Whether queries and keys are patches of a picture."""
-        return is_picture(self.record)
+        return is_picture(self.sides)
 
     @cached_property
     def is_sequence(self) -> bool:
         """Whether queries and keys are one text or sound in its order."""
-        in_bands = any(token.kind == "frame" and token.part for token in self.record.keys)
-        return self.record.block != "cross" and not self.is_picture and not in_bands
+        in_bands = any(token.kind == "frame" and token.part for token in self.sides.keys)
+        return self.sides.block != "cross" and not self.is_picture and not in_bands
 
     @cached_property
     def has_text(self) -> bool:
         """Whether any key was written by the user or the model."""
-        return any(key.kind in ("text", "generated") for key in self.record.keys)
+        return any(key.kind in ("text", "generated") for key in self.sides.keys)
 
     @cached_property
-    def itself(self) -> Mask:
-        """Where a query meets itself: (query, key)."""
-        return self_links(self.record)
+    def counted(self) -> Mask:
+        """The queries that count in means: (query,)."""
+        return counted_queries(self.sides)
 
     @cached_property
-    def first(self) -> Mask:
-        """The first key: (key,)."""
-        first: Mask = np.arange(len(self.record.keys)) == 0
-        return first
+    def own(self) -> NDArray[np.intp]:
+        """The key that a query itself is: (query,), -1 where none is."""
+        return own_keys(self.sides)
+
+    @cached_property
+    def own_in_order(self) -> bool:
+        """Whether every query is the key at its own position."""
+        return bool((self.own == np.arange(len(self.own)) + self.start).all())
 
     @cached_property
     def delimiters(self) -> Mask:
         """The keys that close or part texts: (key,)."""
-        return delimiter_keys(self.record)
+        return delimiter_keys(self.sides)
 
     @cached_property
-    def punctuation(self) -> Mask:
-        """The keys that punctuate: (key,)."""
-        return punctuation_keys(self.record)
+    def repeats(self) -> Repeats:
+        """Where tokens stand again."""
+        return Repeats(token_numbers(self.sides.keys))
 
     @cached_property
-    def same_tokens(self) -> Mask:
-        """The earlier tokens equal to each query's: (query, key)."""
-        equal: Mask = earlier_equals(token_numbers(self.record.keys), len(self.record.queries), self.start)
-        return equal
+    def wanted(self) -> Wanted:
+        """What of rows is to be added up for the measures that follow from sums."""
+        first: Mask = np.arange(len(self.sides.keys)) == 0
+        sets = {FIRST: first, DELIMITERS: self.delimiters}
+        if self.has_text:
+            sets[PUNCTUATION] = punctuation_keys(self.sides)
+        steps = (-1, 1) if self.is_sequence else ()
+        return Wanted(
+            keys=sets,
+            steps=((0, *steps) if self.own_in_order else steps),
+            counted=np.zeros(len(self.sides.queries), dtype=bool),
+            first=None if self.sides.block == "cross" else self.start,
+        )
+
+    def apart(self, rows: slice) -> NDArray[np.float64]:
+        """Say how far apart patches are: (query, key) of some queries."""
+        small = len(self.sides.queries) * len(self.sides.keys) <= _KEPT
+        return self._apart[rows] if small else patch_distances(self.sides, rows)
 
     @cached_property
-    def induced(self) -> Mask:
-        """The tokens behind earlier ones equal to each query's: (query, key)."""
-        numbers = token_numbers(self.record.keys)
-        behind: Mask = behind_earlier_equals(numbers, len(self.record.queries), self.start)
-        return behind
-
-    @cached_property
-    def apart(self) -> NDArray[np.float64]:
-        """How far apart patches are: (query, key)."""
-        return patch_distances(self.record)
-
-    def beside(self, steps: int) -> Mask:
-        """Say which key stands so many tokens after each query: (query, key)."""
-        rows, columns = len(self.record.queries), len(self.record.keys)
-        return np.eye(rows, columns, self.start + steps, dtype=bool)
+    def _apart(self) -> NDArray[np.float64]:
+        return patch_distances(self.sides)
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What queries can see in a layer, or in several that see alike.
-
-    Attributes:
-        visible: (query, key), True where a query can look.
-        ground: what is known of the record.
-    """
-
-    visible: Mask
-    ground: Ground
-
-    @cached_property
-    def seen(self) -> NDArray[np.intp]:
-        """The number of keys each query can see: (query,)."""
-        seen: NDArray[np.intp] = np.count_nonzero(self.visible, axis=-1)
-        return seen
-
-    def chance(self, cells: Mask) -> NDArray[np.float64]:
-        """Give the share of what each query can see that is of a pattern: (query,).
-
-        Args:
-            cells: the pattern's cells (query, key), or whole columns as (key,).
-        """
-        spread = np.broadcast_to(cells, self.visible.shape)
-        share: NDArray[np.float64] = chance(spread, self.visible, np.zeros(0))
-        return share
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
-    """The rows of some heads of one layer.
+    """Consecutive rows of some heads of one layer.
 
     Attributes:
-        weights: (head, query, key).
-        sight: what their queries can see.
+        ground: what is known of the input.
+        sums: what the rows come to.
+        weights: (head, query, key), of any array library; None where only the sums are known.
+        first_key: the position of the first of the keys that are there.
     """
 
-    weights: Weights
-    sight: Sight
+    ground: Ground
+    sums: RowSums
+    weights: Array = None
+    first_key: int = 0
 
     @property
-    def ground(self) -> Ground:
-        """What is known of the record."""
-        return self.sight.ground
+    def queries(self) -> slice:
+        """Which queries' rows they are."""
+        return slice(self.sums.start, self.sums.start + self.sums.mass.shape[-1])
 
-    @cached_property
-    def entropy(self) -> Numbers:
-        """The entropy of each row, which several measures are made of: (head, query), bits."""
-        bits: Numbers = entropy(self.weights)
-        return bits
+    @property
+    def keys(self) -> slice:
+        """Which keys' columns are there."""
+        return slice(self.first_key, self.first_key + self.weights.shape[-1])
+
+    @property
+    def at(self) -> int:
+        """The position of the first query among the keys."""
+        return self.ground.start + self.sums.start

@@ -29,5 +29,18 @@ def sink_rate(weights: Array, above: float = SINK) -> float:
     0.5
     """
     xp = namespace(weights)
-    found = xp.mean(weights[..., 0], axis=-1) > above
-    return float(xp.mean(xp.astype(found, weights.dtype)))
+    return rate(xp.mean(weights[..., 0], axis=-1), above)
+
+
+def rate(means: Array, above: float = SINK) -> float:
+    """Give the share of heads whose mean weight on the first key is above a bound.
+
+    Shape:
+        means: any, one for each head.
+
+    >>> import numpy as np
+    >>> rate(np.array([0.9, 0.1]))
+    0.5
+    """
+    xp = namespace(means)
+    return float(xp.mean(xp.astype(means > above, means.dtype)))

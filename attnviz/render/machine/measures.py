@@ -52,7 +52,7 @@ def _value(measured: Measured, row: int, column: int) -> Fields:
     mean, spread, above = (
         _known(numbers[row, column]) for numbers in (measured.means, measured.spreads, measured.over_chance)
     )
-    is_mass = MEASURES[measured.names[column]].cells is not None
+    is_mass = MEASURES[measured.names[column]].is_mass
     return {"mean": mean, "spread": spread, **({"over_chance": above} if is_mass else {})}
 
 
