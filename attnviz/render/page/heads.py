@@ -97,7 +97,8 @@ class Places:
         return kept | ({"taught": head.taught} if head.taught else {})
 
     def _word(self, word: Fields) -> Fields:
-        return {**word, "token": printable(word["token"]), "position": self._column(word["position"])}
+        at = {"at": word["position"]} if is_of_runs(self._record.keys) else {}
+        return {**word, "token": printable(word["token"]), "position": self._column(word["position"]), **at}
 
     def _link(self, link: Fields) -> Fields:
         return {

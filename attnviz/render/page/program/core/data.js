@@ -1,5 +1,7 @@
 // What is in the file: facts as text, and numbers packed into buffers that are opened when they are needed.
 
+import { TopKeys } from "./links.js";
+
 /**
  * @typedef {import("./types.js").Facts} Facts
  * @typedef {import("./types.js").MapFacts} MapFacts
@@ -29,6 +31,10 @@ export class Page {
   constructor(facts, unpack) {
     this.facts = facts;
     this.maps = facts.maps.map((map) => new AttentionMap(map, facts.sequences, unpack));
+    for (const map of this.maps) {
+      const twin = this.maps.find(({ facts: { id } }) => id === map.facts.pooling?.twin);
+      if (twin) map.join(twin);
+    }
   }
 
   /**
@@ -69,6 +75,32 @@ export class AttentionMap {
     this.asked = new Map();
     /** @type {(Promise<void>|undefined)[]} */
     this.opening = facts.layers.map(() => undefined);
+    /** @type {AttentionMap|null} the map with the other statistic of the same cells */
+    this.twin = null;
+    const { top, pooling, heads } = facts;
+    this.top = top && pooling ? new TopKeys(top, heads.length, pooling.queries, unpack) : null;
+  }
+
+  /**
+   * Share what is known of the same weights with the map that shows their cells otherwise.
+   * @param {AttentionMap} twin
+   */
+  join(twin) {
+    this.twin = twin;
+    this.top ??= twin.top;
+    if (this.facts.focus.length > 0) return;
+    const { focus, covered, measures } = twin.facts;
+    Object.assign(this.facts, { focus, covered, measures });
+  }
+
+  /**
+   * Give the single weights that are known of a head whose cells stand for several; null where none are.
+   * @param {string} name
+   * @returns {import("./links.js").HeadLinks|null}
+   */
+  links(name) {
+    const found = this.find(name);
+    return (found && this.top?.of(found.layer, found.head)) ?? null;
   }
 
   /**
@@ -102,6 +134,7 @@ export class AttentionMap {
     this.maxima ??= floats(await this.unpack(this.facts.maxima));
     if (typeof this.facts.masses === "number") this.masses ??= floats(await this.unpack(this.facts.masses));
     if (mask !== undefined) this.sight[layer] = await this.unpack(mask);
+    await this.top?.open(layer);
     this.levels[layer] = await this.unpack(this.facts.weights[layer]);
   }
 

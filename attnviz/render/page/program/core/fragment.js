@@ -62,6 +62,8 @@ function possible(state, opened, page) {
     other: (otherMap ?? map).names.includes(state.other ?? "") ? state.other : null,
     query: within(state.query, map.queries.tokens.length),
     key: within(state.key, map.keys.tokens.length),
+    queryToken: within(state.queryToken, map.facts.pooling?.queries ?? 0),
+    keyToken: within(state.keyToken, map.facts.pooling?.keys ?? 0),
   };
 }
 
@@ -125,6 +127,8 @@ const READERS = {
   otherMap: readName,
   query: readPlace,
   key: readPlace,
+  queryToken: readPlace,
+  keyToken: readPlace,
   together: readChoice(["head", "layer", "all"]),
   words: readSwitch,
   special: readSwitch,

@@ -21,13 +21,23 @@ export function labelsOf(sequence, shown) {
   const starts = merged ? words.starts : tokens.map((_, position) => position);
   const labels = starts.map((start, place) => {
     const stop = starts[place + 1] ?? tokens.length;
-    const { kind, part, place: where } = tokens[start];
+    const { kind, part, place: where, run } = tokens[start];
     const text = merged ? words.shown[place] : tokens[start].shown;
     const positions = Array.from({ length: stop - start }, (_, piece) => start + piece);
-    return { text, kind, part, place: where, position: start, positions };
+    return { text, kind, part, place: where, position: start, positions, ...(run ? { run } : {}) };
   });
+  if (isOfRuns(sequence)) return labels;
   const last = lastPosition(sequence, shown.step);
   return labels.filter(({ kind, position }) => position <= last && (shown.special || kind !== "special"));
+}
+
+/**
+ * Whether rows stand for runs of tokens from the start, so that none can be hidden or merged.
+ * @param {SequenceFacts} sequence
+ * @returns {boolean}
+ */
+export function isOfRuns({ pooled: isPooled, tokens }) {
+  return isPooled && tokens[0]?.run !== undefined;
 }
 
 /**
@@ -56,7 +66,8 @@ export function matrixOf(map, name, shown) {
   const { values, hidden, lost } = merged(weights, map.keys.tokens.length, rows, columns);
   const masses = map.rowMasses(name);
   if (masses) rows.forEach(({ positions }, row) => (lost[row] = lack(masses, positions)));
-  if (!leaks(map, name)) lost.fill(0);
+  if (map.facts.pooling) hidden.fill(0);
+  if (map.facts.pooling || !leaks(map, name)) lost.fill(0);
   return { rows, columns, values, hidden, lost, masked: maskOf(map, name, rows, columns) };
 }
 

@@ -16,6 +16,8 @@ export const DEFAULTS = {
   otherMap: null,
   query: null,
   key: null,
+  queryToken: null,
+  keyToken: null,
   together: "head",
   words: false,
   special: true,

@@ -8,6 +8,8 @@
  * @property {"text"|"special"|"generated"|"patch"|"frame"} kind
  * @property {[number, number]} [place] a patch's row and column, a frame's start and end in seconds
  * @property {string} [part] the part of the input it belongs to: "A", "B", "user" ...
+ * @property {[number, number]} [run] the first and the last of the model's tokens it stands for, or where it
+ *     stands itself, in an input that is here in part
  */
 
 /**
@@ -17,6 +19,8 @@
  * @property {{starts: number[], shown: string[]} | null} words where each word begins and what it reads, or
  *     null where no word has several tokens
  * @property {boolean} pooled whether each token here stands for a run of the model's
+ * @property {{types: TokenFacts[], order: number[]} | null} [whole] every token of the model's, those that are
+ *     alike once, and which of these stands where; where tokens here stand for runs and these are known
  * @property {boolean} rightToLeft whether most of it is of a script written from right to left
  */
 
@@ -27,8 +31,10 @@
  * @property {number} layer
  * @property {number} index
  * @property {string} [taught]
- * @property {{token: string, position: number, mass: number}[]} focus
- * @property {{from: string, from_position: number, to: string, to_position: number, weight: number}[]} links
+ * @property {{token: string, position: number, mass: number, at?: number}[]} focus `at`: which of the model's
+ *     tokens, where the column at `position` stands for several
+ * @property {{from: string, from_position: number, to: string, to_position: number, weight: number, from_token?: number, to_token?: number}[]} links
+ *     positions are rows and columns; tokens are the model's, where a row stands for several
  * @property {PatternFacts} pattern
  * @property {number} entropy bits
  * @property {number} breadth tokens
@@ -38,6 +44,7 @@
  * @property {number} special_mass
  * @property {{mean: number, spread: number|null}} [effect] what the answer loses without the head
  * @property {{relation: string}} [relation]
+ * @property {(number|null)[]} [measures] means of what the map's `measures` name
  */
 
 /**
@@ -48,7 +55,7 @@
  * @property {number} over_chance
  * @property {number|null} error
  * @property {string} nearest
- * @property {{from: string|null, from_position: number|null, to: string, to_position: number, weight: number}[]} evidence
+ * @property {{from: string|null, from_position: number|null, to: string, to_position: number, weight: number, from_token?: number, to_token?: number}[]} evidence
  *     links; or keys, with what share of all mass they get, where every query reads them: `from` is null
  */
 
@@ -79,6 +86,31 @@
  * @property {VectorFacts|null} vectors
  * @property {HeadFacts[]} focus in the order of layers and heads; empty for views that are no attention
  * @property {string[]} covered
+ * @property {PoolingFacts} [pooling] where its cells stand for several weights from the start
+ * @property {TopFacts|null} [top] the single weights that are known all the same
+ * @property {{name: string, unit: string, says: string}[]} [measures] exact ones, taken of every weight
+ */
+
+/**
+ * What cells stand for.
+ * @typedef {object} PoolingFacts
+ * @property {"maximum"|"mean"} statistic
+ * @property {number} queries how many the model had
+ * @property {number} keys
+ * @property {string|null} twin the id of the map with the other statistic of the same cells
+ */
+
+/**
+ * The keys each query reads most.
+ * @typedef {object} TopFacts
+ * @property {number} most how many of each query
+ * @property {boolean} all whether these are all the keys there are
+ * @property {number} planes how many bytes a position has
+ * @property {number} ahead which key stands where the first query does
+ * @property {number[]} positions for each layer the buffer of its keys: a byte for each head, 1 where they are told
+ *     from their queries, then planes of bytes (plane, head, rank, query), the lowest first; 0 for none
+ * @property {number[]} weights for each layer the buffer of their weights: two planes of steps of a logarithm
+ * @property {number} error the largest error of such a weight, as a share of itself
  */
 
 /**
@@ -140,6 +172,8 @@
  * @property {string|null} otherMap the map that one is of; null for the same
  * @property {number|null} query the position of the query picked
  * @property {number|null} key the position of the key picked
+ * @property {number|null} queryToken where a row stands for several queries, the one of them that is picked
+ * @property {number|null} keyToken likewise of a column
  * @property {"head"|"layer"|"all"} together whose weights the text and the picture show: of the head, or the
  *     mean of its layer's heads, or of all of them
  * @property {boolean} words pieces merged into words
@@ -163,6 +197,7 @@
  * @property {number[]} positions every token it stands for
  * @property {string} [part]
  * @property {[number, number]} [place]
+ * @property {[number, number]} [run] as of the token
  */
 
 /**
@@ -237,8 +272,11 @@
  * @property {string} name as it stands in a link
  * @property {string} title on its tab
  * @property {string} hint one sentence: what it shows and what to do
+ * @property {string} [longHint] the same for maps whose cells stand for several weights
  * @property {(page: import("./data.js").Page, state: State) => boolean} offered whether this page has it
  * @property {(host: HTMLElement, context: Context) => Mounted} mount
+ * @property {(page: import("./data.js").Page, state: State) => string|null} [off] why it is not offered, where its
+ *     tab is to say so
  * @property {boolean} [everyHead] whether it shows all heads alike, and not the one picked
  * @property {boolean} [unweighed] whether it draws no matrix of weights, to be merged, scaled or cut off
  * @property {{key: string, what: string}[]} [keys] keys it listens to itself while it has the focus, for the help

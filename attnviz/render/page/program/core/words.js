@@ -22,6 +22,24 @@ export function exactText(weight) {
 }
 
 /**
+ * Write a count or a position: "16,384".
+ * @param {number} count
+ * @returns {string}
+ */
+export function countText(count) {
+  return count.toLocaleString("en-US");
+}
+
+/**
+ * Write what the ends of a run are: "1,024–1,055".
+ * @param {[number, number]} run
+ * @returns {string}
+ */
+export function runText([first, last]) {
+  return first === last ? countText(first) : `${countText(first)}–${countText(last)}`;
+}
+
+/**
  * @param {number} share 0 to 1
  * @returns {string}
  */

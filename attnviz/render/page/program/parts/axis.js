@@ -1,5 +1,7 @@
 // The labels of rows and columns: which of them are written, and as what.
 
+import { countText } from "../core/words.js";
+
 /**
  * @typedef {import("../core/types.js").Label} Label
  * @typedef {(text: string, size?: number, bold?: boolean) => number} Measure
@@ -64,8 +66,18 @@ export function axisMarks(labels, first, count, cell, least) {
  * @returns {string} thinned out, a label says its position too; a patch's says it anyway
  */
 function numberedLabel(label, step) {
+  if (label.place || (step === 1 && !isRun(label))) return labelText(label);
   // The mark keeps the position left of an Arabic or Hebrew token.
-  return step === 1 || label.place ? labelText(label) : `\u200e${label.position} ${labelText(label)}`;
+  return `\u200e${label.run ? countText(label.run[0]) : label.position} ${labelText(label)}`;
+}
+
+/**
+ * Whether a label stands for several of the model's tokens.
+ * @param {Label} label
+ * @returns {boolean}
+ */
+export function isRun({ run }) {
+  return run !== undefined && run[0] < run[1];
 }
 
 /**

@@ -1,6 +1,7 @@
 // The labels of a map's rows and columns, and those of what is pointed at.
 
-import { axisMarks, labelText } from "./axis.js";
+import { runText } from "../core/words.js";
+import { axisMarks, isRun, labelText } from "./axis.js";
 import {
   MAP_AXIS_ROOM,
   MAP_LABEL_GAP,
@@ -150,7 +151,8 @@ export function paintPointedLabels(brush, panel, window, { row, column }, look) 
  */
 function paintMapPill(brush, label, { x, y, room, turn, align }, look) {
   const { foreground, background } = look.palette;
-  const text = look.cutter(MAP_LABEL_SIZE, true)(labelText(label), room);
+  const range = label.run && isRun(label) ? `\u200e${runText(label.run)} ` : "";
+  const text = look.cutter(MAP_LABEL_SIZE, true)(range + labelText(label), room);
   const width = brush.measure(text, MAP_LABEL_SIZE, true) + 8;
   const fill = { fill: foreground, radius: 3 };
   if (turn) brush.rect(x - 8.5, y + 4 - width, 17, width, fill);

@@ -1,7 +1,7 @@
 // A cell of a map, and its row and column, in words.
 
-import { exactText } from "../core/words.js";
-import { labelText } from "./axis.js";
+import { countText, exactText, runText } from "../core/words.js";
+import { isRun, labelText } from "./axis.js";
 import { OUTSIDE } from "./sheet.js";
 
 /**
@@ -19,10 +19,11 @@ const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Sc
  * @returns {string}
  */
 export function nameOf(labels, place) {
-  const { text, position } = labels[place];
+  const { text, position, run } = labels[place];
+  if (run && isRun(labels[place])) return `${runText(run)} ${isolated(labelText(labels[place]))}`;
   const alike = labels.some((other, at) => at !== place && other.text === text);
   const name = isolated(labelText(labels[place]));
-  return alike ? `${name} (${position})` : name;
+  return alike ? `${name} (${run ? countText(run[0]) : position})` : name;
 }
 
 /**
@@ -30,7 +31,7 @@ export function nameOf(labels, place) {
  * @param {string} name
  * @returns {string}
  */
-function isolated(name) {
+export function isolated(name) {
   return RIGHT_TO_LEFT.test(name) ? `\u2068${name}\u2069` : name;
 }
 

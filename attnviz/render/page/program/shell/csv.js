@@ -19,6 +19,7 @@ const DIGITS = 6;
  * @returns {string}
  */
 export function csvOf(map, name) {
+  if (map.facts.pooling) return csvOfCells(map, name, map.facts.pooling.statistic);
   const { layers, heads } = map.facts;
   const found = map.find(name) ?? { layer: 0, head: 0 };
   const start = `${layers[found.layer]},${heads[found.head]}`;
@@ -28,6 +29,29 @@ export function csvOf(map, name) {
   map.weights(name).forEach((weight, cell) => {
     const [query, key] = [Math.floor(cell / keys.length), cell % keys.length];
     lines.push(`${start},${query},${queries[query]},${key},${keys[key]},${numeral(weight)}`);
+  });
+  return `${lines.join("\r\n")}\r\n`;
+}
+
+/**
+ * Write the cells of a pooled head: whose each is, and its largest weight or its mean.
+ * @param {AttentionMap} map
+ * @param {string} name
+ * @param {string} statistic
+ * @returns {string}
+ */
+function csvOfCells(map, name, statistic) {
+  const { layers, heads } = map.facts;
+  const found = map.find(name) ?? { layer: 0, head: 0 };
+  const start = `${layers[found.layer]},${heads[found.head]}`;
+  const [queries, keys] = [map.queries, map.keys].map(({ tokens }) =>
+    tokens.map((token, row) => `${(token.run ?? [row, row]).join(",")},${csvCell(token)}`),
+  );
+  const sides = ["query", "key"].map((side) => `${side}_first,${side}_last,${side}_tokens`);
+  const lines = [`layer,head,${sides.join(",")},${statistic}`];
+  map.weights(name).forEach((weight, cell) => {
+    const [query, key] = [Math.floor(cell / keys.length), cell % keys.length];
+    lines.push(`${start},${queries[query]},${keys[key]},${numeral(weight)}`);
   });
   return `${lines.join("\r\n")}\r\n`;
 }

@@ -3,6 +3,7 @@
 import { element } from "../core/dom.js";
 import { headAbove, headBeside, toMap } from "./moves.js";
 import { actionButton, named, slide, slider } from "./parts.js";
+import { mapsByStatistic } from "./pooling.js";
 
 /**
  * @typedef {import("../core/types.js").State} State
@@ -20,7 +21,6 @@ import { actionButton, named, slide, slider } from "./parts.js";
  */
 export function mapPicker(page, store) {
   const select = element("select");
-  select.append(...page.maps.map(({ facts }) => element("option", { value: facts.id }, facts.title)));
   select.addEventListener("change", () => store.set(toMap(page, store.state, select.value)));
   const sentences = element("div", { class: "about-text" });
   const about = element(
@@ -30,11 +30,20 @@ export function mapPicker(page, store) {
     sentences,
   );
   const picker = named("Map", select);
-  picker.hidden = page.maps.length < 2;
+  let listed = "";
   return {
     node: element("div", { class: "map" }, picker, about),
     update({ map }) {
       const { facts } = page.map(map);
+      const maps = mapsByStatistic(page, page.map(map));
+      const ids = maps.map((each) => each.facts.id).join();
+      if (ids !== listed) {
+        select.replaceChildren(
+          ...maps.map((each) => element("option", { value: each.facts.id }, each.facts.title)),
+        );
+      }
+      listed = ids;
+      picker.hidden = maps.length < 2;
       select.value = facts.id;
       about.hidden = facts.about.length === 0;
       sentences.replaceChildren(...facts.about.map((sentence) => element("p", { class: "note" }, sentence)));

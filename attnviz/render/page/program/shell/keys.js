@@ -2,8 +2,8 @@
 
 import { headAbove, headBeside } from "./moves.js";
 import { headShown } from "./heads.js";
-import { generatedIn, hasSpecial, hasWords, hiddenText, setStep, stepText } from "./options.js";
-import { offeredViews } from "./tabs.js";
+import { generatedIn, hasSpecial, hasWords, hiddenText, setStep, stepText, whyFixed } from "./options.js";
+import { openView, tabbedViews } from "./tabs.js";
 
 /**
  * @typedef {import("../core/types.js").Context} Context
@@ -44,7 +44,7 @@ export function shortcuts(views, context, { help, search }) {
       key: "Escape",
       shown: "Esc",
       what: "let go of what is picked",
-      act: () => store.set({ query: null, key: null }),
+      act: () => store.set({ query: null, key: null, queryToken: null, keyToken: null }),
       told: () => "",
     },
   ];
@@ -58,8 +58,8 @@ export function shortcuts(views, context, { help, search }) {
 function viewShortcuts(views, context) {
   const { store } = context;
   const show = (/** @type {number} */ place) => {
-    const view = offeredViews(views, context, store.state)[place];
-    if (view) store.set({ view: view.name });
+    const view = tabbedViews(views, context, store.state)[place];
+    if (view) openView(view, context);
   };
   return views.map((_, place) => ({
     key: String(place + 1),
@@ -98,8 +98,8 @@ function shownShortcuts({ page, store }) {
   const step = (/** @type {number} */ by) => () =>
     setStep(store, map(), (state().step ?? generatedIn(map()).count) + by);
   const told = {
-    words: () => (state().words ? "whole words" : "the model's pieces"),
-    special: () => (state().special ? "special tokens shown" : hiddenText(map(), state())),
+    words: () => whyFixed(map()) || (state().words ? "whole words" : "the model's pieces"),
+    special: () => whyFixed(map()) || (state().special ? "special tokens shown" : hiddenText(map(), state())),
     scale: () => `${state().scale} scale`,
     step: () => stepText(map(), state().step ?? generatedIn(map()).count),
   };

@@ -1,14 +1,19 @@
 // From one state to the next, when the reader asks for another map, head, layer or token.
 
-import { labelsOf } from "../core/matrix.js";
+import { isOfRuns, labelsOf } from "../core/matrix.js";
 import { openingState } from "../core/fragment.js";
+import { wholeSide } from "../core/whole.js";
 
 /**
+ * @typedef {import("../core/types.js").SequenceFacts} SequenceFacts
  * @typedef {import("../core/types.js").State} State
  * @typedef {import("../core/data.js").Page} Page
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
- * @typedef {{side: "query"|"key", position: number, text: string}} Match
+ * @typedef {{side: "query"|"key", position: number, text: string, token?: number}} Match `token`: which of the
+ *     model's, where the row at `position` stands for several
  */
+
+const NO_TOKENS = { queryToken: null, keyToken: null };
 
 /**
  * The head so many places further, layer after layer; the last one at the end.
@@ -54,7 +59,7 @@ function clamped(place, count) {
 export function toMap(page, state, id) {
   const [before, after] = [page.map(state.map), page.map(id)];
   const same = before.facts.queries === after.facts.queries && before.facts.keys === after.facts.keys;
-  const picks = same ? {} : { query: null, key: null, zoom: null, step: null };
+  const picks = same ? {} : { query: null, key: null, ...NO_TOKENS, zoom: null, step: null };
   return { map: after.facts.id, head: headLike(before, after, state.head), also: "", ...picks };
 }
 
@@ -90,11 +95,46 @@ export function matchesOf(map, state) {
   const wanted = folded(state.search.trim());
   if (!wanted) return [];
   /** @type {(side: "query"|"key") => Match[]} */
-  const among = (side) =>
-    labelsOf(side === "query" ? map.queries : map.keys, state)
+  const among = (side) => {
+    const sequence = side === "query" ? map.queries : map.keys;
+    return isOfRuns(sequence) ? matchesOfWhole(sequence, side, wanted) : matchesOfSide(sequence, side);
+  };
+  /** @type {(sequence: SequenceFacts, side: "query"|"key") => Match[]} */
+  const matchesOfSide = (sequence, side) =>
+    labelsOf(sequence, state)
       .filter(({ text }) => folded(text).includes(wanted))
       .map(({ text, position }) => ({ side, position, text }));
   return map.queries === map.keys ? among("query") : [...among("query"), ...among("key")];
+}
+
+/** @type {WeakMap<SequenceFacts, {wanted: string, side: string, found: Match[]}>} what was looked for last */
+const wholeMatches = new WeakMap();
+
+/**
+ * Find the tokens of a long side that read like what is looked for.
+ * @param {SequenceFacts} sequence
+ * @param {"query"|"key"} side
+ * @param {string} wanted folded
+ * @returns {Match[]}
+ */
+function matchesOfWhole(sequence, side, wanted) {
+  const known = wholeMatches.get(sequence);
+  if (known?.wanted === wanted && known.side === side) return known.found;
+  const whole = wholeSide(sequence);
+  /** @type {Map<string, boolean>} many tokens read alike */
+  const alike = new Map();
+  const isFound = (/** @type {string} */ text) => {
+    const is = alike.get(text) ?? folded(text).includes(wanted);
+    alike.set(text, is);
+    return is;
+  };
+  /** @type {Match[]} */
+  const found = [];
+  whole?.tokens.forEach(({ shown: text }, token) => {
+    if (isFound(text)) found.push({ side, position: whole.rowOf(token), text, token });
+  });
+  wholeMatches.set(sequence, { wanted, side, found });
+  return found;
 }
 
 /**
@@ -112,5 +152,7 @@ function folded(text) {
  * @returns {number}
  */
 export function matchPicked(matches, state) {
-  return matches.findIndex(({ side, position }) => state[side] === position);
+  return matches.findIndex(({ side, position, token }) =>
+    token === undefined ? state[side] === position : state[`${side}Token`] === token,
+  );
 }

@@ -19,12 +19,12 @@ const PAUSE = 120;
 function headsOf(page, state) {
   const map = page.map(state.map);
   const other = state.otherMap === null ? map : page.map(state.otherMap);
-  return state.other === null
-    ? [[map, state.head]]
-    : [
-        [map, state.head],
-        [other, state.other],
-      ];
+  /** @type {[AttentionMap, string][]} */
+  const heads = [[map, state.head]];
+  // A cell tells its largest weight and its mean, whichever is drawn.
+  if (map.twin) heads.push([map.twin, state.head]);
+  if (state.other !== null) heads.push([other, state.other]);
+  return heads;
 }
 
 /**

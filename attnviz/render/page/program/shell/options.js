@@ -1,9 +1,10 @@
 // How weights are shown: merged, hidden, scaled, cut off, and up to which generated token.
 
 import { element } from "../core/dom.js";
-import { matrixOf } from "../core/matrix.js";
+import { isOfRuns, matrixOf } from "../core/matrix.js";
 import { toFragment } from "../core/fragment.js";
 import { percentText, weightText } from "../core/words.js";
+import { POOLED_OFF } from "../parts/cells.js";
 import { toOpening } from "./moves.js";
 import { actionButton, named, onOff, slide, slider } from "./parts.js";
 
@@ -31,10 +32,34 @@ export function wordsSwitch(page, store) {
   return {
     node,
     update({ map, words }) {
-      node.hidden = !hasWords(page.map(map));
-      input.checked = words;
+      const shown = page.map(map);
+      const isOn = words && !whyFixed(shown);
+      showSwitch({ node, input }, shown, { isUsed: hasWords(shown), isOn, hint });
     },
   };
+}
+
+/**
+ * Say why tokens can be neither merged nor hidden.
+ * @param {AttentionMap} map
+ * @returns {string} "" where they can
+ */
+export function whyFixed({ facts }) {
+  return facts.pooling ? `off: ${POOLED_OFF}` : "";
+}
+
+/**
+ * Show a switch; off, and with the reason, where tokens can be neither merged nor hidden.
+ * @param {{node: HTMLElement, input: HTMLInputElement}} parts
+ * @param {AttentionMap} map
+ * @param {{isUsed: boolean, isOn: boolean, hint: string}} look
+ */
+function showSwitch({ node, input }, map, { isUsed, isOn, hint }) {
+  const why = whyFixed(map);
+  node.hidden = !isUsed && !why;
+  node.title = why ? `${hint}; ${why}` : hint;
+  input.disabled = why !== "";
+  input.checked = isOn;
 }
 
 /**
@@ -50,6 +75,7 @@ export function hasWords(map) {
  * @returns {boolean}
  */
 export function hasSpecial(map) {
+  if (map.facts.pooling) return false;
   return [map.queries, map.keys].some(({ tokens }) => tokens.some(({ kind }) => kind === "special"));
 }
 
@@ -69,8 +95,8 @@ export function specialSwitch(page, store) {
     node: pair,
     update(state) {
       const map = page.map(state.map);
-      node.hidden = !hasSpecial(map);
-      input.checked = state.special;
+      const isOn = state.special || whyFixed(map) !== "";
+      showSwitch({ node, input }, map, { isUsed: hasSpecial(map), isOn, hint });
       told.textContent = hiddenText(map, state);
       pair.hidden = node.hidden && told.textContent === "";
     },
@@ -161,7 +187,7 @@ export function resetButton(page, store) {
  */
 export function generatedIn(map) {
   const { tokens } = map.queries;
-  const first = tokens.findIndex(({ kind }) => kind === "generated");
+  const first = isOfRuns(map.queries) ? -1 : tokens.findIndex(({ kind }) => kind === "generated");
   return { first, count: first < 0 ? 0 : tokens.length - first };
 }
 

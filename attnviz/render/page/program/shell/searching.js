@@ -68,7 +68,8 @@ function stepToMatch({ page, store, say }, by) {
   if (matches.length === 0) return;
   const place = matchPicked(matches, store.state);
   const next = place < 0 ? (by > 0 ? 0 : matches.length - 1) : (place + by + matches.length) % matches.length;
-  const { side, position, text } = matches[next];
-  store.set({ query: null, key: null, [side]: position });
-  say(`${text}, ${side} ${position}: match ${next + 1} of ${matches.length}`);
+  const { side, position, text, token } = matches[next];
+  const picked = { query: null, key: null, queryToken: null, keyToken: null, [side]: position };
+  store.set(token === undefined ? picked : { ...picked, [`${side}Token`]: token });
+  say(`${text}, ${side} ${token ?? position}: match ${next + 1} of ${matches.length}`);
 }

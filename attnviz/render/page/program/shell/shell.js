@@ -17,6 +17,7 @@ import {
   thresholdSlider,
   wordsSwitch,
 } from "./options.js";
+import { statisticSwitch } from "./pooling.js";
 import { preparePrint } from "./printing.js";
 import { sayingLine } from "./saying.js";
 import { searchField } from "./searching.js";
@@ -99,6 +100,7 @@ function fillPage(context, views, { stage, rail, line }) {
   const keys = shortcuts(views, context, { help: () => help.open(keys), search: search.focus });
   const menu = pageMenu(context, taking, () => help.open(keys));
   const picks = [mapPicker(page, store), headPicker(page, store), layerSlider(page, store)];
+  const pooling = statisticSwitch(page, store);
   const card = headCard(page);
   const options = optionControls(context, search);
   const sheet = optionSheet(context, views, options);
@@ -107,13 +109,13 @@ function fillPage(context, views, { stage, rail, line }) {
   const paper = element("div", { class: "paper", hidden: true });
 
   fill("head", ...heading(page, menu.node));
-  fill("rail", ...picks.map(({ node }) => node), rail, card.node);
+  fill("rail", ...picks.map(({ node }) => node), pooling.node, rail, card.node);
   fill("main", tabs.node, sheet.node, hint.node, stage.host, paper, line);
   fill("foot", ...colophon(page));
   skipTo(stage.host);
   listenToKeys(keys, help.wanted, context.say);
   preparePrint(context, taking, paper);
-  return [menu, ...picks, card, tabs, ...options, sheet, hint];
+  return [menu, ...picks, pooling, card, tabs, ...options, sheet, hint];
 }
 
 /**
@@ -160,7 +162,14 @@ function optionSheet(context, views, options) {
  */
 function hintLine(context, views) {
   const node = element("p", { class: "hint" });
-  return { node, update: (state) => (node.textContent = chosenView(views, context, state).hint) };
+  return {
+    node,
+    update: (state) => {
+      const { hint, longHint } = chosenView(views, context, state);
+      const isLong = context.page.map(state.map).facts.pooling !== undefined;
+      node.textContent = (isLong && longHint) || hint;
+    },
+  };
 }
 
 /**

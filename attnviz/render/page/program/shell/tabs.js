@@ -1,6 +1,6 @@
 // One tab for each view that this page has.
 
-import { element } from "../core/dom.js";
+import { element, setAttribute } from "../core/dom.js";
 
 /**
  * @typedef {import("../core/types.js").View} View
@@ -18,6 +18,28 @@ import { element } from "../core/dom.js";
  */
 export function offeredViews(views, { page }, state) {
   return views.filter((view) => view.offered(page, state));
+}
+
+/**
+ * Views that have a tab: those that are offered, and those that say why they are not.
+ * @param {View[]} views
+ * @param {Context} context
+ * @param {State} state
+ * @returns {View[]}
+ */
+export function tabbedViews(views, { page }, state) {
+  return views.filter((view) => view.offered(page, state) || view.off?.(page, state));
+}
+
+/**
+ * Show a view, or say why it is off.
+ * @param {View} view
+ * @param {Context} context
+ */
+export function openView(view, { page, store, say }) {
+  const why = view.offered(page, store.state) ? null : view.off?.(page, store.state);
+  if (why) say(`${view.title} is off: ${why}`);
+  else store.set({ view: view.name });
 }
 
 /**
@@ -40,9 +62,9 @@ export function chosenView(views, context, state) {
  * @returns {Control}
  */
 export function tabList(views, context, panel) {
-  const { store } = context;
+  const { page } = context;
   const list = element("div", { class: "tabs", role: "tablist", "aria-label": "Views" });
-  const tabs = views.map((view) => tabOf(view, panel, () => store.set({ view: view.name })));
+  const tabs = views.map((view) => tabOf(view, panel, () => openView(view, context)));
   list.append(...tabs);
   list.addEventListener("keydown", (event) => moveTab(event, tabs));
   return {
@@ -51,7 +73,11 @@ export function tabList(views, context, panel) {
       const offered = offeredViews(views, context, state);
       const chosen = chosenView(views, context, state);
       tabs.forEach((tab, place) => {
-        tab.hidden = !offered.includes(views[place]);
+        const isOffered = offered.includes(views[place]);
+        const why = isOffered ? null : views[place].off?.(page, state);
+        tab.hidden = !isOffered && !why;
+        tab.title = why ? `Off: ${why}` : views[place].hint;
+        setAttribute(tab, "aria-disabled", why ? "true" : null);
         tab.setAttribute("aria-selected", String(views[place] === chosen));
         tab.tabIndex = views[place] === chosen ? 0 : -1;
         if (views[place] === chosen) showTab(list, tab);

@@ -89,7 +89,9 @@ export class TakeAway {
     const name = this.tableName();
     const { head } = this.context.store.state;
     const copied = await copyText(this.csv(), name);
-    if (copied) this.context.say(`Copied: every weight of ${head}, as CSV.`);
+    const { page, store } = this.context;
+    const what = page.map(store.state.map).facts.pooling ? "cell" : "weight";
+    if (copied) this.context.say(`Copied: every ${what} of ${head}, as CSV.`);
   }
 
   saveCsv() {

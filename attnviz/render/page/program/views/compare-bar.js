@@ -1,7 +1,7 @@
 // Above the comparison: which heads, how to pick others, and how far apart they are.
 
 import { element } from "../core/dom.js";
-import { weightText } from "../core/words.js";
+import { exactText, weightText } from "../core/words.js";
 import { comparableMaps } from "./compare-choice.js";
 
 /**
@@ -61,8 +61,9 @@ export class CompareBar {
    * @param {ComparedHead} second
    * @param {Divergence} divergence
    * @param {string} note
+   * @param {boolean} isPooled whether it is of cells
    */
-  show(state, second, divergence, note) {
+  show(state, second, divergence, note, isPooled) {
     this.list(state);
     this.first.value = `${state.map}/${state.head}`;
     this.second.value = `${second.map.facts.id}/${second.head}`;
@@ -74,7 +75,8 @@ export class CompareBar {
     const told =
       " apart, on average over queries: 0 for heads that read alike, 1 for heads that share no key";
     const isMeasured = Number.isFinite(divergence.mean);
-    this.apart.replaceChildren(...(isMeasured ? [number, told] : []));
+    if (isPooled) this.apart.replaceChildren(...pooledApart(divergence.mean));
+    else this.apart.replaceChildren(...(isMeasured ? [number, told] : []));
     this.note.textContent = note;
     this.note.hidden = !note;
   }
@@ -97,6 +99,16 @@ export class CompareBar {
       select.replaceChildren(...groups.flat());
     }
   }
+}
+
+/**
+ * @param {number} mean
+ * @returns {(Node|string)[]}
+ */
+function pooledApart(mean) {
+  const said = "Pooled cells are compared, not weights, so no divergence in bits can be told.";
+  if (!Number.isFinite(mean)) return [said];
+  return [said, " Cells differ by ", element("strong", {}, exactText(mean)), " on average."];
 }
 
 /**

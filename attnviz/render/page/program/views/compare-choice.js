@@ -1,7 +1,7 @@
 // Which two heads are compared, and which others could be.
 
 import { shownMatrix } from "../parts/shown.js";
-import { divergenceOf } from "./compare-divergence.js";
+import { cellDistance, divergenceOf } from "./compare-divergence.js";
 
 /**
  * @typedef {import("../core/types.js").State} State
@@ -21,8 +21,11 @@ const MOST_CELLS = 2_000_000;
  */
 export function comparableMaps(page, map) {
   return page.maps.filter(
-    ({ queries, keys }) =>
-      queries.tokens.length === map.queries.tokens.length && keys.tokens.length === map.keys.tokens.length,
+    ({ queries, keys, facts }) =>
+      // A largest weight and a mean, or a single weight, are not compared.
+      facts.pooling?.statistic === map.facts.pooling?.statistic &&
+      queries.tokens.length === map.queries.tokens.length &&
+      keys.tokens.length === map.keys.tokens.length,
   );
 }
 
@@ -87,7 +90,7 @@ function mostUnlike(map, state, others) {
   const step = Math.max(1, Math.ceil((first.values.length * others.length) / MOST_CELLS));
   const means = others.map((head) => {
     const second = shownMatrix(map, head, shown);
-    return divergenceOf(first, second, step).mean;
+    return map.facts.pooling ? cellDistance(first, second).mean : divergenceOf(first, second, step).mean;
   });
   return others[means.indexOf(Math.max(...means))] ?? others[0];
 }

@@ -68,6 +68,27 @@ export function divergenceOf(first, second, step = 1) {
 }
 
 /**
+ * Say by how much the cells of two pooled heads differ: of cells no divergence can be told.
+ * @param {ShownMatrix} first
+ * @param {ShownMatrix} second of the same rows and columns
+ * @returns {Divergence} `bits` are for each row the largest difference of its cells, 0 to 1; the mean is over all cells
+ */
+export function cellDistance(first, second) {
+  const most = new Float64Array(first.rows.length);
+  const columns = first.columns.length;
+  let [sum, count] = [0, 0];
+  first.values.forEach((value, cell) => {
+    if (first.unseen[cell] && second.unseen[cell]) return;
+    const apart = Math.abs(second.values[cell] - value);
+    const row = Math.floor(cell / columns);
+    if (apart > most[row]) most[row] = apart;
+    sum += apart;
+    count += 1;
+  });
+  return { bits: most, counted: [...most.keys()], mean: count ? sum / count : NaN, spread: 0 };
+}
+
+/**
  * Say which rows count: those the user or the model wrote; all of a text of special tokens only.
  * @param {Label[]} rows
  * @returns {number[]}

@@ -2,7 +2,7 @@
 
 import { weightText } from "../core/words.js";
 import { Sheet, largestOf } from "../parts/sheet.js";
-import { blankItems, maskItems, sectionItems } from "./heatmap-exhibit.js";
+import { blankItems, cellsText, maskItems, pooledWeightText, sectionItems } from "./heatmap-exhibit.js";
 
 /**
  * @typedef {import("../core/types.js").State} State
@@ -35,14 +35,17 @@ export function differenceOf(first, second) {
  * @param {ComparedNames} names
  * @param {State} state
  * @param {Palette} palette
+ * @param {import("../core/data.js").AttentionMap} map of both
  * @returns {Exhibit}
  */
-export function compareExhibit(matrices, names, { scale, threshold }, palette) {
+export function compareExhibit(matrices, names, { scale, threshold }, palette, map) {
   const { first, second, difference } = matrices;
   const top = Math.max(largestOf(first.values), largestOf(second.values));
   const limit = largestOf(difference.values);
   const shading = { palette, isDifference: false, top, scale, threshold };
   const apart = { ...shading, isDifference: true, top: limit };
+  const whole = !map.facts.pooling;
+  const number = whole ? weightText : pooledWeightText;
   const bent = scale === "log" ? "; logarithmic" : "";
   return {
     entries: [
@@ -53,10 +56,10 @@ export function compareExhibit(matrices, names, { scale, threshold }, palette) {
     legend: [
       {
         kind: "scale",
-        text: `weights of A and B, · below .005; ${weightText(top)} is the largest of both${bent}`,
+        text: `${whole ? "weights" : cellsText(map)} of A and B, · below .005; ${number(top)} is the largest of both${bent}`,
         shading,
       },
-      { kind: "scale", text: `B − A; ${weightText(limit)} is the largest difference${bent}`, shading: apart },
+      { kind: "scale", text: `B − A; ${number(limit)} is the largest difference${bent}`, shading: apart },
       ...maskItems(difference),
       ...sectionItems(first),
       ...blankItems(threshold),

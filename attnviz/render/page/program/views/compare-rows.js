@@ -17,8 +17,8 @@ export class CompareRows {
   constructor(pick) {
     this.pick = pick;
     this.list = element("ol", { class: "compare-list" });
-    const title = element("h2", { class: "compare-title" }, "Queries that read most differently, in bits");
-    this.node = element("section", { class: "compare-rows" }, title, this.list);
+    this.title = element("h2", { class: "compare-title" });
+    this.node = element("section", { class: "compare-rows" }, this.title, this.list);
     /** @type {Map<number, HTMLButtonElement>} */
     this.buttons = new Map();
   }
@@ -26,8 +26,12 @@ export class CompareRows {
   /**
    * @param {Label[]} rows
    * @param {Divergence} divergence
+   * @param {boolean} isPooled whether it is of cells
    */
-  show(rows, { bits, counted }) {
+  show(rows, { bits, counted }, isPooled) {
+    this.title.textContent = isPooled
+      ? "Queries with the cells that differ most, by how much"
+      : "Queries that read most differently, in bits";
     const ranked = [...counted].sort((one, other) => bits[other] - bits[one] || one - other);
     this.buttons.clear();
     const lines = ranked.slice(0, COMPARE_LISTED).map((row) => this.line(rows, row, bits[row]));

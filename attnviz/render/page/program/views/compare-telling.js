@@ -1,6 +1,8 @@
 // A cell of a comparison in words.
 
 import { differenceText, exactText } from "../core/words.js";
+import { isRun } from "../parts/axis.js";
+import { runName } from "../parts/cells.js";
 import { nameOf } from "../parts/telling.js";
 
 /**
@@ -17,7 +19,11 @@ import { nameOf } from "../parts/telling.js";
  */
 export function comparedSentence({ first, second, difference }, cell) {
   const at = cell.row * first.columns.length + cell.column;
-  const names = `${nameOf(first.rows, cell.row)} reads ${nameOf(first.columns, cell.column)}`;
+  const [row, column] = [first.rows[cell.row], first.columns[cell.column]];
+  const names =
+    isRun(row) || isRun(column)
+      ? `${runName(row, "query")}, ${runName(column, "key")}`
+      : `${nameOf(first.rows, cell.row)} reads ${nameOf(first.columns, cell.column)}`;
   const [one, other] = [first, second].map((matrix) => seenText(matrix, at));
   const apart = difference.values[at];
   const told = difference.unseen[at] ? "" : `, B − A ${exactDifference(apart)}`;

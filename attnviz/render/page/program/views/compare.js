@@ -7,7 +7,7 @@ import { shownMatrix } from "../parts/shown.js";
 import { MAP_KEYS } from "../parts/steering.js";
 import { CompareBar } from "./compare-bar.js";
 import { chosenOther, hasPartner, namedOther } from "./compare-choice.js";
-import { divergenceOf } from "./compare-divergence.js";
+import { cellDistance, divergenceOf } from "./compare-divergence.js";
 import { compareExhibit, differenceOf } from "./compare-exhibit.js";
 import { CompareRows } from "./compare-rows.js";
 import { comparedSentence } from "./compare-telling.js";
@@ -76,7 +76,7 @@ class CompareMounted {
     this.compare(first, second, state);
     if (!this.compared) return;
     const note = chosen ? choiceNote(chosen.head, chosen.isMostUnlike) : "";
-    this.bar.show(state, second, this.compared.divergence, note);
+    this.bar.show(state, second, this.compared.divergence, note, isPooled(first));
     this.show(first, second, state, changed);
   }
 
@@ -98,7 +98,7 @@ class CompareMounted {
     const first = shownMatrix(one.map, one.head, state);
     const second = shownMatrix(other.map, other.head, state);
     if (this.compared?.first === first && this.compared.second === second) return;
-    const divergence = divergenceOf(first, second);
+    const divergence = isPooled(one) ? cellDistance(first, second) : divergenceOf(first, second);
     this.compared = { first, second, difference: differenceOf(first, second), divergence };
   }
 
@@ -119,8 +119,8 @@ class CompareMounted {
     const name = [names.first, names.second, state.scale, state.threshold, palette.dark].join();
     if (isEmpty) this.exhibit = null;
     else if (name !== this.exhibitName || this.exhibited !== compared) {
-      this.exhibit = compareExhibit(compared, names, state, palette);
-      this.rows.show(compared.first.rows, compared.divergence);
+      this.exhibit = compareExhibit(compared, names, state, palette, first.map);
+      this.rows.show(compared.first.rows, compared.divergence, isPooled(first));
     }
     [this.exhibitName, this.exhibited] = [name, compared];
     this.explorer.show(this.exhibit, changed, () => this.room());
@@ -153,6 +153,14 @@ function longName({ map, head }, other) {
 }
 
 /**
+ * @param {ComparedHead} head
+ * @returns {boolean} whether cells are compared, which stand for several weights
+ */
+function isPooled({ map }) {
+  return map.facts.pooling !== undefined;
+}
+
+/**
  * @param {string} head
  * @param {boolean} isMostUnlike
  * @returns {string}
@@ -168,6 +176,8 @@ export const compareView = {
   name: "compare",
   title: "Compare",
   hint: "Two heads side by side, and where they differ: blue where B reads more, orange where A does.",
+  longHint:
+    "Two heads' pooled maps side by side, and where their cells differ: blue where B's are larger, orange where A's are.",
   offered: hasPartner,
   keys: MAP_KEYS,
   mount: (host, context) => new CompareMounted(host, context),

@@ -80,7 +80,7 @@ const HEATMAP_INVITATION = "Point at a cell to see its row and column here, as n
  * @param {string} note
  * @returns {HTMLElement}
  */
-function heatmapSection(title, lines, note) {
+export function heatmapSection(title, lines, note) {
   const list = element("ol", { class: "heatmap-list" }, ...lines);
   const body = lines.length ? list : element("p", { class: "heatmap-note" }, "nothing");
   const below = note ? [element("p", { class: "heatmap-note" }, note)] : [];
@@ -99,7 +99,7 @@ function heatmapSection(title, lines, note) {
  * @param {boolean} isLit
  * @returns {HTMLElement}
  */
-function heatmapListed(name, value, isLit) {
+export function heatmapListed(name, value, isLit) {
   const bar = element("span", { class: "heatmap-bar", "aria-hidden": "true" });
   bar.style.setProperty("--share", String(Math.min(1, value)));
   return element(

@@ -1,6 +1,6 @@
 // What a heatmap shows of a head: its cells, the bars at its side, and what explains them.
 
-import { percentText, weightText } from "../core/words.js";
+import { exactText, percentText, weightText } from "../core/words.js";
 import { LATER, OUTSIDE, Sheet, largestOf } from "../parts/sheet.js";
 
 /**
@@ -35,7 +35,7 @@ export function heatmapExhibit(page, map, matrix, state, palette) {
   const margins = heatmapMargins(map, matrix, state);
   const scale = {
     kind: /** @type {const} */ ("scale"),
-    text: heatmapScaleText(sheet, state.head),
+    text: heatmapScaleText(sheet, state.head, map),
     shading: sheet.shading,
   };
   const title = page.maps.length > 1 ? `${state.head} · ${map.facts.title}` : state.head;
@@ -74,15 +74,36 @@ function heatmapSheet(matrix, { scale, threshold }, palette) {
 /**
  * @param {Sheet} sheet
  * @param {string} head
+ * @param {AttentionMap} map
  * @returns {string}
  */
-function heatmapScaleText({ shading }, head) {
+function heatmapScaleText({ shading }, head, map) {
   const { top, scale } = shading;
+  const what = cellsText(map);
   const most =
     top > 0
-      ? `weight, · below .005; ${weightText(top)} is the largest of ${head}`
-      : `weight; all of ${head} is 0`;
+      ? `${what}, · below .005; ${map.facts.pooling ? pooledWeightText(top) : weightText(top)} is the largest of ${head}`
+      : `${what}; all of ${head} is 0`;
   return scale === "log" ? `${most}; logarithmic` : most;
+}
+
+/**
+ * Say what a map's cells are.
+ * @param {AttentionMap} map
+ * @returns {string}
+ */
+export function cellsText({ facts: { pooling } }) {
+  if (!pooling) return "weight";
+  return pooling.statistic === "maximum" ? "largest weight of each cell" : "mean weight of each cell";
+}
+
+/**
+ * Write the end of a scale: means of many weights may be so small that two digits would be 0.
+ * @param {number} top
+ * @returns {string}
+ */
+export function pooledWeightText(top) {
+  return top < 0.005 ? exactText(top) : weightText(top);
 }
 
 /**

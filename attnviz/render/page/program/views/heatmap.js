@@ -1,6 +1,7 @@
 // One head as a heatmap: each row a query, each column a key, and the numbers of what is pointed at beside it.
 
 import { element } from "../core/dom.js";
+import { pooledSentence } from "../parts/cells.js";
 import { MapExplorer, isMovedOnly } from "../parts/explorer.js";
 import { roomOf } from "../parts/places.js";
 import { shownMatrix } from "../parts/shown.js";
@@ -8,6 +9,7 @@ import { MAP_KEYS } from "../parts/steering.js";
 import { cellSentence } from "../parts/telling.js";
 import { HeatmapAside } from "./heatmap-aside.js";
 import { heatmapExhibit } from "./heatmap-exhibit.js";
+import { HeatmapLinks } from "./heatmap-links.js";
 
 /**
  * @typedef {import("../core/types.js").Context} Context
@@ -34,15 +36,31 @@ class HeatmapMounted {
     this.main = element("div", { class: "heatmap-main" });
     this.nothing = element("p", { class: "note", hidden: true }, "Every token is hidden: nothing to show.");
     this.aside = new HeatmapAside();
+    this.links = new HeatmapLinks(context);
     this.main.append(this.nothing);
-    this.body.append(this.main, this.aside.node);
+    this.body.append(this.main, this.aside.node, this.links.node);
     host.append(this.body);
     /** @type {import("../parts/scene.js").Exhibit|null} */
     this.exhibit = null;
     this.explorer = new MapExplorer(this.main, context, {
-      sentence: (cell) => cellSentence(this.matrix(), cell, this.state.threshold),
-      lit: (cell) => this.aside.show(this.matrix(), cell),
+      sentence: (cell) => this.sentence(cell),
+      lit: (cell) => (this.map.facts.pooling ? this.links : this.aside).show(this.matrix(), cell),
     });
+  }
+
+  get map() {
+    return this.context.page.map(this.state.map);
+  }
+
+  /**
+   * @param {import("../parts/places.js").Cell} cell
+   * @returns {string}
+   */
+  sentence(cell) {
+    const { map, state } = this;
+    return map.facts.pooling
+      ? pooledSentence(map, state.head, this.matrix(), cell)
+      : cellSentence(this.matrix(), cell, state.threshold);
   }
 
   get state() {
@@ -51,7 +69,7 @@ class HeatmapMounted {
 
   matrix() {
     const { state } = this;
-    return shownMatrix(this.context.page.map(state.map), state.head, state);
+    return shownMatrix(this.map, state.head, state);
   }
 
   /**
@@ -64,7 +82,8 @@ class HeatmapMounted {
     const matrix = this.matrix();
     const isEmpty = matrix.rows.length === 0 || matrix.columns.length === 0;
     this.nothing.hidden = !isEmpty;
-    this.aside.node.hidden = isEmpty;
+    this.aside.node.hidden = isEmpty || map.facts.pooling !== undefined;
+    this.links.node.hidden = map.facts.pooling === undefined;
     const { page } = this.context;
     if (isEmpty) this.exhibit = null;
     else if (!this.exhibit || !isMovedOnly(changed)) {

@@ -32,7 +32,9 @@ export const pictureView = {
   title: "Picture",
   hint: "What is read of the picture, laid over it. Press a patch to see what it reads, or who reads it.",
   offered: (page, state) =>
-    page.facts.picture !== null && page.map(state.map).keys.tokens.some(pictureIsPatch),
+    page.facts.picture !== null &&
+    !page.map(state.map).facts.pooling &&
+    page.map(state.map).keys.tokens.some(pictureIsPatch),
   mount: (host, context) => new PictureMounted(host, context),
 };
 

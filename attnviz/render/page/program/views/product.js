@@ -27,6 +27,8 @@ export const productView = {
   unweighed: true,
   hint: "How a weight comes about: a query times a key, number by number, and the softmax over all keys.",
   offered: (page) => page.maps.some(({ facts }) => facts.vectors !== null),
+  off: (page, state) =>
+    page.map(state.map).facts.pooling ? "the vectors of a text this long are not in the page" : null,
   mount: (host, context) => new ProductMounted(host, context),
 };
 

@@ -95,14 +95,14 @@ function isTableUnclear(head, name) {
  */
 function tableWords(head, { map, most }) {
   if (head.focus.length === 0) return [element("span", { class: "table-muted" }, "no word in particular")];
-  return head.focus.map(({ token, position, mass }) => {
+  return head.focus.map(({ token, position, mass, at }) => {
     const word = tableWord(token, map.keys.tokens[position]);
     const bar = element("span", { class: "table-bar", "aria-hidden": "true" });
     bar.style.setProperty("--share", String(Math.max(0, Math.min(1, mass / most))));
     const amount = element("span", { class: "table-amount" }, tableFixed(mass, 1));
     return element(
       "span",
-      { class: "table-word", title: `${word}, at place ${position}` },
+      { class: "table-word", title: `${word}, at place ${at ?? position}` },
       element("bdi", {}, word),
       " ",
       amount,
@@ -129,6 +129,8 @@ function tableLinkButton(link, map) {
   const button = element("button", { type: "button", class: "table-follow", title }, named, " ", weight);
   if (from !== null) button.dataset.query = String(link.from_position);
   button.dataset.key = String(link.to_position);
+  if (link.from_token !== undefined) button.dataset.queryToken = String(link.from_token);
+  if (link.to_token !== undefined) button.dataset.keyToken = String(link.to_token);
   return button;
 }
 

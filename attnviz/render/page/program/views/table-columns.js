@@ -47,6 +47,7 @@ export function tableColumns(map, facts) {
     ...readingColumns(map, one, things),
     ...shapeColumns(),
     ...breadthColumns(things),
+    ...measureColumns(map),
     ...(heads.some(({ effect }) => effect) ? [effectColumn(facts)] : []),
     ...(heads.some(tableRelation) ? [grammarColumn()] : []),
   ];
@@ -190,6 +191,29 @@ function breadthColumns(things) {
       (head) => head.hidden_mass,
     ),
   ];
+}
+
+// What the columns before say already.
+const TABLE_SAID = ["entropy", "breadth", "distance", "self mass"];
+
+/**
+ * Give the measures that were taken beside, while weights went by that the page does not hold.
+ * @param {AttentionMap} map
+ * @returns {TableColumn[]}
+ */
+function measureColumns({ facts: { measures = [] } }) {
+  return measures.flatMap(({ name, unit, says }, place) => {
+    if (TABLE_SAID.includes(name)) return [];
+    const value = (/** @type {HeadFacts} */ head) => head.measures?.[place] ?? null;
+    const isShare = unit === "share";
+    const text = (/** @type {HeadFacts} */ head) => {
+      const mean = value(head);
+      if (mean === null) return "";
+      return isShare ? tableMass(mean) : tableFixed(mean, unit === "0 to 1" ? 2 : 1);
+    };
+    const column = { name: `measure-${place}`, title: name, unit, about: says };
+    return [{ ...column, numeric: true, largest: true, value, text }];
+  });
 }
 
 /**

@@ -68,7 +68,7 @@ function tableLists(heads) {
 function tableWordFields(place) {
   return [
     [`word_${place + 1}`, ({ focus }) => focus[place]?.token],
-    [`word_${place + 1}_position`, ({ focus }) => focus[place]?.position],
+    [`word_${place + 1}_position`, ({ focus }) => focus[place]?.at ?? focus[place]?.position],
     [`word_${place + 1}_mass`, ({ focus }) => focus[place]?.mass],
   ];
 }
@@ -80,9 +80,12 @@ function tableWordFields(place) {
 function tableLinkFields(place) {
   return [
     [`link_${place + 1}_from`, ({ links }) => links[place]?.from],
-    [`link_${place + 1}_from_position`, ({ links }) => links[place]?.from_position],
+    [
+      `link_${place + 1}_from_position`,
+      ({ links }) => links[place]?.from_token ?? links[place]?.from_position,
+    ],
     [`link_${place + 1}_to`, ({ links }) => links[place]?.to],
-    [`link_${place + 1}_to_position`, ({ links }) => links[place]?.to_position],
+    [`link_${place + 1}_to_position`, ({ links }) => links[place]?.to_token ?? links[place]?.to_position],
     [`link_${place + 1}_weight`, ({ links }) => links[place]?.weight],
   ];
 }

@@ -325,10 +325,18 @@ class FocusTable {
    * @param {string} head
    * @param {DOMStringMap} link
    */
-  follow(head, { query, key }) {
+  follow(head, { query, key, queryToken, keyToken }) {
     const place = (/** @type {string|undefined} */ position) =>
       position === undefined ? null : Number(position);
-    this.context.store.set({ view: "heatmap", head, query: place(query), key: place(key), zoom: null });
+    const tokens = { queryToken: place(queryToken), keyToken: place(keyToken) };
+    this.context.store.set({
+      view: "heatmap",
+      head,
+      query: place(query),
+      key: place(key),
+      ...tokens,
+      zoom: null,
+    });
   }
 
   /** @param {HeadFacts} head */

@@ -128,7 +128,7 @@ function textItem(mass, label, place, longest) {
  * @param {string} [look]
  * @returns {HTMLElement}
  */
-function textFilled(from, to, look = "text-fill") {
+export function textFilled(from, to, look = "text-fill") {
   const fill = element("span", { class: look });
   fill.style.insetInlineStart = `${from * 100}%`;
   fill.style.width = `${Math.max(0, to - from) * 100}%`;

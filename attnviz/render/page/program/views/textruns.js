@@ -84,15 +84,19 @@ function textGap(between, text) {
   return between + leading;
 }
 
+/** @type {WeakMap<TokenFacts[], string[]>} of a long text a part is written many times */
+const knownGaps = new WeakMap();
+
 /**
  * Give the words of a side in their paragraphs.
- * @param {SequenceFacts} sequence
+ * @param {Pick<SequenceFacts, "tokens">} sequence
  * @param {Label[]} labels those shown
  * @param {string} source
  * @returns {TextParagraph[]}
  */
 export function textParagraphs(sequence, labels, source) {
-  const gaps = textGaps(sequence.tokens, source);
+  const gaps = knownGaps.get(sequence.tokens) ?? textGaps(sequence.tokens, source);
+  knownGaps.set(sequence.tokens, gaps);
   /** @type {TextParagraph[]} */
   const paragraphs = [];
   labels.forEach((label, place) => {

@@ -38,7 +38,7 @@ export function textPartName(part) {
 }
 
 /**
- * @param {SequenceFacts} sequence
+ * @param {Pick<SequenceFacts, "tokens">} sequence
  * @param {Label[]} labels
  * @param {string} source
  * @param {string} name what the side is called
