@@ -1,6 +1,8 @@
 """What must hold of every capture: each check raises, or notes that it held and how closely."""
 
 from dataclasses import dataclass, replace
+from functools import cache
+from math import isfinite
 from typing import Any
 
 import torch
@@ -26,9 +28,6 @@ _COARSE = 5e-2
 
 # Each weight in half precision is rounded by up to a part in 256 or 2,048, and a row's rounding may add up.
 _MASS_TOLERANCE = {torch.bfloat16: 1 / 128, torch.float16: MASS_TOLERANCE}
-
-# How many rows of a block are multiplied with the values: enough to notice, few enough to cost nothing.
-_SAMPLE = 64
 
 
 class Checks:
@@ -93,11 +92,88 @@ def checked(rows: Rows, checks: Checks) -> Tensor:
 
 
 def _check(rows: Rows, checks: Checks) -> Tensor:
-    weights = _check_weights(rows, checks)
-    _check_explained(rows, checks)
-    if rows.values is not None and rows.output.shape[0] == rows.weights.shape[0]:
-        _check_values(rows, rows.values, checks)
-    return weights
+    mass = rows.weights.sum(dim=-1, dtype=torch.float32)
+    found = _found(rows, mass)
+    _check_weights(rows, found, checks)
+    _check_explained(rows, found, checks)
+    if found.by_values is not None:
+        _check_values(rows, found.by_values, checks)
+    return _unrounded(rows.weights, mass)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What checks ask of rows, all numbers brought from their device at once.
+
+    Attributes:
+        least: the smallest weight.
+        most: the largest mass of a row.
+        hidden: the largest weight on a key hidden from its query; None where each query sees every key.
+        largest: the largest number of the model's output, and `apart` how far ours is from it.
+        by_values: how far weights times values are from it, in parts of the largest; None if not seen.
+    """
+
+    least: float
+    most: float
+    hidden: float | None
+    largest: float
+    apart: float
+    by_values: float | None
+
+
+def _found(rows: Rows, mass: Tensor) -> _Found:
+    """Look through rows of which each sees a key; their mass is (head, query).
+
+    One number that is not finite is enough to make the smallest or the largest of them not finite.
+    """
+    weights, usual = rows.weights, rows.usual
+    asked = {
+        "least": weights.min(),
+        "most": mass.max(),
+        "largest": usual.abs().max(),
+        "apart": (rows.output - usual).abs().max(),
+    }
+    if rows.visible is not None:
+        asked["hidden"] = weights.amax(dim=0).masked_fill(rows.visible, 0).max()
+    if rows.values is not None and rows.output.shape[0] == weights.shape[0]:
+        asked["by_values"], asked["aside"] = _by_values(weights, rows.values, usual)
+    numbers = torch.stack([number.float() for number in asked.values()]).tolist()
+    got = dict(zip(asked, numbers, strict=True))
+    by_values = got["by_values"] / max(1.0, got["aside"]) if "by_values" in got else None
+    return _Found(
+        got["least"],
+        got["most"],
+        got.get("hidden"),
+        got["largest"],
+        got["apart"] / max(1.0, got["largest"]),
+        by_values,
+    )
+
+
+def _by_values(weights: Tensor, values: Tensor, usual: Tensor) -> tuple[Tensor, Tensor]:
+    """Say how far weights times values are from an output in a chance direction, and how far it goes there.
+
+    Two products of matrices that differ do so in nearly every direction (Freivalds 1977, Probabilistic
+    machines can use less running time): every row is looked at for the price of one column.
+
+    Shape:
+        weights: (head, query, key).
+        values: (key head, key, d_v).
+        usual: (head, query, d_v).
+    """
+    exact = values.dtype if values.dtype in _TOLERANCE else torch.float32
+    direction = _direction(values.shape[-1], exact, values.device)
+    along = (values.to(exact) @ direction)[..., None]
+    shared = weights.to(exact).reshape(len(values), -1, weights.shape[-1])
+    made, given = (shared @ along).reshape(weights.shape[:2]), usual.to(exact) @ direction
+    return (made - given).abs().max(), given.abs().max()
+
+
+@cache
+def _direction(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Give a vector of ones, each with a sign taken by chance, the same every time: (width,)."""
+    signs = torch.randint(2, (width,), generator=torch.Generator().manual_seed(0))
+    return (2 * signs - 1).to(device, dtype)
 
 
 def _keep(rows: Rows, kept: Tensor) -> Rows:
@@ -112,29 +188,23 @@ def _keep(rows: Rows, kept: Tensor) -> Rows:
     )
 
 
-def _check_weights(rows: Rows, checks: Checks) -> Tensor:
+def _check_weights(rows: Rows, found: _Found, checks: Checks) -> None:
     """Check that rows are attention weights, and that none is on a key its query could not see."""
-    weights, layer = rows.weights, rows.layer
-    mass = weights.sum(dim=-1, dtype=torch.float32)
-    # A sum is finite only if every term is, so one pass over the weights serves both checks.
-    if not mass.isfinite().all():
+    layer = rows.layer
+    if not (isfinite(found.least) and isfinite(found.most)):
         raise CaptureFailed(f"layer {layer} has a weight that is not a finite number")
     checks.passed(FINITE)
-    least, most = float(weights.min()), float(mass.max())
-    if least < 0:
-        raise CaptureFailed(f"layer {layer} has a negative weight: got {least:.3g}, allowed 0 or more")
+    if found.least < 0:
+        raise CaptureFailed(f"layer {layer} has a negative weight: got {found.least:.3g}, allowed 0 or more")
     checks.passed(POSITIVE)
-    if most > 1 + _MASS_TOLERANCE.get(weights.dtype, MASS_TOLERANCE):
-        raise CaptureFailed(f"a row of layer {layer} sums to {most:.4g}, allowed at most 1")
-    checks.passed(MASS, most, f"the largest is {most:.6f}")
-    if rows.visible is not None:
-        hidden = float(weights.amax(dim=0).masked_fill(rows.visible, 0).max())
-        if hidden > 0:
-            raise CaptureFailed(
-                f"a query of layer {layer} has weight on a key hidden from it: got {hidden:.3g}, allowed 0"
-            )
+    if found.most > 1 + _MASS_TOLERANCE.get(rows.weights.dtype, MASS_TOLERANCE):
+        raise CaptureFailed(f"a row of layer {layer} sums to {found.most:.4g}, allowed at most 1")
+    checks.passed(MASS, found.most, f"the largest is {found.most:.6f}")
+    if found.hidden is not None:
+        if found.hidden > 0:
+            key = f"a key hidden from it: got {found.hidden:.3g}, allowed 0"
+            raise CaptureFailed(f"a query of layer {layer} has weight on {key}")
         checks.passed(HIDDEN)
-    return _unrounded(weights, mass)
 
 
 def _unrounded(weights: Tensor, mass: Tensor) -> Tensor:
@@ -144,25 +214,21 @@ def _unrounded(weights: Tensor, mass: Tensor) -> Tensor:
     return weights.float() / mass.clamp(min=1.0)[..., None]
 
 
-def _check_explained(rows: Rows, checks: Checks) -> None:
+def _check_explained(rows: Rows, found: _Found, checks: Checks) -> None:
     """Check that the output made beside the weights is the one the model went on with."""
-    if not rows.usual.isfinite().all():
+    if not isfinite(found.largest):
         raise CaptureFailed(f"layer {rows.layer} gives something that is not a finite number")
-    apart = _apart(rows.output, rows.usual)
-    if not apart <= _allowed(rows.usual):
-        raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {apart:.2g} apart")
-    checks.passed(EXPLAINED, apart, _closely(apart))
+    if not found.apart <= _allowed(rows.usual):
+        far = f"{found.apart:.2g} apart"
+        raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {far}")
+    checks.passed(EXPLAINED, found.apart, _closely(found.apart))
 
 
-def _check_values(rows: Rows, values: Tensor, checks: Checks) -> None:
-    """Check that weights times values make the output, on a sample of the rows.
+def _check_values(rows: Rows, apart: float, checks: Checks) -> None:
+    """Check that weights times values make the output.
 
     This notices weights that are not the ones the output was made with.
     """
-    heads, queries, _ = rows.weights.shape
-    sample = torch.arange(0, queries, -(-queries // _SAMPLE), device=values.device)
-    shared = values.repeat_interleave(heads // values.shape[0], dim=0)
-    apart = _apart(rows.weights[:, sample].to(shared.dtype) @ shared, rows.usual[:, sample])
     if not apart <= _allowed(rows.usual):
         raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
     checks.passed(VALUES, apart, _closely(apart))

@@ -154,7 +154,7 @@ class Vectors:
 
     def weighed(self, weights: Tensor) -> Tensor:
         """Multiply weights (batch, head, query, key) with the values: (batch, head, query, d_v)."""
-        shared = self.value.repeat_interleave(self.heads // self.value.shape[1], dim=1)
+        shared = for_each_head(self.value, self.heads)
         return weights.to(shared) @ shared
 
     def visible(self) -> Tensor | None:
@@ -163,6 +163,23 @@ class Vectors:
             return seen_by_any_head(self.mask, self.queries, self.keys)
         everyone = range(self.queries)
         return up_to_itself(everyone, self.keys, self.query.device) if self.hides_later else None
+
+
+def for_each_head(vectors: Tensor, heads: int) -> Tensor:
+    """Repeat keys or values (batch, key head, key, d) that several heads share for each of the heads."""
+    each = heads // vectors.shape[1]
+    return vectors if each == 1 else vectors.repeat_interleave(each, dim=1)
+
+
+def looks_back(call: Call) -> bool:
+    """Say whether no query of a call sees a later key; a call that says so itself need write no mask."""
+    if (
+        isinstance(call, Vectors)
+        and call.mask is None
+        and (call.keys >= call.queries or not call.hides_later)
+    ):
+        return call.hides_later
+    return is_causal(call.visible())
 
 
 def is_causal(visible: Tensor | None) -> bool:

@@ -18,7 +18,7 @@ from transformers import AttentionInterface
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import UnsupportedModel
-from attnviz.sources.huggingface.paths.call import Vectors
+from attnviz.sources.huggingface.paths.call import Vectors, for_each_head
 from attnviz.sources.huggingface.paths.masks import up_to_itself
 
 AttentionFunction = Callable[..., tuple[Tensor, Tensor | None]]
@@ -121,11 +121,17 @@ class TableCall(Vectors):
             output: (batch, query, head, d_v).
         """
         sample = slice(None, None, max(1, weights.shape[2] // _SAMPLE))
-        if _shares(weights[:, :, sample], self.value, output[:, sample]).eq(1).all():
+        if self._is_whole(weights[:, :, sample], output[:, sample]):
             return weights
         if not torch.allclose(weights.sum(dim=-1).nan_to_num(1.0), weights.new_ones(()), atol=1e-3):
             return weights
         return weights * _shares(weights, self.value, output)
+
+    def _is_whole(self, weights: Tensor, output: Tensor) -> bool:
+        """Say whether weights times values make all of an output: nothing was taken from any row."""
+        made = self.weighed(weights)
+        apart = (made - output.transpose(1, 2)).abs().amax()
+        return bool(apart <= _rounding(output) * made.abs().amax())
 
     def _added_mask(self, start: int, stop: int) -> Tensor | None:
         """The mask of some rows as numbers to add, which is what the model's own function takes."""
@@ -231,14 +237,19 @@ def _shares(weights: Tensor, values: Tensor, output: Tensor) -> Tensor:
         values: (batch, key head, key, d_v).
         output: (batch, query, head, d_v).
     """
-    shared = values.repeat_interleave(weights.shape[1] // values.shape[1], dim=1)
+    shared = for_each_head(values, weights.shape[1])
     made, given = weights.to(shared.dtype) @ shared, output.transpose(1, 2)
     share = (made * given).sum(dim=-1, keepdim=True) / made.square().sum(dim=-1, keepdim=True)
-    least = _ROUNDING.get(given.dtype, _COARSE) * made.abs().amax()
+    least = _rounding(given) * made.abs().amax()
     whole = (made - given).abs().amax(dim=-1, keepdim=True) <= least
     scaled = (made * share - given).abs().amax(dim=-1, keepdim=True) <= least
     # Rounding is no share, and what is not in proportion is left for the checks to find.
     return torch.where(~whole & scaled & (share >= 0) & (share < 1), share, 1.0)
+
+
+def _rounding(output: Tensor) -> float:
+    """What of an output is no share of it but rounding, in parts of its largest number."""
+    return _ROUNDING.get(output.dtype, _COARSE)
 
 
 def _row_slice(added: Tensor, start: int, stop: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Which call of a pass is which layer of which block: watched once, held against every call later."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -15,59 +15,22 @@ from attnviz.record import Block
 from attnviz.sources.huggingface.faults import brief, is_out_of_memory
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths import PATHS, PROBED, intercepted
-from attnviz.sources.huggingface.paths.call import Call, is_causal
+from attnviz.sources.huggingface.paths.call import Call, looks_back
 from attnviz.sources.huggingface.paths.running import Branch, Running, same
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
-from attnviz.sources.huggingface.watching.kept import KeepCalls, KeptCall
+from attnviz.sources.huggingface.watching.again import remember, watched_as_before
+from attnviz.sources.huggingface.watching.kept import KeepCalls
 from attnviz.sources.huggingface.watching.turns import Place, Seen, places
+from attnviz.sources.huggingface.watching.watched import Site as Site
+from attnviz.sources.huggingface.watching.watched import Watched as Watched
+from attnviz.sources.huggingface.watching.watched import evaluating as evaluating
+from attnviz.sources.huggingface.watching.watched import once as once
+from attnviz.sources.huggingface.watching.watched import run as run
 from attnviz.sources.huggingface.watching.windows import WindowFinder, Windows
 
 # Models all of whose attention asked transformers' table when every way was watched, with their layers: the
 # other ways make a short pass longer by a third.
 _AT_TABLE: WeakKeyDictionary[nn.Module, dict[Block, tuple[tuple[int, int], ...]] | None] = WeakKeyDictionary()
-
-
-@dataclass(frozen=True, eq=False)
-class Site:
-    """One call of a pass with its place in the model.
-
-    Attributes:
-        seen: the call.
-        block: which attention of the model it is; None where it attends to something else than the input, as
-            a pooling head or the tower for another kind of input does.
-        layer: the model's own number of the layer.
-        start: the position of its first query; above 0 where a layer attends piece by piece.
-        first_key: the position of its first key, likewise.
-        extent: the numbers of queries and keys of the whole layer.
-        first_head: the number of its first head; above 0 where heads attend in modules of their own.
-        heads: how many heads the whole layer has.
-        kept: the call itself, if it was kept.
-    """
-
-    seen: Seen
-    block: Block | None
-    layer: int = 0
-    start: int = 0
-    first_key: int = 0
-    extent: tuple[int, int] = (0, 0)
-    first_head: int = 0
-    heads: int = 0
-    kept: KeptCall | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Watched:
-    """A pass in which nothing was changed.
-
-    Attributes:
-        sites: every attention call, in order.
-        outlines: the layers of each block, the default block last.
-        output: what the model gave.
-    """
-
-    sites: tuple[Site, ...]
-    outlines: dict[Block, Outline]
-    output: Any
 
 
 def watch(feed: Feed, name: str) -> Watched:
@@ -84,7 +47,7 @@ def watch(feed: Feed, name: str) -> Watched:
         UnsupportedModel: it does not run on this input, or what attends cannot be told with certainty.
         RequestError: the input is too short to tell.
     """
-    seen = _watched_again(feed, name)
+    seen = watched_as_before(feed) or _watched_again(feed, name)
     if seen:
         return seen
     fault: AttnvizError | None = None
@@ -94,6 +57,7 @@ def watch(feed: Feed, name: str) -> Watched:
         fault = error
     if seen and len(seen.outlines) == len(feed.sides):
         _AT_TABLE[feed.model] = _stacks(seen) if _ways(seen.sites) <= {TABLE} else None
+        remember(feed, seen)
         return seen
     placed = {site.seen.module for site in seen.sites if site.block} if seen else set()
     try:
@@ -135,32 +99,6 @@ def _stacks(seen: Watched) -> dict[Block, tuple[tuple[int, int], ...]]:
 def _ways(sites: Iterable[Site]) -> set[str]:
     """Name the ways by which what attends to the input was noticed."""
     return {site.seen.path for site in sites if site.block} - {PROBED}
-
-
-def run(feed: Feed) -> Any:  # noqa: ANN401 - what a model gives has no common class
-    """Run a model once, in evaluation and without gradients; its chances are the same every time."""
-    with torch.no_grad():
-        return once(feed.model, feed.arguments)
-
-
-def once(model: nn.Module, arguments: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    """Run a network in evaluation, with gradients if the caller keeps them; see `run`."""
-    with evaluating(model), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return model(**arguments)
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation mode, and every part of it back into the mode it was in."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
 
 
 def _watched(
@@ -235,7 +173,7 @@ class _Notes:
                 key_heads=None if keys is None else keys.shape[1],
                 d_k=None if queries is None else queries.shape[-1],
                 d_v=None if values is None else values.shape[-1],
-                causal=is_causal(call.visible()),
+                causal=looks_back(call),
                 window=call.window,
                 crosses=call.module in self._reached,
                 again=before is not None and 0 < run == before[1] and _weigh_alike(before[0], call),
