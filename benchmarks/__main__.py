@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks import capture, device, grid, measures, page, startup, streaming
-from benchmarks.ratio import Ratio, report
+from benchmarks.ratio import Ratio, machine, report
 from benchmarks.results import Results, merged, read, write
 
 PARTS = {
@@ -31,7 +31,7 @@ def main() -> None:
     kept = read()
     results = tables(parts, kept)
     fresh = report(measured(parts, results))
-    write(replace(results, ratios=merged(kept.ratios if only else (), fresh)))
+    write(replace(results, machine=machine(), ratios=merged(kept.ratios if only else (), fresh)))
 
 
 def tables(parts: list[str], kept: Results) -> Results:

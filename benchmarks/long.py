@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.streaming import Pass, Way
 
@@ -40,10 +40,9 @@ _COLUMNS = (
 
 def section(passes: Sequence[Pass]) -> str:
     """Give the section on long inputs, in Markdown."""
-    sizes = sorted({each.tokens for each in passes})
-    rows = "".join(f"| {' | '.join(_cells(passes, tokens))} |\n" for tokens in sizes)
+    rows = "".join(f"| {' | '.join(_cells(passes, tokens))} |\n" for tokens in _sizes(passes))
     head = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}\n"
-    return _HEAD + head + rows + _growth(passes, sizes) + _whole(passes)
+    return _HEAD + head + rows + _growth(passes) + _whole(passes)
 
 
 def above(passes: Sequence[Pass], tokens: int) -> float:
@@ -59,6 +58,21 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
     """
     xs, ys = ([math.log(value) for value in values] for values in zip(*points, strict=True))
     return statistics.linear_regression(xs, ys).slope
+
+
+def growth(passes: Sequence[Pass]) -> float:
+    """Say with which power of the number of tokens memory above a plain pass grows."""
+    return exponent([(tokens, max(above(passes, tokens), _LEAST)) for tokens in _sizes(passes)])
+
+
+def figures(passes: Sequence[Pass]) -> Iterator[tuple[str, str, str, str]]:
+    """Give what README.md tells of memory: what, against what, the figure, and what is to be reached."""
+    if AT_TOKENS not in _sizes(passes):
+        return
+    what = f"memory of statistics, {AT_TOKENS:,} tokens"
+    yield what, "a pass without weights", f"{above(passes, AT_TOKENS) / 1e6:.0f} MB more", "≤ 300 MB"
+    yield what, "the whole process", f"{_highest(passes) / 1e9:.2f} GB", "≤ 2 GB"
+    yield "the same by the number n of tokens", "", f"n^{growth(passes):.2f}", "n^1"
 
 
 def _cells(passes: Sequence[Pass], tokens: int) -> tuple[str, ...]:
@@ -78,28 +92,34 @@ def _cells(passes: Sequence[Pass], tokens: int) -> tuple[str, ...]:
     )
 
 
-def _growth(passes: Sequence[Pass], sizes: Sequence[int]) -> str:
+def _growth(passes: Sequence[Pass]) -> str:
     """Say how memory grows, if there is enough to say it of."""
-    points = [(float(tokens), max(above(passes, tokens), _LEAST)) for tokens in sizes]
-    if len(points) < 2:
+    if len(sizes := _sizes(passes)) < 2:
         return ""
-    grows = f"n^{exponent(points):.2f}"
     return (
-        f"\nMemory above the pass grows with **{grows}** in the number n of tokens (least squares of the "
-        f"logarithms over {len(points)} lengths; squares would grow with n^2); to reach: about n^1 or less.\n"
+        f"\nMemory above the pass grows with **n^{growth(passes):.2f}** in the number n of tokens: least "
+        f"squares of the logarithms over {len(sizes)} lengths, where squares of weights would grow with n^2; "
+        "to reach: n^1.\n"
     )
 
 
 def _whole(passes: Sequence[Pass]) -> str:
     """Say what a process takes in all at the length for which there is a target."""
-    found = _of(passes, AT_TOKENS, "statistics")
-    if not found:
+    if AT_TOKENS not in _sizes(passes):
         return ""
-    highest = max(each.highest for each in found) / 1e9
     return (
-        f"\n{AT_TOKENS:,} tokens through 12 layers of 12 heads in one process: **{highest:.2f} GB** at the "
-        f"highest, parameters and libraries among them; to reach: {MOST_HIGHEST / 1e9:.0f} GB.\n"
+        f"\n{AT_TOKENS:,} tokens through 12 layers of 12 heads in one process: "
+        f"**{_highest(passes) / 1e9:.2f} GB** at the highest, parameters and libraries among them; to reach: "
+        f"{MOST_HIGHEST / 1e9:.0f} GB.\n"
     )
+
+
+def _sizes(passes: Sequence[Pass]) -> list[int]:
+    return sorted({each.tokens for each in passes})
+
+
+def _highest(passes: Sequence[Pass]) -> float:
+    return max(each.highest for each in _of(passes, AT_TOKENS, "statistics"))
 
 
 def _memory(passes: Sequence[Pass], tokens: int, way: Way) -> float:

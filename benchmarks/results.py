@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import device, long, page, pages, streaming
 from benchmarks.device import Sums
 from benchmarks.pages import Pages
-from benchmarks.ratio import Ratio, machine, table
+from benchmarks.ratio import Ratio, table
 from benchmarks.streaming import Pass
 
 HERE = Path(__file__).parent
@@ -29,12 +29,14 @@ class Results:
     """What was measured.
 
     Attributes:
+        machine: where.
         ratios: times held against each other.
         pages: of pages, ours and bertviz's.
         streaming: passes over long inputs.
         device: sums on a graphics card; none where no card was at hand.
     """
 
+    machine: str
     ratios: tuple[Ratio, ...] = ()
     pages: tuple[Pages, ...] = ()
     streaming: tuple[Pass, ...] = ()
@@ -45,6 +47,7 @@ def read(path: Path = RESULTS) -> Results:
     """Read what was measured last."""
     facts = json.loads(path.read_text(encoding="utf-8"))
     return Results(
+        facts["machine"],
         tuple(Ratio(**{**ratio, "pairs": tuple(map(tuple, ratio["pairs"]))}) for ratio in facts["ratios"]),
         tuple(map(pages.from_json, facts.get("pages", []))),
         tuple(map(streaming.from_json, facts.get("streaming", []))),
@@ -61,15 +64,14 @@ def merged(kept: Iterable[Ratio], fresh: Iterable[Ratio]) -> tuple[Ratio, ...]:
 
 def write(results: Results, folder: Path = HERE) -> None:
     """Write the raw numbers and the tables."""
-    facts = {"machine": machine(), **asdict(results)}
-    (folder / RESULTS.name).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+    (folder / RESULTS.name).write_text(json.dumps(asdict(results), indent=1) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(told(results), encoding="utf-8")
 
 
 def told(results: Results) -> str:
     """Give README.md."""
     parts = (
-        HEAD.format(machine=machine()) + table(results.ratios),
+        HEAD.format(machine=results.machine) + table(results.ratios),
         long.section(results.streaming) if results.streaming else "",
         device.section(results.device),
         pages.section(list(results.pages), page.LIMIT) if results.pages else "",

@@ -69,7 +69,9 @@ def measure(rounds: Mapping[int, int] = ROUNDS, *, quick: bool = False) -> Itera
             ways.append("layer 5")
         for _ in range(times):
             for way in ways:
-                yield child(way, tokens, quick=quick)
+                done = child(way, tokens, quick=quick)
+                print(f"{way}, {tokens:,} tokens: {done.seconds:.2f} s", file=sys.stderr, flush=True)
+                yield done
 
 
 def child(way: Way, tokens: int, *, quick: bool = False) -> Pass:

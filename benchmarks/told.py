@@ -6,27 +6,31 @@ It stands between two lines, `<!-- benchmarks -->` and `<!-- /benchmarks -->`.
 import re
 from collections.abc import Iterable
 
-from benchmarks.ratio import Ratio
+from benchmarks import long
+from benchmarks.results import Results, read
 
 BLOCK = re.compile(r"(<!-- benchmarks -->\n).*?(<!-- /benchmarks -->\n)", re.DOTALL)
 
 _HEAD = """\
-| what | against | ratio | to reach |
+| what | against | measured | to reach |
 |---|---|---|---|
 """
 
 
 def filled(readme: str) -> str:
     """Put what was measured last into a text that has a place for it."""
-    from benchmarks.results import read
-
-    return BLOCK.sub(lambda found: found[1] + table(read().ratios) + found[2], readme)
+    return BLOCK.sub(lambda found: found[1] + table(read()) + found[2], readme)
 
 
-def table(ratios: Iterable[Ratio]) -> str:
-    """Give the ratios for which there is a target as a Markdown table."""
-    return _HEAD + "".join(_row(ratio) for ratio in ratios if ratio.target is not None)
+def table(results: Results) -> str:
+    """Give what there is a target for as a Markdown table: ratios, and the memory of long inputs."""
+    ratios = (
+        (ratio.what, ratio.against, f"{ratio.ratio:.2f}", f"≤ {ratio.target:.2g}")
+        for ratio in results.ratios
+        if ratio.target is not None
+    )
+    return _HEAD + _rows(ratios) + _rows(long.figures(results.streaming))
 
 
-def _row(ratio: Ratio) -> str:
-    return f"| {ratio.what} | {ratio.against} | {ratio.ratio:.2f} | ≤ {ratio.target:.2g} |\n"
+def _rows(cells: Iterable[tuple[str, ...]]) -> str:
+    return "".join(f"| {' | '.join(each)} |\n" for each in cells)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import device, long, streaming
 from benchmarks.ratio import compared
-from benchmarks.results import Results, merged, read, told, write
+from benchmarks.results import HERE, Results, merged, read, told, write
 from benchmarks.streaming import Pass
 from benchmarks.told import filled, table
 
@@ -62,7 +62,11 @@ def test_what_is_written_is_what_was_measured(tmp_path: Path) -> None:
     assert (tmp_path / "README.md").read_text(encoding="utf-8") == told(results)
     assert read(tmp_path / "results.json") == results
     assert "## Long inputs" in told(results)
-    assert "## Long inputs" not in told(Results())
+    assert "## Long inputs" not in told(Results("here"))
+
+
+def test_the_published_tables_are_those_of_the_published_numbers() -> None:
+    assert (HERE / "README.md").read_text(encoding="utf-8") == told(read())
 
 
 def test_only_what_was_measured_again_is_exchanged() -> None:
@@ -73,9 +77,15 @@ def test_only_what_was_measured_again_is_exchanged() -> None:
 
 def test_the_readme_shows_what_has_a_target() -> None:
     ratios = [compared("a", "b", ((1.0, 2.0),), target=0.6), compared("c", "d", ((1.0, 1.0),))]
-    assert table(ratios).splitlines()[2:] == ["| a | b | 0.50 | ≤ 0.6 |"]
+    shown = table(Results("here", tuple(ratios), streaming=tuple(passes()))).splitlines()[2:]
+    assert shown == [
+        "| a | b | 0.50 | ≤ 0.6 |",
+        "| memory of statistics, 16,384 tokens | a pass without weights | 328 MB more | ≤ 300 MB |",
+        "| memory of statistics, 16,384 tokens | the whole process | 0.61 GB | ≤ 2 GB |",
+        "| the same by the number n of tokens |  | n^1.00 | n^1 |",
+    ]
     text = filled("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
-    assert text == f"before\n<!-- benchmarks -->\n{table(read().ratios)}<!-- /benchmarks -->\nafter\n"
+    assert text == f"before\n<!-- benchmarks -->\n{table(read())}<!-- /benchmarks -->\nafter\n"
     assert filled("nothing here") == "nothing here"
 
 
