@@ -15,7 +15,7 @@ LATER, OUTSIDE = np.float32(np.nan), np.float32(-np.inf)
 def as_seen(record: Attention, heads: Sequence[HeadId]) -> Iterator[Weights]:
     """Give each head's weights with `LATER` or `OUTSIDE` where the query could not look: (query, key)."""
     masks = {
-        layer: (record.visible(layer), _signs(record, layer)) for layer in {head.layer for head in heads}
+        layer: (record.visible(layer), signs_of(record, layer)) for layer in {head.layer for head in heads}
     }
     for head in heads:
         visible, signs = masks[head.layer]
@@ -25,7 +25,7 @@ def as_seen(record: Attention, heads: Sequence[HeadId]) -> Iterator[Weights]:
 def reasons(record: Attention, heads: Iterable[HeadId]) -> tuple[bool, bool]:
     """Say whether some key is hidden because it comes later, and whether one is because of a window."""
     layers = {head.layer for head in heads}
-    hidden = [(~record.visible(layer), np.isneginf(_signs(record, layer))) for layer in layers]
+    hidden = [(~record.visible(layer), np.isneginf(signs_of(record, layer))) for layer in layers]
     return (
         any(bool((unseen & ~outside).any()) for unseen, outside in hidden),
         any(bool((unseen & outside).any()) for unseen, outside in hidden),
@@ -37,7 +37,7 @@ def outside(cells: Weights) -> Mask:
     return np.isneginf(cells)
 
 
-def _signs(record: Attention, layer: int) -> Weights:
+def signs_of(record: Attention, layer: int) -> Weights:
     """Give what stands in each cell of a layer if it is hidden: (query, key), or one sign for all."""
     if layer not in record.sight:
         return np.asarray(LATER)

@@ -46,8 +46,7 @@ def view(record: Attention) -> Iterator[str]:
 
 def scale(record: Attention) -> str:
     """Name what the colours stand for."""
-    what = "weight" if record.view == "weights" else _SCALES[record.view]
-    return f"{_SHOWN[record.pooling.statistic]} {what}" if record.pooling else what
+    return "weight" if record.view == "weights" else _SCALES[record.view]
 
 
 def per_cell(record: Attention) -> Iterator[str]:

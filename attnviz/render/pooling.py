@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from attnviz.record import Attention
 from attnviz.render.positions import spans
 
-Counts = NDArray[np.float64]
+# Numbers of weights: exact in float32 up to 2^24, which a cell of 4096 x 4096 has.
+Counts = NDArray[np.float32]
 
 
 def pool(
@@ -49,13 +50,14 @@ def counts_of(record: Attention) -> Counts | None:
         return None
     rows, columns = spans(record.queries), spans(record.keys)
     if not record.causal:
-        return np.outer([len(run) for run in rows], [len(run) for run in columns]).astype(np.float64)
+        return np.outer([len(run) for run in rows], [len(run) for run in columns]).astype(np.float32)
     # Queries are the last of the keys.
     later = record.pooling.keys - record.pooling.queries
     start, stop = (np.array([end(run) + later for run in rows])[:, None] for end in (_start, _stop))
     first, behind = (np.array([end(run) for run in columns]) for end in (_start, _stop))
     # A query at i sees, of the keys from a to b, min(i + 1, b) - a; this is summed over the queries.
-    return _pairs(stop - first) - _pairs(start - first) - _pairs(stop - behind) + _pairs(start - behind)
+    pairs = _pairs(stop - first) - _pairs(start - first) - _pairs(stop - behind) + _pairs(start - behind)
+    return pairs.astype(np.float32)
 
 
 def _start(run: range) -> int:
@@ -66,10 +68,10 @@ def _stop(run: range) -> int:
     return run.stop
 
 
-def _pairs(reach: NDArray[np.int_]) -> Counts:
+def _pairs(reach: NDArray[np.int_]) -> NDArray[np.int_]:
     """Give 1 + 2 + ... + reach; nothing where the reach is negative."""
-    seen = np.maximum(reach, 0).astype(np.float64)
-    pairs: Counts = seen * (seen + 1) / 2
+    seen = np.maximum(reach, 0)
+    pairs: NDArray[np.int_] = seen * (seen + 1) // 2
     return pairs
 
 
@@ -78,29 +80,39 @@ def _means(
 ) -> NDArray[np.floating]:
     """Give the means over the runs of which `largest` are the largest, which are signs where none is seen."""
     seen = np.isfinite(weights)
-    amount = np.where(seen, counts, 0.0)
-    total, number = (
-        _added(cells, largest.shape) for cells in (np.where(seen, weights, 0.0) * amount, amount)
-    )
+    amount = np.where(seen, counts, 0)
+    weighted = np.where(seen, weights, 0)
+    weighted *= amount
+    total, number = (added(cells, *largest.shape[-2:]) for cells in (weighted, amount))
     with np.errstate(invalid="ignore", divide="ignore"):
-        means: NDArray[np.floating] = np.where(number > 0, total / number, largest).astype(weights.dtype)
+        means: NDArray[np.floating] = np.where(number > 0, total / number, largest)
     return means
 
 
-def _added(cells: Counts, shape: tuple[int, ...]) -> Counts:
-    for axis in (-2, -1):
-        cells = np.add.reduceat(cells, starts(cells.shape[axis], shape[axis]), axis=axis)
-    return cells
+def added(cells: NDArray[np.floating], rows: int, columns: int) -> NDArray[np.floating]:
+    """Add cells up over the runs of `pool`.
+
+    Shape:
+        cells: (..., query, key).
+        result: (..., row, column).
+    """
+    return _along(_along(cells, rows, -2, add=True), columns, -1, add=True)
 
 
-def _along(weights: NDArray[np.floating], runs: int, axis: int) -> NDArray[np.floating]:
-    """Take the maximum of each run: of all first elements, all second ones ..., each run as long as it is."""
-    count = weights.shape[axis]
+def _along(cells: NDArray[np.floating], runs: int, axis: int, *, add: bool = False) -> NDArray[np.floating]:
+    """Take the maximum or sum of each run: of all first elements, all second ones ..., as long as it is."""
+    count = cells.shape[axis]
     first = starts(count, runs)
     last = np.append(first[1:], count) - 1
-    pooled = weights.take(first, axis)
+    pooled = cells.take(first, axis)
     for step in range(1, int((last - first).max()) + 1):
-        np.fmax(pooled, weights.take(np.minimum(first + step, last), axis), out=pooled)
+        place = np.minimum(first + step, last)
+        if add:
+            # Behind a run's last element there is nothing to add; for a maximum it may come once more.
+            there = first + step <= last
+            pooled += cells.take(place, axis) * (there if axis == -1 else there[:, None])
+        else:
+            np.fmax(pooled, cells.take(place, axis), out=pooled)
     return pooled
 
 

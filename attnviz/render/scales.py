@@ -1,6 +1,6 @@
 """What share of the way along a scale of colours a weight is, by its size or by its order of magnitude.
 
-Means over many weights differ by orders of magnitude: on a linear scale all but the largest would be blank.
+Weights of long inputs differ by orders of magnitude: on a linear scale all but the largest would be blank.
 """
 
 from typing import Any, overload
@@ -22,9 +22,9 @@ def floor_of(record: Attention, top: float) -> float:
         top: the largest weight.
 
     Returns:
-        The weight; 0 where the scale is linear, which it is but for means.
+        The weight; 0 where the scale is linear, which it is but for pooled records.
     """
-    if record.pooling is None or record.pooling.statistic != "mean":
+    if record.pooling is None:
         return 0.0
     return min(1 / record.pooling.keys, top / _LEAST_REACH)
 

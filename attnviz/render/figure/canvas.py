@@ -15,6 +15,9 @@ from attnviz.render.theme import Theme
 
 HAIRLINE = 0.6
 
+# Cells thinner than so many hairlines would be hidden behind one.
+_THIN = 3
+
 Weight = Literal["normal", "bold"]
 
 # A bold letter is wider than a normal one, which is what is measured.
@@ -84,6 +87,9 @@ class Canvas:
         """
         axes = self.axes(self.layout.place(number), name)
         rows, columns = self.layout.labels.rows.count, self.layout.labels.columns.count
+        if min(self.layout.cell) < _THIN * HAIRLINE:
+            # The frame's inner half would hide the first and the last column, and a sink is a first one.
+            axes.spines[:].set_zorder(-1)
         axes.imshow(
             cells,
             cmap=self.colors.colormap,

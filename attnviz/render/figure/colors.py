@@ -63,10 +63,9 @@ class ColorScale:
         return self.theme.scale
 
     def _way(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Give the shares of a logarithmic scale; signs below it stay there, and what is masked stays so."""
-        way = shares(weights, self.top, self.floor)
-        shown: NDArray[np.floating] = np.ma.where(weights < 0, weights, way)  # type: ignore[no-untyped-call]
-        return shown
+        """Give the shares of a logarithmic scale; signs below it stay there, and what is masked is NaN."""
+        numbers: NDArray[np.floating] = np.ma.filled(weights, np.nan)
+        return np.where(numbers < 0, numbers, shares(numbers, self.top, self.floor))
 
     def _back(self, places: NDArray[np.floating]) -> NDArray[np.floating]:
         return weight_at(places, self.top, self.floor)

@@ -29,9 +29,9 @@ from attnviz.render.figure.frame import (
 )
 from attnviz.render.figure.layout import PAD, Content, Layout, Sheet, fit, square_ratio
 from attnviz.render.figure.sides import NumberLabels
-from attnviz.render.hidden import as_seen, outside
-from attnviz.render.pooling import counts_of, pool
+from attnviz.render.hidden import outside
 from attnviz.render.scales import floor_of
+from attnviz.render.shrunk import shrunk
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
@@ -150,8 +150,7 @@ def _shrink(record: Attention, heads: Sequence[HeadId], pixels: tuple[int, int])
     """Pool each head, one after the other, so that no copy of all weights is made."""
     most = zip(pixels, record.weights.shape[2:], strict=True)
     rows, columns = (min(room, count) for room, count in most)
-    counts = counts_of(record)
-    return np.stack([pool(seen, rows, columns, counts) for seen in as_seen(record, heads)])
+    return np.stack([*shrunk(record, heads, rows, columns)])
 
 
 def _stripe(sheet: Sheet) -> int:

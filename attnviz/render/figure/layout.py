@@ -95,6 +95,8 @@ class Content:
         sink: whether one more, detached column stands right of each panel.
         beside: how wide what is written right of each panel is, in units of the labels' letter size.
         strips: whether the names of parts stand at the left, and whether below.
+        marked: whether both sides are marked at round positions only: marks are left out sooner than letters
+            shrink or turn.
     """
 
     panels: int
@@ -108,6 +110,7 @@ class Content:
     sink: bool = False
     beside: float = 0.0
     strips: tuple[bool, bool] = (False, False)
+    marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,18 +218,20 @@ def fit(sheet: Sheet, content: Content) -> Layout:
     Raises:
         RequestError: the paper is too small.
     """
+    if content.marked:
+        return _thinned(sheet, content, 1.0)
     rows, columns = content.rows(1), content.columns(1)
     for share in _SHRINK:
         for angle in _angles(content, columns):
             layout = _largest(sheet, content, Lettered(sheet.letter * float(share), angle, rows, columns))
             if layout is not None and layout.legible():
                 return layout
-    return _thinned(sheet, content)
+    return _thinned(sheet, content, float(_SHRINK[-1]))
 
 
-def _thinned(sheet: Sheet, content: Content) -> Layout:
-    """Leave out more and more labels on the sides where they touch."""
-    letter = sheet.letter * float(_SHRINK[-1])
+def _thinned(sheet: Sheet, content: Content, share: float) -> Layout:
+    """Leave out more and more labels of a size on the sides where they touch."""
+    letter = sheet.letter * share
     across, down = 1, 1
     while True:
         rows, columns = content.rows(down), content.columns(across)
@@ -243,6 +248,8 @@ def _thinned(sheet: Sheet, content: Content) -> Layout:
 
 def _angles(content: Content, columns: Side) -> tuple[Angle, ...]:
     """Give the ways to turn the columns' labels, the better first; what is short anyway stays as it is."""
+    if content.marked:
+        return (0,)
     return (0, 90) if content.sink or columns.width > 2 * columns.height else (0,)
 
 

@@ -38,12 +38,13 @@ from attnviz.render.figure.layout import CROWN, Content, Layout, Sheet, fit
 from attnviz.render.figure.marks import draw_border, draw_parts, has_parts, hatch
 from attnviz.render.figure.runs import labels_of
 from attnviz.render.figure.sides import in_seconds, shown, shown_text
-from attnviz.render.hidden import as_seen, outside
+from attnviz.render.hidden import outside
 from attnviz.render.labels import printable_sentence
 from attnviz.render.notes import has_sink
-from attnviz.render.pooling import counts_of, pool
+from attnviz.render.positions import is_pooled
 from attnviz.render.scales import floor_of
 from attnviz.render.sections import border, parts
+from attnviz.render.shrunk import shrunk
 from attnviz.render.theme import Theme
 from attnviz.selection import HeadId
 
@@ -86,9 +87,7 @@ def draw_panels(
     rows, columns = _cells(layout, sheet)
     sinks = [sink_column(record, head, rows) for head in heads]
     canvas = open_canvas(sheet, layout, ColorScale(theme, top, floor_of(record, top)), lettering)
-    counts = counts_of(record)
-    for number, seen in enumerate(as_seen(record, heads)):
-        cells = pool(seen, rows, columns, counts)
+    for number, cells in enumerate(shrunk(record, heads, rows, columns)):
         numbered = moment is None and len(heads) == 1 and max(cells.shape) <= _NUMBERED
         axes = _draw_panel(canvas, number, record, heads, cells, sinks[number], numbered=numbered)
         if len(heads) > 1:
@@ -150,6 +149,7 @@ def _content(record: Attention, heads: Sequence[HeadId], sheet: Sheet, lettering
         columns=(lambda step: columns(step).no_narrower(SINK, lettering)) if sink else columns,
         sink=sink,
         strips=(has_parts(record.queries), has_parts(record.keys)),
+        marked=is_pooled(record, record.queries) and is_pooled(record, record.keys),
     )
 
 

@@ -10,7 +10,7 @@ from attnviz.render.labels import is_right_to_left, printable_sentence
 from attnviz.render.positions import is_pooled, marks, spans
 
 # No more positions than this are marked.
-_MOST_MARKS = 10
+_MOST_MARKS = 8
 
 # Looking a whole run's text up in the fonts only to cut it would take long.
 _MOST_CHARACTERS = 64

@@ -61,7 +61,9 @@ class Heatmap:
         if squares:
             shown += [panel.sink for panel in panels if panel.sink is not None]
         top = legend.scale_top(shown)
-        ink = ink_for(console, self.theme, top, notes.scale(self.record), floor_of(self.record, top))
+        what = f"{notes.shown(self.record)} " if self.record.pooling else ""
+        what += notes.scale(self.record)
+        ink = ink_for(console, self.theme, top, what, floor_of(self.record, top))
         yield self._heading()
         if squares:
             yield from self._squares(panels, layout, ink, options.max_width)
