@@ -1,8 +1,9 @@
 """One input as a pretrained model reads it: watched first, recorded when asked."""
 
-from collections.abc import Collection
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
 from attnviz.sources.chosen import Chosen
 from attnviz.sources.huggingface.capturing.capture import OnCall, capture, recall
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
-from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn
+from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn, OwnBlocks
 from attnviz.sources.huggingface.capturing.sight import Sight
+from attnviz.sources.huggingface.capturing.sinks import leaking_layers
 from attnviz.sources.huggingface.capturing.vectors import KeepVectors
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.intervening.gates import concerned, gating, layer_gates
@@ -29,6 +31,8 @@ from attnviz.sources.huggingface.intervening.outcomes import run_outcome
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
+from attnviz.sources.huggingface.streaming.stream import stream
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
 from attnviz.window import Window
 
@@ -44,13 +48,17 @@ class PretrainedReading:
         name: the model's name.
         revision: its exact version, where known.
         feed: the input.
-        watched: the pass in which the model was watched.
+        watched: the pass in which the model was watched; of a long text what was learnt from its beginning.
+        beginning: the pass over that beginning, where there was one.
+        scale: how long is long.
     """
 
     name: str
     revision: str | None
     feed: Feed
     watched: Watched
+    beginning: Watched | None = None
+    scale: Scale = SCALE
 
     @property
     def model(self) -> str:
@@ -67,8 +75,22 @@ class PretrainedReading:
         """Every block there is, the one meant by default last."""
         return self.watched.outlines
 
+    @cached_property
+    def _leaking(self) -> frozenset[tuple[Block, int]]:
+        """Name the layers with a learned sink, as a few rows of the calls that were kept show."""
+        with quiet():
+            return leaking_layers(self.feed.model, (self.beginning or self.watched).sites)
+
     def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
         """Say what a record would, beside its weights; see `Reading`."""
+        return self._with_sinks(self._frame(selection, block))
+
+    def _with_sinks(self, frame: Frame) -> Frame:
+        leaking = tuple(layer for layer in frame.layers if (frame.block, layer) in self._leaking)
+        return replace(frame, sinks=leaking)
+
+    def _frame(self, selection: Selection, block: Block | None) -> Frame:
+        """Say the same, but for sinks, which take a few rows to find."""
         outline = choose(self.outlines, block)
         chosen = outline.resolve(selection)
         layers = [outline.layer(number) for number in sorted({head.layer for head in chosen})]
@@ -95,12 +117,14 @@ class PretrainedReading:
         selection: Selection = EVERYTHING,
         *,
         block: Block | None = None,
-        side_by_side: bool = False,
+        side_by_side: bool = False,  # noqa: ARG002 - blocks come layer by layer
     ) -> None:
         """Run the model and hand on what some heads look at, block by block; see `Reading`."""
-        frame = self.frame(selection, block=block)
+        frame = self._frame(selection, block)
         outline = choose(self.outlines, block)
-        self._capture(outline, Chosen(observer, frame), frame.layers, Checks())
+        cut = self._cut(outline, frame.layers)
+        own = observer if cut.is_whole else OwnBlocks(observer, cut)
+        self._hand_on(outline, frame, own, None)
 
     def record(
         self,
@@ -111,27 +135,17 @@ class PretrainedReading:
         window: Window | None = None,
     ) -> Attention:
         """Run the model again and record what some heads look at; see `Reading`."""
+        if internals and window:
+            raise MissingInternals("a window has no query, key and value vectors")
+        frame = self._frame(selection, block)
         outline = choose(self.outlines, block)
-        chosen = outline.resolve(selection)
-        _, queries, keys = outline.layer(chosen[0].layer).shape
-        cut = Cut.of(self.feed.sides[outline.block], queries, keys)
-        own = KeepOwn(chosen, cut)
-        seen = Sight(cut)
-        vectors = KeepVectors(own.kept.layers, own.kept.heads, cut) if internals else None
-
-        def on_call(site: Site, call: Call, usual: Tensor) -> None:
-            seen.take(site, call)
-            if vectors and call.vectors is None:
-                raise MissingInternals(f"layer {site.layer} of {self.name} does not show its vectors")
-            if vectors:
-                vectors.take(site, call, usual)
-
-        # What becomes of the values is seen only while the model runs.
-        if vectors or not self._recall(outline, own, on_call):
-            with vectors.watching(self.feed.model) if vectors else nullcontext():
-                self._capture(outline, own, own.kept.layers, Checks(), on_call)
+        cut = self._cut(outline, frame.layers, window)
+        own, seen = KeepOwn(frame.layers, frame.heads, cut), Sight(cut)
+        vectors = self._with_vectors(outline, frame, own, cut, seen) if internals else None
+        if not internals:
+            self._hand_on(outline, frame, own, None if window is None else cut.reach, seen.take)
         try:
-            return self._record(outline, own, seen, vectors)
+            return self._record(outline, frame, own, seen, vectors, window)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
             raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
 
@@ -170,11 +184,85 @@ class PretrainedReading:
                 checks.passed(TOKENS)
         return checks.all()
 
-    def _recall(self, outline: Outline, own: KeepOwn, on_call: OnCall) -> bool:
-        """Hand on the weights of what was kept of the watched pass, if all that is needed was."""
-        sites, chosen = self.watched.sites, own.kept.layers
+    def _cut(self, outline: Outline, layers: tuple[int, ...], window: Window | None = None) -> Cut:
+        """Say which rows and columns of a block are the input's own, and of these in a window."""
+        _, queries, keys = outline.layer(layers[0]).shape
+        return Cut.of(self.feed.sides[outline.block], queries, keys, window)
+
+    def _hand_on(
+        self,
+        outline: Outline,
+        frame: Frame,
+        observer: Observer,
+        rows: range | None,
+        on_call: Callable[[Site, Call], None] | None = None,
+    ) -> None:
+        """Hand rows of the heads of a frame on, in the cheapest way there is.
+
+        Args:
+            outline: the block.
+            frame: its layers and heads.
+            observer: takes the rows as the model has them.
+            rows: the positions of the queries that are meant; None means all.
+            on_call: takes each attention call of these layers before its rows.
+        """
+        layers = [outline.layer(number) for number in frame.layers]
+        if any(max(layer.queries, layer.keys) > self.scale.long for layer in layers):
+            self._stream(frame, observer, rows, on_call)
+            return
+
+        def take(site: Site, call: Call, _usual: Tensor) -> None:
+            if on_call:
+                on_call(site, call)
+
+        chosen, sites = Chosen(observer, frame), self.watched.sites
         with quiet():
-            return recall(self.feed, sites, own, block=outline.block, chosen=chosen, on_call=on_call)
+            recalled = recall(
+                self.feed, sites, chosen, block=frame.block, chosen=frame.layers, on_call=take, rows=rows
+            )
+        if not recalled:
+            self._capture(outline, chosen, frame.layers, Checks(), take, rows=rows, stops=True)
+
+    def _stream(
+        self,
+        frame: Frame,
+        observer: Observer,
+        rows: range | None,
+        on_call: Callable[[Site, Call], None] | None,
+    ) -> None:
+        """Run the model block by block, as far as anything is wanted."""
+        checks, known = Checks(), self.beginning is None and self.watched.finish is None
+        with quiet():
+            output = stream(
+                self.feed,
+                self.watched.sites,
+                observer,
+                frame,
+                rows=rows,
+                checks=checks,
+                on_call=on_call,
+                to_the_end=known,
+                scale=self.scale,
+            )
+            if known and output is not None:
+                self._check_unchanged(checks, output)
+
+    def _with_vectors(
+        self, outline: Outline, frame: Frame, own: KeepOwn, cut: Cut, seen: Sight
+    ) -> KeepVectors:
+        """Run the model again, and keep the vectors too; what becomes of the values is seen only then."""
+        vectors = KeepVectors(frame.layers, frame.heads, cut)
+
+        def on_call(site: Site, call: Call, usual: Tensor) -> None:
+            seen.take(site, call)
+            if call.vectors is None:
+                raise MissingInternals(f"layer {site.layer} of {self.name} does not show its vectors")
+            vectors.take(site, call, usual)
+
+        with vectors.watching(self.feed.model):
+            chosen = Chosen(own, frame)
+            self._capture(outline, chosen, frame.layers, Checks(), on_call, stops=True)
+        return vectors
 
     def _capture(
         self,
@@ -183,46 +271,68 @@ class PretrainedReading:
         chosen: Collection[int],
         checks: Checks,
         on_call: OnCall | None = None,
+        *,
+        rows: range | None = None,
+        stops: bool = False,
     ) -> None:
         """Run the model again, hand its weights on, and hold what it gives against the watched pass."""
-        block, sites = outline.block, self.watched.sites
         with quiet():
             output = capture(
-                self.feed, sites, observer, block=block, chosen=chosen, checks=checks, on_call=on_call
+                self.feed,
+                self.watched.sites,
+                observer,
+                block=outline.block,
+                chosen=chosen,
+                checks=checks,
+                on_call=on_call,
+                rows=rows,
+                stops=stops,
             )
-            try:
-                check_unchanged(checks, output, self.watched.output, self.name)
-            except CaptureFailed as error:
-                if not steady(run(self.feed), run(self.feed)):
-                    what = f"{self.name} gives something else each time it runs: no capture can be checked"
-                    raise CaptureFailed(what) from error
-                raise
+            if output is not None and self.beginning is None:
+                self._check_unchanged(checks, output)
 
-    def _record(self, outline: Outline, own: KeepOwn, seen: Sight, vectors: KeepVectors | None) -> Attention:
-        kept = own.kept
-        layers = [outline.layer(number) for number in kept.layers]
-        weights = kept.weights()
-        queries, keys = self.feed.sides[outline.block]
-        causal = all(layer.causal for layer in layers)
+    def _check_unchanged(self, checks: Checks, output: Any) -> None:  # noqa: ANN401 - of no common class
+        """Hold what the model gave against what it gave when it was watched."""
+        try:
+            check_unchanged(checks, output, self.watched.output, self.name)
+        except CaptureFailed as error:
+            if not steady(run(self.feed), run(self.feed)):
+                what = f"{self.name} gives something else each time it runs: no capture can be checked"
+                raise CaptureFailed(what) from error
+            raise
+
+    def _record(
+        self,
+        outline: Outline,
+        frame: Frame,
+        own: KeepOwn,
+        seen: Sight,
+        vectors: KeepVectors | None,
+        window: Window | None,
+    ) -> Attention:
+        weights = own.weights()
+        shown = window or Window(range(len(frame.queries)), range(len(frame.keys)))
+        queries, keys = (slice(side.start, side.stop) for side in (shown.queries, shown.keys))
+        # Only a window along the diagonal leaves queries and keys in step.
+        causal = frame.causal and (window is None or window.is_square)
         mass = weights.sum(axis=-1) + own.beyond
-        aside = self._aside(mass, kept.layers, seen)
-        speaking = list(self.feed.sides.values())[-1][0]
+        aside = self._aside(mass, frame.layers, seen)
         return Attention(
-            queries=queries.tokens(layers[0].queries),
-            keys=keys.tokens(layers[0].keys),
+            queries=frame.queries[queries],
+            keys=frame.keys[keys],
             weights=weights,
-            layers=kept.layers,
-            heads=kept.heads,
+            layers=frame.layers,
+            heads=frame.heads,
             model=self.name,
-            text=self.feed.text,
+            text=frame.text,
             block=outline.block,
             causal=causal,
             sight=seen.beyond(causal=causal),
-            sinks=_sinks(mass + aside, kept.layers, seen),
-            heads_per_key=len(layers[0].heads) // (layers[0].key_heads or len(layers[0].heads)),
-            predictions=self.feed.predictions if queries is speaking else (),
-            picture=self.feed.picture,
-            aligning=self.feed.aligning if outline.block == "cross" else (),
+            sinks=self._with_sinks(frame).sinks if window else _sinks(mass + aside, frame.layers, seen),
+            heads_per_key=frame.heads_per_key,
+            predictions=frame.predictions[queries],
+            picture=frame.picture,
+            aligning=frame.aligning,
             revision=self.revision,
             dropped=float((own.beyond + aside).mean()),
             internals=vectors.internals() if vectors else None,

@@ -19,6 +19,8 @@ from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
+from attnviz.sources.huggingface.streaming.prefix import carried_over, watch_prefix
+from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
 from attnviz.sources.huggingface.watching.sites import watch
 
 
@@ -28,9 +30,11 @@ class HuggingFaceSource(Source):
 
     Attributes:
         pretrained: the network and its tokenizer or processor.
+        scale: how long is long.
     """
 
     pretrained: Pretrained
+    scale: Scale = SCALE
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ class HuggingFaceSource(Source):
         return self.pretrained.name
 
     def read(self, prompt: Prompt) -> PretrainedReading:
-        """Watch the model read one input.
+        """Watch the model read one input, or the beginning of a long text.
 
         Raises:
             EmptyText: the text has no token.
@@ -49,12 +53,14 @@ class HuggingFaceSource(Source):
         """
         with quiet():
             given = _answered(self.pretrained, feed(self.pretrained, prompt))
-            watched = watch(given, self.name)
+            beginning = watch_prefix(given, self.name, self.scale)
+            watched = carried_over(beginning, given) if beginning else watch(given, self.name)
         if given.encoder is not None and "encoder" not in watched.outlines:
             warnings.warn(
                 f"the encoder of {self.name} shows no weights: its attention is left out", stacklevel=2
             )
-        return PretrainedReading(self.name, self.pretrained.checkpoint.revision, given, watched)
+        revision = self.pretrained.checkpoint.revision
+        return PretrainedReading(self.name, revision, given, watched, beginning, self.scale)
 
     def anatomy(self) -> Anatomy:
         """Let the model read a sample, and say what it is made of; see `Source`."""

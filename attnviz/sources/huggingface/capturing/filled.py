@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from attnviz.arrays import Array
 from attnviz.errors import CaptureFailed
-from attnviz.observe import RowBlock
-from attnviz.record import Mask, Token
-from attnviz.selection import HeadId
+from attnviz.observe import Observer, RowBlock
+from attnviz.record import Token
 from attnviz.sources.huggingface.feed import Side
-from attnviz.sources.keep import KeepRows
+from attnviz.sources.keep import refuse_too_large
+from attnviz.window import Window
 
 Positions = NDArray[np.intp]
 
@@ -72,53 +74,147 @@ class Cut:
     keys: int
 
     @classmethod
-    def of(cls, sides: tuple[Side, Side], queries: int, keys: int) -> "Cut":
-        """Find what is the input's own on both sides of a block."""
-        return cls(own(sides[0], queries), own(sides[1], keys), queries, keys)
+    def of(cls, sides: tuple[Side, Side], queries: int, keys: int, window: Window | None = None) -> "Cut":
+        """Find what is the input's own on both sides of a block, and of that what stands in a window."""
+        rows, columns = own(sides[0], queries), own(sides[1], keys)
+        if window is not None:
+            rows = rows[window.queries.start : window.queries.stop]
+            columns = columns[window.keys.start : window.keys.stop]
+        return cls(rows, columns, queries, keys)
 
     @property
     def is_whole(self) -> bool:
         """Whether nothing is cut off."""
         return len(self.rows) == self.queries and len(self.columns) == self.keys
 
-    def mask(self, visible: Mask) -> Mask:
-        """Cut what the queries could see, (query, key)."""
-        cut: Mask = visible if self.is_whole else visible[np.ix_(self.rows, self.columns)]
-        return cut
+    @property
+    def reach(self) -> range:
+        """From the first to the last query that is held."""
+        return range(int(self.rows[0]), int(self.rows[-1]) + 1)
+
+    def part(self, block: RowBlock) -> RowBlock | None:
+        """Give what is held of a block, its queries and keys counted among those held; None if no row is."""
+        if self.is_whole:
+            return block
+        _, queries, keys = block.weights.shape
+        rows, columns = _held(self.rows, block.start, queries), _held(self.columns, block.first_key, keys)
+        if rows.start == rows.stop:
+            return None
+        some = self.rows[rows] - block.start
+        which = self.columns[columns] - block.first_key
+        device = block.weights.device
+
+        def visible() -> Array | None:
+            seen = block.visible()
+            return None if seen is None else _picked(seen, some, which, device)
+
+        return RowBlock(
+            block.layer,
+            rows.start,
+            _picked(block.weights, some, which, device),
+            block.first_head,
+            columns.start,
+            None if block.entropy is None else block.entropy[:, torch.from_numpy(some).to(device)],
+            visible,
+        )
+
+
+def _held(positions: Positions, first: int, count: int) -> slice:
+    """Say which of some ascending positions are among so many from a first one on."""
+    start, stop = np.searchsorted(positions, [first, first + count])
+    return slice(int(start), int(stop))
+
+
+def _picked(numbers: Tensor, rows: Positions, columns: Positions, device: torch.device) -> Tensor:
+    """Take rows and columns out of (..., query, key)."""
+    for axis, places in ((-2, rows), (-1, columns)):
+        if len(places) and places[-1] - places[0] == len(places) - 1:  # side by side: nothing is copied
+            numbers = numbers.narrow(axis, int(places[0]), len(places))
+        else:
+            numbers = numbers.index_select(axis, torch.from_numpy(places).to(device))
+    return numbers
+
+
+@dataclass(frozen=True, eq=False)
+class OwnBlocks:
+    """Hands on what is the input's own of each block.
+
+    Attributes:
+        observer: takes it.
+        cut: what that is.
+    """
+
+    observer: Observer
+    cut: Cut
+
+    def update(self, block: RowBlock) -> None:
+        """Take a block as the model has it."""
+        own = self.cut.part(block)
+        if own is not None:
+            self.observer.update(own)
 
 
 class KeepOwn:
-    """Keeps the rows and columns that are the input's own, and how much mass each row has beyond them.
+    """Keeps some rows and columns of some heads' weights, and how much mass each row has beyond them.
 
     Attributes:
-        kept: what is kept.
-        beyond: the mass on columns that are not, (layer, head, query) of what is kept.
+        layers: the numbers of the layers kept, ascending.
+        heads: the numbers of the heads kept in each of them, ascending; blocks count places in this.
+        beyond: the mass on columns that are not kept, (layer, head, query) of what is.
     """
 
-    def __init__(self, heads: Sequence[HeadId], cut: Cut) -> None:
+    def __init__(self, layers: Sequence[int], heads: Sequence[int], cut: Cut) -> None:
         """Make room for what is kept.
 
         Raises:
             BudgetError: it would take more than half of this machine's memory.
         """
-        self.kept = KeepRows(heads, len(cut.rows), len(cut.columns))
-        self.beyond = np.zeros((len(self.kept.layers), len(self.kept.heads), len(cut.rows)), dtype=np.float32)
+        self.layers, self.heads = tuple(layers), tuple(heads)
+        shape = (len(layers), len(heads), len(cut.rows), len(cut.columns))
+        refuse_too_large(shape)
+        self._weights = np.zeros(shape, dtype=np.float32)
+        self._came = np.zeros(shape[:3], dtype=bool)
+        self.beyond = np.zeros(shape[:3], dtype=np.float32)
         self._cut = cut
 
     def update(self, block: RowBlock) -> None:
-        """Take what is the input's own out of a block of weights (head, query, key)."""
-        if self._cut.is_whole:
-            self.kept.update(block)
+        """Copy what is kept out of a block of these heads, some of them at a time."""
+        part = self._cut.part(block)
+        if part is None:
             return
-        first, last = np.searchsorted(self._cut.rows, [block.start, block.start + block.weights.shape[1]])
-        if first == last or block.layer not in self.kept.layers:
-            return
-        device = block.weights.device
-        rows = torch.from_numpy(self._cut.rows[first:last] - block.start).to(device)
-        columns = torch.from_numpy(self._cut.columns).to(device)
-        weights = block.weights.index_select(1, rows)
-        within = weights.index_select(2, columns)
-        self.kept.update(RowBlock(block.layer, int(first), within))
-        beyond = weights.sum(dim=-1, dtype=torch.float32) - within.sum(dim=-1, dtype=torch.float32)
-        layer, heads = self.kept.layers.index(block.layer), list(self.kept.heads)
-        self.beyond[layer, :, first:last] = beyond[heads].clamp_min(0).cpu().numpy()
+        some, queries, keys = part.weights.shape
+        place = (
+            self.layers.index(part.layer),
+            slice(part.first_head, part.first_head + some),
+            slice(part.start, part.start + queries),
+        )
+        self._weights[*place, part.first_key : part.first_key + keys] = part.weights.float().cpu().numpy()
+        self._came[place] = True
+        if not self._cut.is_whole:
+            first = int(self._cut.rows[part.start]) - block.start
+            rows = torch.from_numpy(self._cut.rows[place[2]] - self._cut.rows[part.start] + first)
+            whole = block.weights.index_select(1, rows.to(block.weights.device))
+            beyond = _mass(whole) - _mass(part.weights)
+            self.beyond[place] = beyond.clamp_min(0).cpu().numpy()
+
+    def weights(self) -> NDArray[np.float32]:
+        """Give what was kept.
+
+        Shape:
+            Returns (layer, head, query, key), read-only.
+
+        Raises:
+            CaptureFailed: a row of a head asked for never came.
+        """
+        if not self._came.all():
+            layer, head, query = np.argwhere(~self._came)[0]
+            row = int(self._cut.rows[query])
+            raise CaptureFailed(
+                f"no weights came for layer {self.layers[layer]}, head {self.heads[head]}, query {row}"
+            )
+        self._weights.flags.writeable = False
+        return self._weights
+
+
+def _mass(weights: Tensor) -> Tensor:
+    return weights.sum(dim=-1, dtype=torch.float32)

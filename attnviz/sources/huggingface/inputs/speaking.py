@@ -152,7 +152,7 @@ def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:
     return logits
 
 
-def uncached(model: PreTrainedModel) -> dict[str, bool]:
+def uncached(model: nn.Module) -> dict[str, bool]:
     """What to call a model with so that it keeps nothing for a next step."""
     return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 

@@ -19,10 +19,12 @@ class FusedCall(Vectors):
     Attributes:
         scale: what logits are multiplied with.
         usual: does what the model asked for.
+        before: the dimensions it came with before those of queries and channels.
     """
 
     scale: float
     usual: Callable[[], Tensor]
+    before: tuple[int, ...] = ()
 
     path: ClassVar[str] = "sdpa"
 
@@ -110,6 +112,7 @@ def fused_call(
             hides_later=is_causal,
             scale=query.shape[-1] ** -0.5 if scale is None else scale,
             usual=lambda: function(*given, **named),
+            before=tuple(query.shape[:-2]),
         )
 
     return read(*given, **named)

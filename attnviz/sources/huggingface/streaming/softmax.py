@@ -1,0 +1,180 @@
+"""Attention that is softmax(scale q k' + mask), done by that formula in blocks: the logits are at hand."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own name for it
+
+from attnviz.sources.huggingface.paths.call import Vectors
+from attnviz.sources.huggingface.streaming.layout import Piece
+
+
+@dataclass(eq=False)
+class Room:
+    """Memory that blocks use again and again: what is made in it is gone with the next block."""
+
+    _kept: dict[str, Tensor] = field(default_factory=dict)
+
+    def take(self, name: str, shape: tuple[int, ...], like: Tensor) -> Tensor:
+        """Give memory of a shape, on the device and in the precision of another tensor."""
+        count = math.prod(shape)
+        kept = self._kept.get(name)
+        if kept is None or kept.numel() < count or kept.dtype != like.dtype or kept.device != like.device:
+            kept = self._kept[name] = like.new_empty(count)
+        return kept[:count].view(shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Softmax:
+    """One call, read as a plain softmax. Arithmetic is in float32, or in float64 where the vectors are.
+
+    Attributes:
+        query: (head, query, d_k).
+        key: (key head, key, d_k).
+        value: (key head, key, d_v).
+        scale: what products are multiplied by.
+        mask: (1 or head, 1 or query, key), bool or added to the logits; None if there is none.
+        hides_later: whether, there being no mask, queries see the keys up to their own position.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    scale: float
+    mask: Tensor | None
+    hides_later: bool
+
+    @classmethod
+    def of(cls, call: Vectors, scale: float | None) -> "Softmax | None":
+        """Read a call so; None where it cannot be. Whether it is one, the caller has to find out."""
+        if call.batch != 1 or scale is None:
+            return None
+        mask = call.mask
+        if mask is not None:
+            mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+            if mask.shape[0] != 1:
+                return None
+            mask = mask[0].expand(-1, -1, call.keys)
+        return cls(call.query[0], call.key[0], call.value[0], scale, mask, call.hides_later)
+
+    def some(self, heads: Sequence[int]) -> "Heads":
+        """Make ready some heads."""
+        exact = self.query.dtype if self.query.dtype == torch.float64 else torch.float32
+        which = torch.tensor(heads, device=self.query.device)
+        shared = [which // (len(self.query) // len(own)) for own in (self.key, self.value)]
+        mask = self.mask
+        return Heads(
+            query=self.query[which].to(exact) * self.scale,
+            key=self.key[shared[0]].to(exact).contiguous(),
+            value=self.value[shared[1]].to(exact).contiguous(),
+            mask=mask if mask is None or len(mask) == 1 else mask[which],
+            hides_later=self.hides_later,
+        )
+
+    def fused(self, heads: Sequence[int]) -> Tensor:
+        """Let torch's fused function do some heads: (head, query, d_v)."""
+        which = torch.tensor(heads, device=self.query.device)
+        key, value = (own[which // (len(self.query) // len(own))] for own in (self.key, self.value))
+        mask = self.mask if self.mask is None or len(self.mask) == 1 else self.mask[which]
+        return F.scaled_dot_product_attention(
+            self.query[which][None],
+            key[None],
+            value[None],
+            None if mask is None else mask[None],
+            is_causal=self.hides_later,
+            scale=self.scale,
+        )[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Some heads of a call, made ready.
+
+    Attributes:
+        query: (head, query, d_k), already scaled.
+        key: (head, key, d_k).
+        value: (head, key, d_v).
+        mask: as of the call.
+        hides_later: as of the call.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    mask: Tensor | None
+    hides_later: bool
+
+    def done(self, piece: Piece, room: Room) -> "Done":
+        """Do one block: its logits, their softmax, and what queries make of the values."""
+        rows, keys = (slice(side.start, side.stop) for side in (piece.rows, piece.keys))
+        shape = (len(self.query), len(piece.rows), len(piece.keys))
+        logits = room.take("logits", shape, self.query)
+        torch.bmm(self.query[:, rows], self.key[:, keys].transpose(1, 2), out=logits)
+        self._hide(logits, piece)
+        weights = room.take("weights", shape, self.query)
+        torch.softmax(logits, dim=-1, out=weights)
+        return Done(logits, weights, weights @ self.value[:, keys])
+
+    def at(self, rows: Tensor) -> Tensor:
+        """Give the weights of some rows: (head, row, key)."""
+        logits = self.query[:, rows] @ self.key.transpose(1, 2)
+        least = torch.finfo(logits.dtype).min
+        if self.mask is not None:
+            mask = self.mask if self.mask.shape[1] == 1 else self.mask[:, rows]
+            logits = _masked(logits, mask)
+        elif self.hides_later:
+            places = torch.arange(logits.shape[-1], device=rows.device)
+            logits.masked_fill_(places > rows[:, None], least)
+        return logits.softmax(dim=-1)
+
+    def _hide(self, logits: Tensor, piece: Piece) -> None:
+        """Take away what the mask hides, in place; see `_masked`."""
+        if self.mask is not None:
+            rows = slice(None) if self.mask.shape[1] == 1 else slice(piece.rows.start, piece.rows.stop)
+            _masked(logits, self.mask[:, rows, piece.keys.start : piece.keys.stop])
+        elif self.hides_later and piece.rows.start < len(piece.keys):
+            own = logits[..., piece.rows.start :]  # every key before the first query is seen by all of them
+            later = torch.ones(own.shape[1:], dtype=torch.bool, device=own.device).triu(1)
+            own.masked_fill_(later, torch.finfo(own.dtype).min)
+
+
+def _masked(logits: Tensor, mask: Tensor) -> Tensor:
+    """Apply a mask in place.
+
+    What is hidden gets the least number there is, not minus infinity: its weight is 0 likewise, and weight
+    times logit is 0 too.
+    """
+    least = torch.finfo(logits.dtype).min
+    if mask.dtype == torch.bool:
+        return logits.masked_fill_(~mask, least)
+    return logits.add_(mask).clamp_(min=least)
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """One block, done.
+
+    Attributes:
+        logits: (head, query, key).
+        weights: (head, query, key).
+        output: (head, query, d_v).
+    """
+
+    logits: Tensor
+    weights: Tensor
+    output: Tensor
+
+    def entropy(self) -> Tensor:
+        """Give each row's entropy in bits: (head, query).
+
+        With weights w = exp(s - lse) it is lse - sum w s, one product of what is there instead of a logarithm
+        for each weight. From the largest: lse = max s - log max w.
+        """
+        heads, rows, keys = self.weights.shape
+        most = self.logits.amax(dim=-1)
+        mean = torch.bmm(self.weights.view(-1, 1, keys), self.logits.view(-1, keys, 1)).view(heads, rows)
+        entropy = most - mean - self.weights.amax(dim=-1).log()
+        return entropy.clamp_min(0) / math.log(2)
