@@ -12,6 +12,7 @@ import attnviz
 from attnviz.analysis.hidden import drop_special
 from attnviz.analysis.patterns.content import CONTENT, SHUFFLES, Wording
 from attnviz.analysis.patterns.find import find_pattern, find_patterns, score_patterns
+from attnviz.analysis.patterns.shapes import mask_of
 from attnviz.record import Attention, from_arrays
 from attnviz.selection import HeadId
 from tests.sources.conftest import minilm
@@ -64,9 +65,8 @@ def test_content_vanishes_from_the_built_in_model_when_texts_are_shuffled() -> N
 def test_content_vanishes_from_heads_that_do_nothing_else(name: str) -> None:
     words = TEXTS[0].replace(".", " .").replace(",", " ,").split()
     plain = from_arrays(np.eye(len(words)), words)
-    cells = np.broadcast_to(CONTENT[name](Wording.of(plain)), (len(words),) * 2) & ~np.eye(
-        len(words), dtype=bool
-    )
+    cells = mask_of(CONTENT[name](Wording.of(plain)), np.arange(len(words)), len(words))
+    cells &= ~np.eye(len(words), dtype=bool)
     rows = np.where(cells.any(axis=-1, keepdims=True), cells, 1.0)
     record = from_arrays(rows / rows.sum(axis=-1, keepdims=True), words)
     assert find_pattern(record, HEAD).label == name

@@ -16,7 +16,8 @@ from attnviz.analysis.patterns.find import (
     find_patterns,
     score_patterns,
 )
-from attnviz.analysis.patterns.score import FEWEST, Shapes
+from attnviz.analysis.patterns.score import FEWEST, Chances, Score, Tally
+from attnviz.analysis.patterns.shapes import mask_of
 from attnviz.errors import OutOfRange
 from attnviz.record import Attention, Token, from_arrays
 from attnviz.selection import HeadId
@@ -88,11 +89,25 @@ def text_cells(name: str) -> np.ndarray:
 FIXED = (*OF_TEXT, *CONTENT)
 
 
+def cells_of(record: Attention, name: str) -> np.ndarray:
+    """A pattern's cells as True and False: (query, key)."""
+    cells = CONTENT[name](Wording.of(record)) if name in CONTENT else OF_TEXT[name](record)
+    return mask_of(cells, np.arange(len(record.queries)), len(record.keys))
+
+
+def score_of(weights: np.ndarray, cells: np.ndarray, reachable: np.ndarray) -> Score:
+    """What one head's rows give the cells of one shape."""
+    ground = Chances.of(
+        (cells & reachable).sum(axis=-1)[None], reachable.sum(axis=-1), np.zeros(1, dtype=bool)
+    )
+    on, mass, squares = (weights * cells).sum(axis=-1), weights.sum(axis=-1), (weights**2).sum(axis=-1)
+    return Tally.of(on[None, None], mass[None], squares[None], ground).scores()[0][0]
+
+
 @pytest.mark.parametrize("name", FIXED)
 def test_a_naive_loop_finds_the_same_cells(name: str) -> None:
     record = from_arrays(np.eye(len(TEXT)), TEXT)
-    cells = CONTENT[name](Wording.of(record)) if name in CONTENT else OF_TEXT[name](record)
-    cells = np.broadcast_to(cells, text_cells(name).shape) & ~np.eye(len(TEXT), dtype=bool)
+    cells = cells_of(record, name) & ~np.eye(len(TEXT), dtype=bool)
     np.testing.assert_array_equal(cells, text_cells(name))
 
 
@@ -188,7 +203,6 @@ def test_noise_is_how_far_shuffled_rows_are_off_chance() -> None:
     generator = np.random.default_rng(5)
     reachable = np.tri(9, dtype=bool)
     cells = (generator.random((9, 9)) < 0.3) & reachable
-    shapes = Shapes.of(cells[None], reachable, np.array([False]))
     weights = generator.dirichlet(np.full(9, 0.5), 9) * reachable
 
     def shuffled() -> np.ndarray:
@@ -197,9 +211,9 @@ def test_noise_is_how_far_shuffled_rows_are_off_chance() -> None:
             rows[i, : i + 1] = generator.permutation(rows[i, : i + 1])
         return rows
 
-    margins = [shapes.weigh(shuffled()[None])[0][0].over_chance for _ in range(6000)]
+    margins = [score_of(shuffled(), cells, reachable).over_chance for _ in range(6000)]
     assert np.mean(margins) == pytest.approx(0, abs=0.005)
-    assert shapes.weigh(weights[None])[0][0].noise == pytest.approx(np.std(margins), rel=0.05)
+    assert score_of(weights, cells, reachable).noise == pytest.approx(np.std(margins), rel=0.05)
 
 
 def test_the_error_is_how_far_samples_of_queries_are_off() -> None:
@@ -209,10 +223,8 @@ def test_the_error_is_how_far_samples_of_queries_are_off() -> None:
     weights = generator.dirichlet(np.full(12, 0.5), every) * generator.random((every, 1))
     cells, reachable = generator.random((every, 12)) < 0.3, np.ones((every, 12), dtype=bool)
 
-    def score(rows: np.ndarray):
-        return Shapes.of(cells[rows][None], reachable[rows], np.array([False])).weigh(weights[None, rows])[0][
-            0
-        ]
+    def score(rows: np.ndarray) -> Score:
+        return score_of(weights[rows], cells[rows], reachable[rows])
 
     draws = [score(generator.choice(every, drawn)) for _ in range(1500)]
     spread = np.std([draw.over_chance for draw in draws])
@@ -315,7 +327,7 @@ def test_blocks_are_parts_where_an_input_has_several(parts: tuple[str, str]) -> 
     record = Attention(tokens, tokens, weights[None, None], (0,), (0,), "m")
     assert find_pattern(record, HEAD).label == "block"
     one = tuple(Token(f"w{i}") for i in range(12))
-    assert not OF_TEXT["block"](Attention(one, one, weights[None, None], (0,), (0,), "m")).any()
+    assert not cells_of(Attention(one, one, weights[None, None], (0,), (0,), "m"), "block").any()
 
 
 @pytest.mark.parametrize(
@@ -332,7 +344,7 @@ def test_blocks_are_parts_where_an_input_has_several(parts: tuple[str, str]) -> 
 )
 def test_sentences_end_with_their_marks(words: str, blocks: list[int] | None) -> None:
     size = len(words.split())
-    cells = OF_TEXT["block"](from_arrays(np.eye(size), words.split()))
+    cells = cells_of(from_arrays(np.eye(size), words.split()), "block")
     expected = np.equal.outer(blocks, blocks) if blocks else np.zeros((size, size), dtype=bool)
     np.testing.assert_array_equal(cells, expected)
 
@@ -429,7 +441,7 @@ def test_a_translation_in_order_is_a_diagonal_between_what_was_written() -> None
 
 
 def test_in_order_widens_where_one_side_is_longer() -> None:
-    cells = OF_TEXT["in order"](across(np.eye(3, 9)))
+    cells = cells_of(across(np.eye(3, 9)), "in order")
     assert np.argwhere(cells).tolist() == [[i, j] for i in (1, 2) for j in range(4 * i - 4, 4 * i)]
 
 
@@ -444,10 +456,10 @@ def test_a_naive_loop_finds_the_same_cells_in_order(seed: int) -> None:
         for j in range(wide)
         if abs((2 * i - 1) * wide - (2 * j + 1) * long) <= max(long, wide)
     ]
-    assert np.argwhere(OF_TEXT["in order"](record)).tolist() == expected
+    assert np.argwhere(cells_of(record, "in order")).tolist() == expected
 
 
 def test_neighbours_are_of_one_text() -> None:
     record = across(np.eye(4))
-    assert not any(OF_TEXT[name](record).any() for name in ("previous", "next"))
-    assert not OF_TEXT["in order"](special_ends(np.eye(SIZE))).any()
+    assert not any(cells_of(record, name).any() for name in ("previous", "next"))
+    assert not cells_of(special_ends(np.eye(SIZE)), "in order").any()

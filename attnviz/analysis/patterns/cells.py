@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.parts import part_of
 from attnviz.analysis.patches import grid_shape, places
+from attnviz.analysis.patterns.shapes import Cells, Columns, Masked, Places, Slices, Steps, alike, nowhere
 from attnviz.analysis.readers import Mask, special_keys
-from attnviz.record import Attention, Token
+from attnviz.frame import Sides
+from attnviz.record import Token
 
-Cells = Callable[[Attention], Mask]
-Steps = NDArray[np.float64]
+# Gives a pattern's cells in one input.
+Pattern = Callable[[Sides], Cells]
+Apart = NDArray[np.float64]
 
 # How many tokens to either side are local; beyond a neighbour, and less than most sentences.
 WINDOW = 3
@@ -25,82 +28,68 @@ _SENTENCE_ENDS = frozenset(".!?…。！？؟।")
 _CLOSING = frozenset("\"'”’»)]」』")
 
 
-def _offset(steps: int) -> Cells:
-    """Give the cells whose key stands `steps` tokens after the query; none if they are of two texts."""
+def _beside(*steps: int) -> Pattern:
+    """Give the cells whose key stands so many tokens after the query; none if they are of two texts."""
 
-    def cells(record: Attention) -> Mask:
-        queries, keys = len(record.queries), len(record.keys)
-        if record.block == "cross":
-            return _nowhere(record)
-        diagonal: Mask = np.eye(queries, keys, keys - queries + steps, dtype=bool)
-        return diagonal
+    def cells(sides: Sides) -> Cells:
+        if sides.block == "cross":
+            return _nowhere(sides)
+        return Steps(steps, len(sides.keys) - len(sides.queries), len(sides.keys))
 
     return cells
 
 
-def _near(record: Attention) -> Mask:
-    """The tokens up to `WINDOW` places before and after a query."""
-    if record.block == "cross":
-        return _nowhere(record)
-    far = np.abs(offsets(record))
-    near: Mask = (far > 0) & (far <= WINDOW)
-    return near
-
-
-def _on(keys: Callable[[Attention], Mask]) -> Cells:
+def _on(keys: Callable[[Sides], Mask]) -> Pattern:
     """Give whole columns as cells."""
-    return lambda record: np.broadcast_to(keys(record), (len(record.queries), len(record.keys)))
+    return lambda sides: Columns(keys(sides))
 
 
-def _beside(down: int, right: int) -> Cells:
-    """Give the cells whose patch stands so far below and to the right of the query's."""
-    return _steps(lambda below, beyond: (below == down) & (beyond == right))
-
-
-def _steps(wanted: Callable[[Steps, Steps], Mask]) -> Cells:
+def _patch(wanted: Callable[[Apart, Apart], Mask]) -> Pattern:
     """Give the cells whose patch is wanted by how many rows below and columns beyond the query's it stands.
 
     Between grids of different patches there are no such cells.
     """
 
-    def cells(record: Attention) -> Mask:
-        if grid_shape(record.queries, record.picture) != grid_shape(record.keys, record.picture):
-            return _nowhere(record)
-        below, beyond = np.moveaxis(places(record.keys)[None] - places(record.queries)[:, None], -1, 0)
-        return wanted(below, beyond)
+    def cells(sides: Sides) -> Cells:
+        if grid_shape(sides.queries, sides.picture) != grid_shape(sides.keys, sides.picture):
+            return _nowhere(sides)
+        of_queries, of_keys = places(sides.queries), places(sides.keys)
+
+        def made(queries: Places) -> Mask:
+            below, beyond = np.moveaxis(of_keys[None] - of_queries[queries][:, None], -1, 0)
+            return wanted(below, beyond)
+
+        return Masked(made)
 
     return cells
 
 
-def first_key(record: Attention) -> Mask:
+def _at(down: int, right: int) -> Pattern:
+    """Give the cells whose patch stands so far below and to the right of the query's."""
+    return _patch(lambda below, beyond: (below == down) & (beyond == right))
+
+
+def first_key(sides: Sides) -> Mask:
     """Say which key stands first, whoever put it there: (key,)."""
-    first: Mask = np.arange(len(record.keys)) == 0
+    first: Mask = np.arange(len(sides.keys)) == 0
     return first
 
 
-def offsets(record: Attention) -> NDArray[np.intp]:
-    """Say how many tokens after each query each key stands, queries being the last keys: (query, key)."""
-    queries, keys = len(record.queries), len(record.keys)
-    return np.arange(keys) - (np.arange(queries) + keys - queries)[:, None]
-
-
-def _block(record: Attention) -> Mask:
+def _block(sides: Sides) -> Cells:
     """The rest of a query's own part of the input, or of its own sentence where there is one part only.
 
     Nowhere, unless there are two such blocks of two tokens or more.
     """
-    if record.block == "cross":
-        return _nowhere(record)
-    of_keys = _blocks(record.keys)
+    if sides.block == "cross":
+        return _nowhere(sides)
+    of_keys = _blocks(sides.keys)
     _, sizes = np.unique(of_keys[of_keys >= 0], return_counts=True)
     if np.count_nonzero(sizes > 1) < 2:
-        return _nowhere(record)
-    of_queries = of_keys[len(record.keys) - len(record.queries) :]
-    inside: Mask = (of_queries[:, None] == of_keys[None, :]) & (of_queries >= 0)[:, None]
-    return inside
+        return _nowhere(sides)
+    return alike(of_keys[len(sides.keys) - len(sides.queries) :], of_keys)
 
 
-def _blocks(tokens: Sequence[Token]) -> NDArray[np.intp]:
+def _blocks(tokens: Sequence[Token]) -> Places:
     """Number the parts of an input, or the sentences of its only part: (token,), -1 for added tokens."""
     numbers: dict[str, int] = {}
     parts = [-1 if token.is_special else numbers.setdefault(part_of(token), len(numbers)) for token in tokens]
@@ -124,19 +113,24 @@ def _only(token: Token, signs: frozenset[str]) -> bool:
     return not token.is_special and text != "" and signs.issuperset(text)
 
 
-def _in_order(record: Attention) -> Mask:
+def _in_order(sides: Sides) -> Cells:
     """Where both sides of a translation go through their texts in step; nowhere within one text.
 
     A query stands at the middle of its share of the written queries, a key likewise; a cell counts if these
     are less apart than half a share of the shorter side.
     """
-    queries, keys = (_progress(side) for side in (record.queries, record.keys))
-    if record.block != "cross":
-        return _nowhere(record)
-    steps = min(np.isfinite(queries).sum(), np.isfinite(keys).sum())
-    apart = np.abs(queries[:, None] - keys[None, :])
-    in_step: Mask = apart * steps <= 0.5 + 1e-9  # for two sides of one length: the diagonal
-    return in_step
+    if sides.block != "cross":
+        return _nowhere(sides)
+    queries, keys = (_progress(side) for side in (sides.queries, sides.keys))
+    written = np.flatnonzero(np.isfinite(keys))
+    steps = min(np.isfinite(queries).sum(), len(written))
+    if steps == 0:
+        return _nowhere(sides)
+    far = (0.5 + 1e-9) / steps  # for two sides of one length: the diagonal
+    first = np.searchsorted(keys[written], queries - far, side="left")
+    stop = np.searchsorted(keys[written], queries + far, side="right")
+    stop = np.where(np.isfinite(queries), stop, first)
+    return Slices.among(written, first, stop, len(keys))
 
 
 def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
@@ -146,18 +140,18 @@ def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
     return np.where(written, middle, np.nan)
 
 
-def _nowhere(record: Attention) -> Mask:
-    return np.zeros((len(record.queries), len(record.keys)), dtype=bool)
+def _nowhere(sides: Sides) -> Cells:
+    return nowhere(len(sides.queries), len(sides.keys))
 
 
 BLOCK = "block"
 
 # The diagonals and marks of Clark et al. 2019, section 3, and Voita et al. 2019, section 4; the first token
 # of Xiao et al. 2023, section 3.1.
-OF_TEXT: dict[str, Cells] = {
-    "previous": _offset(-1),
-    "next": _offset(1),
-    "local": _near,
+OF_TEXT: dict[str, Pattern] = {
+    "previous": _beside(-1),
+    "next": _beside(1),
+    "local": _beside(*(step for step in range(-WINDOW, WINDOW + 1) if step)),
     "first": _on(first_key),
     "special": _on(special_keys),
     BLOCK: _block,
@@ -165,14 +159,14 @@ OF_TEXT: dict[str, Cells] = {
 }
 
 # In a picture the next token is the next patch only within a row; what lies around a patch takes its place.
-OF_PICTURES: dict[str, Cells] = {
-    "left": _beside(0, -1),
-    "right": _beside(0, 1),
-    "above": _beside(-1, 0),
-    "below": _beside(1, 0),
-    "neighbours": _steps(lambda below, beyond: np.maximum(np.abs(below), np.abs(beyond)) == 1),
-    "same row": _steps(lambda below, beyond: (below == 0) & (beyond != 0)),
-    "same column": _steps(lambda below, beyond: (below != 0) & (beyond == 0)),
+OF_PICTURES: dict[str, Pattern] = {
+    "left": _at(0, -1),
+    "right": _at(0, 1),
+    "above": _at(-1, 0),
+    "below": _at(1, 0),
+    "neighbours": _patch(lambda below, beyond: np.maximum(np.abs(below), np.abs(beyond)) == 1),
+    "same row": _patch(lambda below, beyond: (below == 0) & (beyond != 0)),
+    "same column": _patch(lambda below, beyond: (below != 0) & (beyond == 0)),
     "special": _on(special_keys),
 }
 

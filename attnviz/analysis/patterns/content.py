@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.measures.copying import behind_earlier_equals
 from attnviz.analysis.measures.keys import punctuation_keys
+from attnviz.analysis.patterns.shapes import Cells, Columns, alike, nowhere
 from attnviz.analysis.readers import Mask
-from attnviz.record import Attention, Token
+from attnviz.frame import Sides
+from attnviz.record import Token
 
 # A shape must carry more than in every one of so many shuffled texts: by chance one head in a hundred does.
 SHUFFLES = 99
@@ -35,8 +36,8 @@ class Wording:
     start: int | None
 
     @classmethod
-    def of(cls, record: Attention) -> "Wording":
-        """Number the words of a record by how they read, in lower case."""
+    def of(cls, sides: Sides) -> "Wording":
+        """Number the words of an input by how they read, in lower case."""
         numbers: dict[str, int] = {}
 
         def number(token: Token, place: int) -> int:
@@ -46,11 +47,11 @@ class Wording:
 
         queries, keys = (
             np.array([number(token, place) for place, token in enumerate(side)], dtype=np.intp)
-            for side in (record.queries, record.keys)
+            for side in (sides.queries, sides.keys)
         )
-        start = None if record.block == "cross" else len(keys) - len(queries)
+        start = None if sides.block == "cross" else len(keys) - len(queries)
         queries = queries if start is None else keys[start:]
-        return cls(queries, keys, punctuation_keys(record), start)
+        return cls(queries, keys, punctuation_keys(sides), start)
 
     def shuffles(self) -> Iterator["Wording"]:
         """Let the words of the keys change places at random, `SHUFFLES` times, always alike.
@@ -67,41 +68,29 @@ class Wording:
             yield replace(self, queries=queries, keys=keys, punctuation=self.punctuation[from_where])
 
 
-def _punctuation(wording: Wording) -> Mask:
-    """Where signs stand: whole columns, (key,). Clark et al. 2019, section 3.2."""
-    return wording.punctuation
+def _punctuation(wording: Wording) -> Cells:
+    """Where signs stand: whole columns. Clark et al. 2019, section 3.2."""
+    return Columns(wording.punctuation)
 
 
-def _same_word(wording: Wording) -> Mask:
-    """The other places where a query's own word stands."""
-    same: Mask = wording.queries[:, None] == wording.keys[None, :]
-    if wording.start is None:
-        same &= (wording.queries >= 0)[:, None]
-        return same
-    return _elsewhere(same, wording.start)
+def _same_word(wording: Wording) -> Cells:
+    """The places where a query's own word stands, its own among them."""
+    return alike(wording.queries, wording.keys)
 
 
-def _induction(wording: Wording) -> Mask:
-    """The word after an earlier place where a query's own word stood, but not the query itself.
+def _induction(wording: Wording) -> Cells:
+    """The word after an earlier place where a query's own word stood, itself among them in a run of one word.
 
     Olsson et al. 2022, "In-context learning and induction heads", "prefix matching".
     """
-    rows = len(wording.queries)
     if wording.start is None:
-        return np.zeros((rows, len(wording.keys)), dtype=bool)
-    behind: Mask = behind_earlier_equals(wording.keys, rows, wording.start)
-    return _elsewhere(behind, wording.start)
+        return nowhere(len(wording.queries), len(wording.keys))
+    own = wording.start + np.arange(len(wording.queries))
+    return alike(wording.queries, wording.keys, last=own, delay=1)
 
 
-def _elsewhere(cells: Mask, start: int) -> Mask:
-    """Take out where a query meets itself."""
-    queries, keys = cells.shape
-    others: Mask = cells & ~np.eye(queries, keys, start, dtype=bool)
-    return others
-
-
-# Cells (query, key), or whole columns as (key,).
-CONTENT: dict[str, Callable[[Wording], Mask]] = {
+# The cells of each; where a query meets itself is taken out of them by whoever asks.
+CONTENT: dict[str, Callable[[Wording], Cells]] = {
     "punctuation": _punctuation,
     "same word": _same_word,
     "induction": _induction,

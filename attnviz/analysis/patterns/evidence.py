@@ -1,14 +1,18 @@
 """What carries a pattern: the links or the tokens that most of its mass is on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.patterns.seen import Numbers, Places
 from attnviz.analysis.readers import Mask
-from attnviz.record import Attention
+from attnviz.frame import Sides
 
 MOST_EVIDENCE = 3
+
+# Sums that differ by less are alike but for rounding, and then the first key goes first.
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -30,41 +34,62 @@ class Evidence:
     weight: float
 
 
-def strongest_links(
-    record: Attention, queries: NDArray[np.intp], weights: NDArray[np.float64], cells: Mask
-) -> tuple[Evidence, ...]:
-    """Give the strongest of a pattern's links.
+@dataclass(eq=False)
+class Strongest:
+    """Keeps the strongest of the links that come, of equal ones the first.
 
-    Shape:
-        queries: (row,), the positions of the rows among the record's queries.
-        weights: (row, key).
-        cells: (row, key), True for the pattern's.
+    Attributes:
+        most: how many to keep.
     """
-    rows, columns = np.nonzero(cells & (weights > 0))
-    found = weights[rows, columns]
+
+    most: int = MOST_EVIDENCE
+    _links: list[tuple[float, int, int]] = field(default_factory=list)
+
+    @property
+    def enough(self) -> float:
+        """What a link must be above to be kept."""
+        return self._links[-1][0] if len(self._links) == self.most > 0 else 0.0
+
+    def take(self, weights: NDArray[np.floating], queries: Places, keys: Places) -> None:
+        """Take links, row after row: (link,) each."""
+        if not self.most:
+            return
+        better = np.flatnonzero(weights > self.enough)
+        better = better[np.argsort(-weights[better], kind="stable")[: self.most]]
+        found = zip(weights[better].tolist(), queries[better].tolist(), keys[better].tolist(), strict=True)
+        self._links = sorted([*self._links, *found], key=lambda link: -link[0])[: self.most]
+
+    @property
+    def links(self) -> list[tuple[float, int, int]]:
+        """The weight, query and key of each, strongest first."""
+        return list(self._links)
+
+
+def strongest_links(sides: Sides, kept: Strongest) -> tuple[Evidence, ...]:
+    """Give the strongest of a pattern's links as evidence."""
     return tuple(
-        Evidence(
-            record.queries[queries[rows[place]]].text,
-            int(queries[rows[place]]),
-            record.keys[columns[place]].text,
-            int(columns[place]),
-            float(found[place]),
-        )
-        for place in np.argsort(-found, kind="stable")[:MOST_EVIDENCE]
+        Evidence(sides.queries[query].text, query, sides.keys[key].text, key, weight)
+        for weight, query, key in kept.links
     )
 
 
-def strongest_keys(record: Attention, weights: NDArray[np.float64], cells: Mask) -> tuple[Evidence, ...]:
+def strongest_keys(sides: Sides, received: Numbers, total: float, keys: Mask) -> tuple[Evidence, ...]:
     """Give the keys of a pattern that receive most.
 
     Shape:
-        weights: (row, key).
-        cells: (row, key), True for the pattern's.
+        received: (key,), by all queries that count.
+        keys: (key,), True for the pattern's.
+
+    Args:
+        sides: whose keys.
+        received: what each is given.
+        total: what all queries give to all keys.
+        keys: which are the pattern's.
     """
-    total = max(float(weights.sum()), np.finfo(np.float64).tiny)
-    shares = np.where(cells, weights, 0.0).sum(axis=0) / total
+    shares = np.where(keys, received, 0.0) / max(total, np.finfo(np.float64).tiny)
+    order = np.argsort(-shares.round(_DIGITS), kind="stable")[:MOST_EVIDENCE]
     return tuple(
-        Evidence(None, None, record.keys[key].text, int(key), float(shares[key]))
-        for key in np.argsort(-shares, kind="stable")[:MOST_EVIDENCE]
+        Evidence(None, None, sides.keys[key].text, key, float(shares[key]))
+        for key in order.tolist()
         if shares[key] > 0
     )

@@ -1,12 +1,12 @@
 """How much of a head's mass falls on some cells, how much of that is chance, and how sure it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.measures.masses import cell_mass, chance
-from attnviz.analysis.readers import Mask, uniform
+from attnviz.analysis.patterns.seen import Places
+from attnviz.analysis.readers import Mask
 
 Numbers = NDArray[np.float64]
 
@@ -15,6 +15,9 @@ FEWEST = 5
 
 # So many standard errors a margin must be above 0, and so many times what shuffled rows would differ by.
 ERRORS, NOISES = 2.0, 3.0
+
+# Margins above 0 that differ by this part of them or less are alike: sums come in blocks of any size.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,16 @@ class Score:
     noise: float
     queries: int
 
+    def is_above(self, beyond: Numbers, mass: Numbers) -> Mask:
+        """Say whether the margin is above others, by more than rounding.
+
+        Args:
+            beyond: what other cells have beyond chance.
+            mass: the mass of the queries that are asked of these.
+        """
+        above: Mask = beyond < (1 - _ROUNDING) * self.over_chance * mass
+        return above
+
     def is_certain(self, tried: int = 1) -> bool:
         r"""Say whether the margin is above what noise would give.
 
@@ -55,95 +68,161 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class Shapes:
-    """Sets of cells, and what is known of them whatever the weights are.
+class Tally:
+    r"""What rows give cells, added up so far.
+
+    Of query i let $m_i$ be the mass, $s_i$ what its cells get, $c_i$ the share of the keys in reach that are
+    cells, and $b_i = s_i - c_i m_i$ what they get beyond chance. The margin is $R = \sum b_i / \sum m_i$, and
+    its residuals $b_i - R m_i$ are known only when all rows have come; their squares add up to
+    $\sum b_i^2 - 2 R \sum b_i m_i + R^2 \sum m_i^2$, all of which is kept about the means, so that no large
+    sums are subtracted from each other (Chan, Golub & LeVeque 1983, equation 2.1).
+
+    Everything is (head, shape).
 
     Attributes:
-        cells: (shape, query, key), True for cells a query can reach.
-        reachable: (query, key), all it can reach.
-        asked: (shape, query), which queries count.
-        many: (shape, query), how many cells each query has.
-        reach: (query,), how many keys each query can reach.
-        even: (shape, query), the share of those that are cells.
+        asked: how many queries count.
+        queries: how many have a cell.
+        on: the sum of $s_i$.
+        mass: the mean of $m_i$.
+        beyond: the mean of $b_i$.
+        masses: the sum of squared deviations of $m_i$ from their mean.
+        beyonds: that of $b_i$.
+        both: the sum of products of these deviations.
+        variance: what shuffled rows would vary by.
     """
 
-    cells: Mask
-    reachable: Mask
-    asked: Mask
-    many: NDArray[np.intp]
-    reach: NDArray[np.intp]
-    even: Numbers
+    asked: Places
+    queries: Places
+    on: Numbers
+    mass: Numbers
+    beyond: Numbers
+    masses: Numbers
+    beyonds: Numbers
+    both: Numbers
+    variance: Numbers
 
     @classmethod
-    def of(cls, cells: Mask, reachable: Mask, where_possible: Mask) -> "Shapes":
-        """Count cells.
+    def nothing(cls, heads: int, shapes: int) -> "Tally":
+        """Begin with no row."""
+        none = np.zeros((heads, shapes), dtype=np.intp)
+        return cls(none, none.copy(), *(np.zeros((heads, shapes)) for _ in range(7)))
+
+    @classmethod
+    def of(cls, on: Numbers, mass: Numbers, squares: Numbers, ground: "Chances") -> "Tally":
+        """Add up some rows.
 
         Shape:
-            cells: (shape, query, key).
-            reachable: (query, key).
-            where_possible: (shape,), True where only queries count that have such a cell.
+            on: (head, shape, query).
+            mass, squares: (head, query), of the weights of keys in reach.
         """
-        cells = cells & reachable
-        many = np.count_nonzero(cells, axis=-1)
-        asked = (many > 0) | ~where_possible[:, None]
-        even = chance(cells, reachable, np.zeros(0))
-        return cls(cells, reachable, asked, many, np.count_nonzero(reachable, axis=-1), even)
-
-    def weigh(self, weights: Numbers) -> list[list[Score]]:
-        r"""Weigh what each head gives each shape.
-
-        With the mass $m_i$ of query i, what it gives the cells $s_i$ and what chance would, $c_i m_i$:
-        share $\sum s_i / \sum m_i$, margin $R = \sum (s_i - c_i m_i) / \sum m_i$. Its standard error is that
-        of a ratio, $\sqrt{\frac{n}{n-1} \sum (s_i - c_i m_i - R m_i)^2} / \sum m_i$ (Cochran 1977, section
-        2.11). Noise is the deviation of R if each row's weights changed places at random: k of N cells then
-        hold a sum of variance $\frac{k (N - k)}{N (N - 1)} \sum_j (w_{ij} - m_i / N)^2$ (the
-        same, theorem 2.2).
-
-        Shape:
-            weights: (head, query, key), 0 where a query cannot reach.
-
-        Returns:
-            For each head, a score of each shape.
-        """
-        # From here on everything is (head, shape, query), until the queries are summed up.
-        mass = weights.sum(axis=-1)[:, None]
-        on = np.stack([cell_mass(weights, cells) for cells in self.cells], axis=1) * self.asked
-        beyond = on - self.even * mass * self.asked
-        total = np.maximum((self.asked * mass).sum(axis=-1), np.finfo(np.float64).tiny)
-        margin = beyond.sum(axis=-1) / total
-        residuals = beyond - margin[..., None] * mass * self.asked
-        variance = self._variance(weights, mass) * self.asked
-        columns = (
-            on.sum(axis=-1) / total,
-            margin,
-            np.sqrt(self._spare() * (residuals**2).sum(axis=-1)) / total,
-            np.sqrt(variance.sum(axis=-1)) / total,
+        asked = ground.asked
+        many = np.count_nonzero(asked, axis=-1)
+        spread = asked * mass[:, None]
+        beyond = asked * (on - ground.even * mass[:, None])
+        means = [values.sum(axis=-1) / np.maximum(many, 1) for values in (spread, beyond)]
+        off = [
+            asked * (values - mean[..., None]) for values, mean in zip((spread, beyond), means, strict=True)
+        ]
+        return cls(
+            asked=np.broadcast_to(many, means[0].shape),
+            queries=np.broadcast_to(np.count_nonzero(ground.many, axis=-1), means[0].shape),
+            on=(asked * on).sum(axis=-1),
+            mass=means[0],
+            beyond=means[1],
+            masses=np.vecdot(off[0], off[0]),
+            beyonds=np.vecdot(off[1], off[1]),
+            both=np.vecdot(off[0], off[1]),
+            variance=np.vecdot(ground.drawn * asked, ground.unevenness(mass, squares)[:, None]),
         )
-        queries = np.count_nonzero(self.many, axis=-1).tolist()
-        told = np.stack(columns, axis=-1).tolist()
+
+    def part(self, heads: Places) -> "Tally":
+        """Give some heads' part, (head,) of this one's."""
+        return Tally(*(getattr(self, kept.name)[heads] for kept in fields(self)))
+
+    def put(self, heads: Places, part: "Tally") -> None:
+        """Put some heads' part in its place."""
+        for kept in fields(self):
+            getattr(self, kept.name)[heads] = getattr(part, kept.name)
+
+    def with_more(self, more: "Tally") -> "Tally":
+        """Put two tallies of different rows together."""
+        asked = self.asked + more.asked
+        share = more.asked / np.maximum(asked, 1)
+        apart = more.mass - self.mass, more.beyond - self.beyond
+        between = self.asked * share
+        return Tally(
+            asked=asked,
+            queries=self.queries + more.queries,
+            on=self.on + more.on,
+            mass=self.mass + share * apart[0],
+            beyond=self.beyond + share * apart[1],
+            masses=self.masses + more.masses + between * apart[0] ** 2,
+            beyonds=self.beyonds + more.beyonds + between * apart[1] ** 2,
+            both=self.both + more.both + between * apart[0] * apart[1],
+            variance=self.variance + more.variance,
+        )
+
+    def scores(self) -> list[list[Score]]:
+        r"""Score every shape for each head.
+
+        The share is $\sum s_i / \sum m_i$, the margin $R = \sum b_i / \sum m_i$. Its standard error is that
+        of a ratio, $\sqrt{\frac{n}{n-1} \sum (b_i - R m_i)^2} / \sum m_i$ (Cochran 1977, section 2.11). Noise
+        is the deviation of R if each row's weights changed places at random; see `Chances`.
+        """
+        total = np.maximum(self.asked * self.mass, np.finfo(np.float64).tiny)
+        margin = self.asked * self.beyond / total
+        squares = self.beyonds - 2 * margin * self.both + margin**2 * self.masses
+        squares = np.maximum(squares + self.asked * (self.beyond - margin * self.mass) ** 2, 0.0)
+        spare = np.where(self.asked > 1, self.asked / np.maximum(self.asked - 1, 1), np.nan)
+        error, noise = (np.sqrt(sums) / total for sums in (spare * squares, self.variance))
+        columns = [part.tolist() for part in (self.on / total, margin, error, noise, self.queries)]
         return [
-            [
-                Score(share, over, error, noise, many)
-                for (share, over, error, noise), many in zip(head, queries, strict=True)
-            ]
-            for head in told
+            [Score(*of_shape) for of_shape in zip(*of_head, strict=True)]
+            for of_head in zip(*columns, strict=True)
         ]
 
-    def _spare(self) -> Numbers:
-        """Give n / (n - 1) for the n queries that count: (shape,), NaN for one alone."""
-        counted = np.count_nonzero(self.asked, axis=-1)
-        spare: Numbers = np.where(counted > 1, counted / np.maximum(counted - 1, 1), np.nan)
-        return spare
 
-    def _variance(self, weights: Numbers, mass: Numbers) -> Numbers:
-        """Say how much of a row's mass would vary on as many cells drawn at random: (head, shape, query)."""
+@dataclass(frozen=True, eq=False)
+class Chances:
+    r"""What is known of shapes' cells in some rows, whatever the weights are.
+
+    Attributes:
+        many: (shape, query), how many cells in reach each query has.
+        reach: (query,), how many keys it can reach.
+        asked: (shape, query), which queries count.
+    """
+
+    many: Places
+    reach: Places
+    asked: Mask
+
+    @classmethod
+    def of(cls, many: Places, reach: Places, where_possible: Mask) -> "Chances":
+        """Let queries count: all of them, or only those that have such a cell.
+
+        Shape:
+            where_possible: (shape,), True for the latter.
+        """
+        return cls(many, reach, (many > 0) | ~where_possible[:, None])
+
+    @property
+    def even(self) -> Numbers:
+        """The share of what a query can reach that is of a shape: (shape, query)."""
+        even: Numbers = self.many / np.maximum(self.reach, 1)
+        return even
+
+    @property
+    def drawn(self) -> Numbers:
+        r"""The part of a row's unevenness that as many cells drawn at random vary by: (shape, query).
+
+        k of N cells hold a sum of variance $\frac{k (N - k)}{N (N - 1)} \sum_j (w_{ij} - m_i / N)^2$ (Cochran
+        1977, theorem 2.2).
+        """
         reach = np.maximum(self.reach, 2)
-        unevenness = np.maximum(np.vecdot(weights, weights)[:, None] - mass**2 / reach, 0.0)
-        drawn: Numbers = self.many * (self.reach - self.many) / (reach * (reach - 1)) * unevenness
+        drawn: Numbers = self.many * (self.reach - self.many) / (reach * (reach - 1))
         return drawn
 
-
-def beyond_chance(weights: Numbers, reachable: Mask) -> Numbers:
-    """Take from every weight what evenly spread mass would put there: (query, key)."""
-    left: Numbers = weights - weights.sum(axis=-1, keepdims=True) * uniform(reachable)
-    return left
+    def unevenness(self, mass: Numbers, squares: Numbers) -> Numbers:
+        r"""Give $\sum_j (w_{ij} - m_i / N)^2$: (head, query), from the mass and the sum of squares."""
+        uneven: Numbers = np.maximum(squares - mass**2 / np.maximum(self.reach, 2), 0.0)
+        return uneven

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.patterns.evidence import Evidence
-from attnviz.analysis.patterns.field import BROAD
+from attnviz.analysis.patterns.naming import BROAD
 from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.record import Prediction
 from attnviz.render.labels import printable

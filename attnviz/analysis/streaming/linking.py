@@ -1,0 +1,171 @@
+"""The links worth telling of each head, and the most telling one of each query, as rows come."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attnviz.analysis.patterns.evidence import Strongest
+from attnviz.analysis.streaming.gathered import on_host
+from attnviz.analysis.streaming.layout import Layout
+from attnviz.analysis.streaming.reducing import Reduced
+from attnviz.arrays import Array, namespace
+from attnviz.selection import HeadId
+
+Places = NDArray[np.integer]
+Floats = NDArray[np.floating]
+
+# A link is told if it carries twice what evenly spread mass would give it, and always from the second on.
+TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
+
+# Links that are above what is usual by as much but for rounding are as telling as each other.
+_DIGITS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Links:
+    """Links of one head, in the order of the text.
+
+    Attributes:
+        queries: (link,), positions.
+        keys: (link,), positions.
+        weights: (link,), 0 to 1.
+    """
+
+    queries: NDArray[np.int32]
+    keys: NDArray[np.int32]
+    weights: NDArray[np.float32]
+
+    @classmethod
+    def joined(cls, parts: Sequence["Links"]) -> "Links":
+        """Put links of later rows behind those of earlier ones."""
+        return cls(
+            np.concatenate([np.zeros(0, dtype=np.int32), *(part.queries for part in parts)]),
+            np.concatenate([np.zeros(0, dtype=np.int32), *(part.keys for part in parts)]),
+            np.concatenate([np.zeros(0, dtype=np.float32), *(part.weights for part in parts)]),
+        )
+
+
+@dataclass(eq=False)
+class _OfHead:
+    """A head's links as far as its rows have come."""
+
+    strongest: Strongest
+    parts: list[Links] = field(default_factory=list)
+
+
+class Linking:
+    """Finds links.
+
+    A row holds at most ten weights of a tenth, so that the links of a head are few; they are kept until all
+    its rows have come, since what is telling depends on what the head gives a key on average.
+    """
+
+    def __init__(self, layout: Layout, heads: Sequence[HeadId], top: int) -> None:
+        queries, keys = len(layout.sides.queries), len(layout.sides.keys)
+        self._layout, self._top = layout, top
+        self._rank = {head: rank for rank, head in enumerate(heads)}
+        self._heads: dict[HeadId, _OfHead] = {}
+        self._best = np.full(queries, -np.inf)
+        self._best_rank = np.full(queries, -1, dtype=np.int32)
+        self._best_key = np.zeros(queries, dtype=np.int32)
+        self._best_weight = np.zeros(queries, dtype=np.float32)
+        self.looking, self.looked_at = np.zeros(queries, dtype=bool), np.zeros(keys, dtype=bool)
+
+    def take(self, reduced: Reduced, heads: Sequence[HeadId]) -> None:
+        """Take some rows.
+
+        Args:
+            reduced: the rows.
+            heads: whose they are.
+        """
+        found_head, found = links_in(self._layout, reduced)
+        for number, head in enumerate(heads):
+            own = self._heads.setdefault(head, _OfHead(Strongest(self._top)))
+            some = slice(*np.searchsorted(found_head, [number, number + 1]))
+            if some.start == some.stop:
+                continue
+            links = Links(found.queries[some], found.keys[some], found.weights[some])
+            own.strongest.take(links.weights, links.queries, links.keys)
+            own.parts.append(links)
+            self.looking[links.queries], self.looked_at[links.keys] = True, True
+
+    def finish(self, head: HeadId, usual: Floats) -> list[tuple[float, int, int]]:
+        """Give a head's strongest links, as weight, query and key; all its rows have come.
+
+        Shape:
+            usual: (key,), what the head gives each key on average.
+        """
+        own = self._heads.pop(head, _OfHead(Strongest(self._top)))
+        links, rank = Links.joined(own.parts), self._rank[head]
+        telling = np.round(links.weights.astype(np.float64) - usual[links.keys], _DIGITS)
+        # Of a query's links the last of the most telling: behind each other, the later one stays.
+        order = np.lexsort((np.arange(len(telling)), telling, links.queries))
+        last = order[np.flatnonzero(np.diff(links.queries[order], append=-1))]
+        queries = links.queries[last]
+        best, ranks = self._best[queries], self._best_rank[queries]
+        better = (telling[last] > best) | ((telling[last] == best) & (rank > ranks))
+        last, queries = last[better], queries[better]
+        self._best[queries], self._best_rank[queries] = telling[last], rank
+        self._best_key[queries], self._best_weight[queries] = links.keys[last], links.weights[last]
+        return own.strongest.links
+
+    def most_telling(self) -> list[tuple[int, float, int, int]]:
+        """Give of each query that has links the one furthest above what its head gives that key on average.
+
+        A head that gives every query the same key, such as the full stop, would otherwise have the last word.
+
+        Returns:
+            The place of the head among all of them, weight, query and key, in the order of the text.
+        """
+        some = np.flatnonzero(self._best_rank >= 0)
+        parts = (self._best_rank[some], self._best_weight[some], some, self._best_key[some])
+        return list(zip(*(part.tolist() for part in parts), strict=True))
+
+
+def enough_to_tell(keys: NDArray[np.integer]) -> Floats:
+    """Say how much weight a link needs to be told, by how many keys its query could be linked with: (query,).
+
+    Twice what evenly spread mass would give it, from .1 on; from .5 on a link is always told.
+    """
+    even = np.where(keys > 0, 1 / np.maximum(keys, 1), 0.0)
+    enough: Floats = np.clip(2 * even, TOLD_FROM, TOLD_ALWAYS)
+    return enough
+
+
+def links_in(layout: Layout, reduced: Reduced) -> tuple[Places, Links]:
+    """Find the links worth telling in some rows.
+
+    Returns:
+        The place of each link's head, ascending, and the links in the order of the text.
+    """
+    enough = np.full(reduced.plan.rows, np.inf, dtype=np.float32)
+    enough[reduced.rows] = _at_least(enough_to_tell(reduced.sight.written[reduced.queries]))
+    head, row, key, weight = _strong(reduced.weights, enough)
+    query, key = row + reduced.plan.start, key + reduced.plan.first_key
+    told = ~layout.special[key] & (layout.own[query] != key)
+    kept = query[told].astype(np.int32), key[told].astype(np.int32), weight[told].astype(np.float32)
+    return head[told], Links(*kept)
+
+
+def _at_least(values: Floats) -> NDArray[np.float32]:
+    """Round up to single precision, so that no weight is enough that would not be in double."""
+    rounded = values.astype(np.float32)
+    return np.where(rounded < values, np.nextafter(rounded, np.float32(np.inf)), rounded)
+
+
+def _strong(weights: Array, enough: NDArray[np.float32]) -> tuple[Places, Places, Places, Floats]:
+    """Find weights that are enough: their heads, rows, keys and what they are, row after row of each head."""
+    _, rows, keys = weights.shape
+    if isinstance(weights, np.ndarray):
+        # Most rows of many heads have none, and the largest of a row is found faster than all that is large.
+        some = np.flatnonzero((weights.max(axis=-1, initial=0.0) >= enough).ravel())
+        lines = weights.reshape(-1, keys)
+        lines = lines if len(some) == len(lines) else lines[some]
+        at, key = np.divmod(np.flatnonzero(lines >= enough[some % rows, None]), keys)
+        return some[at] // rows, some[at] % rows, key, lines[at, key]
+    xp = namespace(weights)
+    found = xp.nonzero(weights >= xp.asarray(enough, device=weights.device)[:, None])
+    head, row, key = (on_host(place) for place in found)
+    return head, row, key, on_host(weights[found])
