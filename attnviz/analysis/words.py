@@ -104,7 +104,9 @@ def _word(record: Attention, pieces: Sequence[Token]) -> Token:
     """Make one token of the pieces of a word."""
     if len(pieces) == 1:
         return pieces[0]
-    joined = replace(pieces[0], text="".join(piece.text for piece in pieces), id=None, span=None)
+    joined = replace(
+        pieces[0], text="".join(piece.text for piece in pieces), id=None, span=None, run=_run(pieces)
+    )
     # Whitespace in front of a word is counted to it, but is not shown.
     spans = [piece.span for piece in pieces if piece.text.strip()] or [piece.span for piece in pieces]
     known = [span for span in spans if span is not None]
@@ -113,3 +115,9 @@ def _word(record: Attention, pieces: Sequence[Token]) -> Token:
     start, stop = min(start for start, _ in known), max(stop for _, stop in known)
     whole = record.text[start:stop]
     return replace(joined, text=whole, span=(start, stop)) if whole else joined
+
+
+def _run(pieces: Sequence[Token]) -> tuple[int, int] | None:
+    """Say where the pieces of a word stand in the whole input, if they do."""
+    first, last = pieces[0].run, pieces[-1].run
+    return (first[0], last[1]) if first and last else None

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from attnviz.record import Attention
 from attnviz.render.positions import spans
+from attnviz.runs import starts
+
+__all__ = ["Counts", "added", "counts_of", "pool", "starts"]
 
 # Numbers of weights: exact in float32 up to 2^24, which a cell of 4096 x 4096 has.
 Counts = NDArray[np.float32]
@@ -114,12 +117,3 @@ def _along(cells: NDArray[np.floating], runs: int, axis: int, *, add: bool = Fal
         else:
             np.fmax(pooled, cells.take(place, axis), out=pooled)
     return pooled
-
-
-def starts(count: int, runs: int) -> NDArray[np.int_]:
-    """Cut `count` things into `runs` runs that differ by at most one in length; give where each begins.
-
-    >>> starts(7, 3).tolist()
-    [0, 2, 4]
-    """
-    return np.arange(runs) * count // runs

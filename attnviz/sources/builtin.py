@@ -36,6 +36,7 @@ from attnviz.sources.chosen import Chosen
 from attnviz.sources.gating import gates_by_layer
 from attnviz.sources.keep import KeepRows, refuse_beyond_memory
 from attnviz.sources.question import settle
+from attnviz.sources.windowed import placed
 from attnviz.window import Window
 
 NAME = "builtin"
@@ -230,8 +231,8 @@ class BuiltinReading:
         reading = self.source.observe(self.tokens, keep, upto=frame.layers[-1])
         shown = window or Window(range(len(self.tokens)), range(len(self.tokens)))
         return Attention(
-            queries=self.tokens[shown.queries.start : shown.queries.stop],
-            keys=self.tokens[shown.keys.start : shown.keys.stop],
+            queries=placed(self.tokens, shown.queries),
+            keys=placed(self.tokens, shown.keys),
             weights=keep.weights(),
             layers=frame.layers,
             heads=frame.heads,

@@ -1,10 +1,11 @@
 """A part of a record: some rows and columns of its squares."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from attnviz.record import Attention, Mask
+from attnviz.record import Attention, Mask, Token
 from attnviz.window import Window
 
 
@@ -29,8 +30,8 @@ def cut(record: Attention, window: Window) -> Attention:
     causal = record.causal and window.is_square
     return replace(
         record,
-        queries=record.queries[rows],
-        keys=record.keys[columns],
+        queries=placed(record.queries, window.queries),
+        keys=placed(record.keys, window.keys),
         weights=weights,
         causal=causal,
         sight=_masks(record, rows, columns, causal=causal),
@@ -38,6 +39,18 @@ def cut(record: Attention, window: Window) -> Attention:
         dropped=record.dropped + float(np.clip(beside, 0.0, None).mean()),
         internals=None,
     )
+
+
+def placed(tokens: Sequence[Token], side: range) -> tuple[Token, ...]:
+    """Give the tokens of a window's side; unless it begins with the first, they say where they stand.
+
+    >>> [(token.text, token.run) for token in placed([Token("a"), Token("lazy"), Token("dog")], range(1, 3))]
+    [('lazy', (1, 1)), ('dog', (2, 2))]
+    """
+    part = tuple(tokens[side.start : side.stop])
+    if side.start == 0:
+        return part
+    return tuple(replace(token, run=token.run or (at, at)) for at, token in zip(side, part, strict=True))
 
 
 def _masks(record: Attention, rows: slice, columns: slice, *, causal: bool) -> dict[int, Mask]:

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 
 from attnviz.record import Attention, Pooling, Token
-from attnviz.render.pooling import starts
+from attnviz.runs import starts
 
 WORDS = [
     "the",
@@ -69,7 +69,7 @@ def runs_of(tokens, cells, start=0):
     firsts = starts(tokens, cells).tolist()
     ends = zip(firsts, [*firsts[1:], tokens], strict=True)
     return tuple(
-        Token(" ".join(WORDS[at % len(WORDS)] for at in range(a, b)), run=(start + a, start + b - 1))
+        Token(f"{WORDS[a % len(WORDS)]}…{WORDS[(b - 1) % len(WORDS)]}", run=(start + a, start + b - 1))
         for a, b in ends
     )
 
