@@ -8,22 +8,61 @@ import numpy as np
 import pytest
 
 import attnviz
+from attnviz.cli.verbs import VERBS
 
 HEAVY = ("torch", "transformers", "tokenizers")
+
+# How many modules a command may import in all, Python's own too: what it took with the libraries that
+# constraints.txt pins, and some room. A budget of seconds would tell of the machine.
+BUDGETS = {
+    "--help": 335,
+    "--version": 170,
+    "heatmap --help": 440,
+    "heatmap --model nowhere --help": 440,
+    "heatmap {fox}": 505,
+    "heatmap {fox} --json": 495,
+    "focus {fox}": 575,
+    "heatmap {fox} -o fox.png": 860,
+}
+
+# What a verb alone needs, beside the file of its own name in the command line.
+OF_OTHER_VERBS = {
+    "heatmap": ("analysis.focus", "analysis.measures", "analysis.patterns", "analysis.comparing",
+                "analysis.walkthrough", "render.machine", "render.page", "render.walkthrough",
+                "render.terminal.focus", "studies", "model.training"),
+    "focus": ("analysis.comparing", "analysis.walkthrough", "render.figure", "render.page",
+              "render.walkthrough", "render.terminal.heatmap", "studies", "model.training"),
+    "compare": ("analysis.walkthrough", "render.figure", "render.page",
+                "render.walkthrough", "render.terminal.focus", "studies", "model.training"),
+    "explain": ("analysis.comparing", "render.figure", "render.page",
+                "render.terminal.focus", "studies", "model.training"),
+    "info": ("analysis.comparing", "analysis.focus", "analysis.walkthrough", "render.figure", "render.page",
+             "render.terminal.focus", "render.walkthrough", "studies", "model.training"),
+    "export": ("analysis.comparing", "analysis.walkthrough", "render.page", "render.walkthrough",
+               "model.training"),
+}  # fmt: skip
 FOX = "The quick brown fox jumps over the lazy dog."
 
 
-def loaded(arguments: list[str], folder: Path) -> set[str]:
-    """Run a command in a fresh process and name the top-level packages it loaded."""
+def imported(arguments: list[str], folder: Path) -> set[str]:
+    """Run a command in a fresh process and name every module it loaded, Python's own too.
+
+    `-X importtime` says the same with the time of each, but for modules loaded by `importlib.import_module`.
+    """
     program = (
         "import sys; from attnviz.cli import main; code = main(sys.argv[1:]); "
-        "print('loaded', *{name.split('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
+        "print('loaded', *sys.modules, file=sys.stderr); sys.exit(code)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return set(done.stderr.splitlines()[-1].split())
+    return set(done.stderr.splitlines()[-1].split()[1:])
+
+
+def loaded(arguments: list[str], folder: Path) -> set[str]:
+    """Run a command in a fresh process and name the top-level packages it loaded."""
+    return {name.split(".")[0] for name in imported(arguments, folder)}
 
 
 @pytest.fixture
@@ -68,6 +107,32 @@ def test_pictures_load_no_torch(arguments: list[str], tmp_path: Path) -> None:
 )
 def test_a_saved_record_is_shown_without_torch(verb: list[str], saved: str, tmp_path: Path) -> None:
     assert not loaded([*verb, "--record", saved], tmp_path) & set(HEAVY)
+
+
+@pytest.mark.parametrize("command", BUDGETS)
+def test_a_command_imports_no_more_modules_than_its_budget(command: str, tmp_path: Path) -> None:
+    names = imported([part.format(fox=FOX) for part in command.split()], tmp_path)
+    assert len(names) <= BUDGETS[command], f"{len(names)} modules, of them ours: {ours(names)}"
+
+
+@pytest.mark.parametrize("verb", OF_OTHER_VERBS)
+def test_no_verb_loads_what_only_another_needs(verb: str, tmp_path: Path) -> None:
+    asked = ["info"] if verb == "info" else [verb, FOX, *(["-o", "fox.npz"] if verb == "export" else [])]
+    names = ours(imported(asked, tmp_path))
+    assert {name.removeprefix("cli.") for name in names} & VERBS.keys() == {verb}
+    foreign = [name for name in names if name.startswith(OF_OTHER_VERBS[verb])]
+    assert not foreign
+
+
+def ours(names: set[str]) -> list[str]:
+    """Give this package's own modules without its name."""
+    return sorted(name.removeprefix("attnviz.") for name in names if name.startswith("attnviz."))
+
+
+def test_help_reads_no_verb(tmp_path: Path) -> None:
+    names = ours(imported(["--help"], tmp_path))
+    assert not {name.removeprefix("cli.") for name in names} & VERBS.keys()
+    assert "record" not in names
 
 
 def test_this_test_can_fail(tmp_path: Path) -> None:
