@@ -1,6 +1,7 @@
 """How much memory there is, and how much something may take."""
 
 import re
+from contextvars import ContextVar
 from pathlib import Path
 
 from attnviz.errors import RequestError
@@ -13,6 +14,9 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)b?", re.IGNORECASE)
 _SHARE = 0.25
 
 _CGROUP = Path("/sys/fs/cgroup")
+
+# How many bytes were allowed, where somebody said so.
+_ALLOWED: ContextVar[int | None] = ContextVar("allowed", default=None)
 
 
 def parse_size(text: str, option: str) -> int:
@@ -48,9 +52,19 @@ def told(size: float) -> str:
     return f"{size:.0f} bytes"
 
 
+def allow(size: int) -> None:
+    """Allow weights so many bytes, in this context (see `contextvars`) and those made of it."""
+    _ALLOWED.set(size)
+
+
+def limit() -> int | None:
+    """Say how many bytes somebody allowed, if anybody did."""
+    return _ALLOWED.get()
+
+
 def budget() -> int:
-    """Say how many bytes weights may take if nobody says how many: a quarter of what is free."""
-    return int(_SHARE * free())
+    """Say how many bytes weights may take: what was allowed, or else a quarter of what is free."""
+    return int(_SHARE * free()) if (allowed := limit()) is None else allowed
 
 
 def free() -> int:
@@ -62,7 +76,7 @@ def free() -> int:
 
 
 def _left_to_container() -> int:
-    """What a container's limit leaves (Linux control groups, version 2); without bound where there is none."""
+    """What a container's limit leaves (control groups, version 2); without bound where there is none."""
     try:
         limit, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
         return max(limit - used, 0)

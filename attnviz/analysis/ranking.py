@@ -1,15 +1,25 @@
 """Heads in the order of what they do: by a measure, by a pattern, or by what an answer loses without them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
-from attnviz.analysis.measures.table import MEASURES, applicable, measure
+from attnviz.analysis.measures.catalogue import MEASURES, applicable_on
+from attnviz.analysis.measures.ground import Ground
+from attnviz.analysis.measures.measured import Measured
+from attnviz.analysis.measures.table import measure
 from attnviz.analysis.patterns.find import find_patterns, score_patterns
+from attnviz.analysis.patterns.naming import Pattern
+from attnviz.analysis.streaming.focusing import Observe
+from attnviz.analysis.streaming.measuring import Measuring
+from attnviz.analysis.streaming.patterning import Patterning, pattern_names
 from attnviz.errors import RequestError
+from attnviz.frame import Frame, frame_of
 from attnviz.record import Attention
-from attnviz.selection import HeadId
+from attnviz.selection import HeadId, Selection
 
 # The criterion of the pattern each head comes nearest to, and that of what an answer loses.
 PATTERN, EFFECT = "pattern", "effect"
@@ -79,9 +89,42 @@ def rank(
     >>> [str(entry.head) for entry in rank(record, by="confidence").entries]
     ['L0H1', 'L0H0']
     """
-    chosen = record.head_ids if heads is None else tuple(heads)
-    criterion = _known(record, by)
-    entries, unit, says = _valued(record, chosen, criterion, effects)
+    return rank_rows(RecordRows(record), heads, by, lowest=lowest, effects=effects)
+
+
+class Rows(Protocol):
+    """What a ranking asks of an input, whose rows it looks at as often as it must."""
+
+    @property
+    def frame(self) -> Frame:
+        """What is known of the input."""
+        ...
+
+    def measured(self, heads: Sequence[HeadId], names: Sequence[str]) -> Measured:
+        """Take measures of some heads."""
+        ...
+
+    def patterns(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Pattern]:
+        """Name what some heads do."""
+        ...
+
+    def scores(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Mapping[str, Pattern]]:
+        """Hold some heads against every pattern."""
+        ...
+
+
+def rank_rows(
+    rows: Rows,
+    heads: Sequence[HeadId] | None = None,
+    by: str = "entropy",
+    *,
+    lowest: bool = False,
+    effects: Mapping[HeadId, float] | None = None,
+) -> Ranking:
+    """Put heads of an input in order, whatever its length; see `rank`."""
+    chosen = rows.frame.head_ids if heads is None else tuple(heads)
+    criterion = _known(rows.frame, by)
+    entries, unit, says = _valued(rows, chosen, criterion, effects)
     return Ranking(criterion, unit, says, lowest, _sorted(entries, lowest=lowest))
 
 
@@ -90,16 +133,80 @@ def criteria(record: Attention) -> tuple[str, ...]:
 
     Of a pattern and a measure with one name the pattern is meant.
     """
-    return tuple(dict.fromkeys((PATTERN, *_patterns(record), *applicable(record))))
+    return _criteria(frame_of(record))
 
 
-def _patterns(record: Attention) -> tuple[str, ...]:
-    return tuple(score_patterns(record, record.head_ids[0]))
+@dataclass(frozen=True, eq=False)
+class RecordRows:
+    """The rows of a record.
+
+    Attributes:
+        record: the record.
+    """
+
+    record: Attention
+
+    @cached_property
+    def frame(self) -> Frame:
+        """What is known of the input."""
+        return frame_of(self.record)
+
+    def measured(self, heads: Sequence[HeadId], names: Sequence[str]) -> Measured:
+        """Take measures of some heads."""
+        return measure(self.record, heads, names)
+
+    def patterns(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Pattern]:
+        """Name what some heads do."""
+        return find_patterns(self.record, heads)
+
+    def scores(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Mapping[str, Pattern]]:
+        """Hold some heads against every pattern."""
+        return {head: score_patterns(self.record, head) for head in heads}
 
 
-def _known(record: Attention, by: str) -> str:
+@dataclass(frozen=True, eq=False)
+class PassingRows:
+    """The rows of an input whose squares do not fit, looked at as they pass by.
+
+    Attributes:
+        frame: what is known of the input.
+        observe: hands the weights of a selection on to an observer.
+    """
+
+    frame: Frame
+    observe: Observe
+
+    def measured(self, heads: Sequence[HeadId], names: Sequence[str]) -> Measured:
+        """Take measures of some heads."""
+        measuring = Measuring(self.frame, names)
+        self.observe(measuring, Selection(heads=",".join(map(str, self.frame.head_ids))))
+        return measuring.result(heads)
+
+    def patterns(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Pattern]:
+        """Name what some heads do."""
+        patterning = self._look(heads)
+        if again := patterning.again():
+            self.observe(again, again.selection)
+            again.settle()
+        return patterning.result()
+
+    def scores(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Mapping[str, Pattern]]:
+        """Hold some heads against every pattern."""
+        return {head: found.scored() for head, found in self._look(heads).found.items()}
+
+    def _look(self, heads: Sequence[HeadId]) -> Patterning:
+        patterning = Patterning(self.frame, heads)
+        self.observe(patterning, Selection(heads=",".join(map(str, self.frame.head_ids))))
+        return patterning
+
+
+def _criteria(frame: Frame) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((PATTERN, *pattern_names(frame), *applicable_on(Ground(frame)))))
+
+
+def _known(frame: Frame, by: str) -> str:
     """Find the criterion that is meant."""
-    allowed = (*criteria(record), EFFECT)
+    allowed = (*_criteria(frame), EFFECT)
     spoken = {name.replace("-", " "): name for name in allowed}
     criterion = by if by in allowed else spoken.get(by.replace("-", " "))
     if criterion is None:
@@ -108,17 +215,20 @@ def _known(record: Attention, by: str) -> str:
 
 
 def _valued(
-    record: Attention, heads: Sequence[HeadId], criterion: str, effects: Mapping[HeadId, float] | None
+    rows: Rows, heads: Sequence[HeadId], criterion: str, effects: Mapping[HeadId, float] | None
 ) -> tuple[list[Entry], str, str]:
     """Give what each head is ranked by, its unit, and what it says."""
     if criterion == EFFECT:
         return _by_effect(heads, effects), "", "what the model's answer loses without the head"
     if criterion == PATTERN:
-        return list(_by_nearest(record, heads)), _OVER_CHANCE, "the pattern it comes nearest to"
-    if criterion in _patterns(record):
-        return list(_by_pattern(record, heads, criterion)), _OVER_CHANCE, f"its score for {criterion}"
+        found = rows.patterns(heads)
+        return _by_margin(found), _OVER_CHANCE, "the pattern it comes nearest to"
+    if criterion in pattern_names(rows.frame):
+        scores = rows.scores(heads)
+        found = {head: scores[head][criterion] for head in heads}
+        return _by_margin(found), _OVER_CHANCE, f"its score for {criterion}"
     one = MEASURES[criterion]
-    measured = measure(record, heads, [criterion])
+    measured = rows.measured(heads, [criterion])
     values = zip(heads, measured.means[:, 0], measured.spreads[:, 0], strict=True)
     return (
         [Entry(head, float(mean), float(spread)) for head, mean, spread in values],
@@ -134,14 +244,8 @@ def _by_effect(heads: Sequence[HeadId], effects: Mapping[HeadId, float] | None) 
     return [Entry(head, float(effects[head])) for head in heads]
 
 
-def _by_pattern(record: Attention, heads: Sequence[HeadId], pattern: str) -> Iterator[Entry]:
-    for head in heads:
-        yield Entry(head, score_patterns(record, head)[pattern].over_chance)
-
-
-def _by_nearest(record: Attention, heads: Sequence[HeadId]) -> Iterator[Entry]:
-    for head, pattern in find_patterns(record, heads).items():
-        yield Entry(head, pattern.over_chance)
+def _by_margin(found: Mapping[HeadId, Pattern]) -> list[Entry]:
+    return [Entry(head, pattern.over_chance) for head, pattern in found.items()]
 
 
 def _sorted(entries: Sequence[Entry], *, lowest: bool) -> tuple[Entry, ...]:

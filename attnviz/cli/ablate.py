@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output
+from attnviz.cli.options import Heads, Input, MaxMemory, Model, Output
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Removed:
             min=1, metavar="K", help="How many heads, or tokens, to list.", rich_help_panel=_REMOVED
         ),
     ] = None
+    max_memory: MaxMemory = None
 
 
 @dataclass(frozen=True)

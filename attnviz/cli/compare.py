@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import BlockName, Heads, Input, Model, Output, Tokens
+from attnviz.cli.options import BlockName, Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ class Against:
         return given, replace(by, model=self.with_model or by.model, revision=None)
 
 
-def compare(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
+def compare(
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
+) -> None:
     """Compare heads: row by row where they agree and differ; without --head, all pairs ranked and grouped.
 
     Or compare two texts (--with-text), two models (--with-model), or with a saved record (--with-record):
@@ -93,21 +95,23 @@ def compare(source: Input, by: Model, which: Heads, against: Against, tokens: To
 
     check_output(out, *_SUFFIXES)
     if against.asked:
-        _contrast(source, by, which, against, tokens, out)
+        _contrast(source, by, which, against, tokens, long, out)
     else:
-        _compare(source, by, which, against, tokens, out)
+        _compare(source, by, which, against, tokens, long, out)
 
 
-def _compare(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
+def _compare(
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
+) -> None:
     """Hold the heads of one record against each other."""
-    from attnviz.analysis.comparing.heads import compare as hold_against
-    from attnviz.cli.inputs import attend
+    from attnviz.cli.looking import look
     from attnviz.cli.outputs import show, terminal_theme
+    from attnviz.cli.streamed import AT_ONCE, compared
     from attnviz.render.machine.comparison import comparison_json
     from attnviz.render.terminal.comparison import TOLD, ComparisonView
 
-    record, heads = attend(source, by, which, tokens, default="-1")
-    found = hold_against(record, *heads)
+    seen = look(source, by, which, tokens, Ranked(), Viewed(), default="-1", long=long, at_once=AT_ONCE)
+    found = compared(seen)
     if _suffix(out) in _PICTURES:
         from attnviz.render.figure import encode
         from attnviz.render.figure.divergences import draw_divergences
@@ -119,14 +123,16 @@ def _compare(source: Input, by: Model, which: Heads, against: Against, tokens: T
         show(view, comparison_json(found), out)
 
 
-def _contrast(source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, out: Output) -> None:
+def _contrast(
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
+) -> None:
     """Hold two records against each other."""
     from attnviz.analysis.comparing.contrast import contrast
     from attnviz.cli.outputs import show, terminal_theme
     from attnviz.render.machine.contrast import contrast_json
     from attnviz.render.terminal.contrast import TOLD, ContrastView
 
-    first, second, heads = _records(source, by, which, against, tokens)
+    first, second, heads = _records(source, by, which, against, tokens, long)
     found = contrast(first, second, *heads)
     mapped = _mapped(found, heads, which)
     machine = contrast_json(found, mapped)
@@ -148,7 +154,7 @@ def _mapped(found: "Contrast", heads: "tuple[HeadId, ...]", which: Heads) -> "tu
 
 
 def _records(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long
 ) -> "tuple[Attention, Attention, tuple[HeadId, ...]]":
     """Record both sides, and say which heads of the first are meant."""
     from attnviz.cli.inputs import block_of, open_reading, record_of
@@ -156,10 +162,10 @@ def _records(
     other = against.other(source, by)
     reading = open_reading(source, by)
     outline = block_of(reading, which)
-    first, heads = record_of(reading, outline, which, tokens, default="all")
+    first, heads = record_of(reading, outline, which, tokens, default="all", long=long)
     reading = open_reading(*other)
     meant = _of_the_second(which, outline, reading)
-    second, _ = record_of(reading, block_of(reading, meant), meant, tokens, default="all")
+    second, _ = record_of(reading, block_of(reading, meant), meant, tokens, default="all", long=long)
     return first, second, heads
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Viewed
+from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def focus(
     ranked: Ranked,
     viewed: Viewed,
     tokens: Tokens,
+    long: Long,
     out: Output,
     told: Told,
 ) -> None:
@@ -85,11 +86,10 @@ def focus(
     """
     from rich.console import Group
 
-    from attnviz.analysis.focus import focus as find
-    from attnviz.analysis.measures.table import measure
     from attnviz.analysis.parts import between_parts, has_parts
     from attnviz.cli.looking import effects_of, look, relations_in
     from attnviz.cli.outputs import check_output, show
+    from attnviz.cli.streamed import AT_ONCE, focused, measured_of
     from attnviz.render import notes
     from attnviz.render.machine.focus import focus_json
     from attnviz.render.machine.measures import measures_json
@@ -100,18 +100,18 @@ def focus(
 
     told.refuse_beside_measures()
     check_output(out, ".txt", ".json")
-    seen = look(source, by, which, tokens, ranked, viewed, default="-1")
+    seen = look(source, by, which, tokens, ranked, viewed, default="-1", long=long, at_once=AT_ONCE)
     record, heads = seen.record, seen.heads
-    caption = " ".join(notes.view(record))
+    caption = " ".join(notes.view(record)) if record else ""
     if told.measures:
-        measured = measure(record, heads)
+        measured = measured_of(seen)
         show(MeasuresTable(measured, caption), measures_json(measured), out)
         return
     lost = effects_of(seen) if told.effects else seen.effects
     grammar = relations_in(seen, told.treebank, told.sentences) if told.treebank else None
-    follows = grammar.by_head if grammar else record.follows
-    found = find(record, heads, top=told.tell)
-    parts = between_parts(record, heads) if has_parts(record) else None
+    follows = grammar.by_head if grammar else (record or seen.frame).follows
+    found = focused(seen, told.tell)
+    parts = between_parts(record, heads) if record and has_parts(record) else None
     beside = tuple(_beside(seen.ranking, lost, follows))
     table = FocusTable(found, beside, caption)
     view = Group(

@@ -1,11 +1,12 @@
 """`attnviz heatmap`: draw the weights."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output, Ranked, Tokens, Viewed, place_or_name
+from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed, place_or_name
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ PICTURES = (".png", ".svg", ".pdf")
 HISTORY = "history.safetensors"
 
 _PICTURE = "Picture"
+
+
+class Cells(StrEnum):
+    """What becomes of many weights in one cell; as `attnviz.record` names it, without loading numpy."""
+
+    maximum = "maximum"
+    mean = "mean"
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class Drawing:
         bool,
         typer.Option("--matrix", help="Of a picture too, draw queries by keys.", rich_help_panel=_PICTURE),
     ] = False
+    cells: Annotated[
+        Cells,
+        typer.Option(help="What a cell shows of the weights it stands for.", rich_help_panel=_PICTURE),
+    ] = Cells.maximum
 
     def over_picture(self, record: "Attention") -> bool:
         """Say whether the weights are to be laid over what the model saw.
@@ -75,6 +87,7 @@ def heatmap(
     ranked: Ranked,
     viewed: Viewed,
     tokens: Tokens,
+    long: Long,
     out: Output,
     drawing: Drawing,
 ) -> None:
@@ -82,19 +95,21 @@ def heatmap(
 
     Without --layer the terminal shows the last layer, a file the grid of all layers and heads. What a model
     sees of a picture is drawn over it. --record FOLDER/history.safetensors plays how heads came about.
+    A text too long to hold all its weights is pooled; --from and --to show any part of it exactly.
     """
     if source.record is not None and source.record.name == HISTORY:
-        _play(source, which, (ranked, viewed, tokens), out, drawing)
+        _play(source, which, (ranked, viewed, tokens, long), out, drawing)
         return
     from attnviz.cli.looking import look
     from attnviz.cli.outputs import check_output, console, write
+    from attnviz.cli.streamed import pooled
     from attnviz.render.figure.size import parse_size
 
     check_output(out, *PICTURES)
     paper = parse_size(drawing.size) if drawing.size else None
     default = "-1" if out.output is None else "all"
-    seen = look(source, by, which, tokens, ranked, viewed, default=default)
-    record, heads = seen.record, seen.heads
+    seen = look(source, by, which, tokens, ranked, viewed, default=default, long=long)
+    record, heads = seen.record or pooled(seen, drawing.cells.value), seen.heads
     over = drawing.over_picture(record)
     if out.output is not None:
         picture = _picture(record, heads, out, drawing, paper, over=over)

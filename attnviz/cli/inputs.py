@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input, Model, SpecialTokens, Tokens, Viewed
+from attnviz.cli.long import WHOLE, tell_window, window_of
+from attnviz.cli.options import Heads, Input, Long, Model, SpecialTokens, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
 from attnviz.outline import Outline, choose
@@ -27,7 +28,14 @@ AS_WEIGHTS = Viewed()
 
 
 def attend(
-    given: Input, by: Model, which: Heads, tokens: Tokens, *, default: str, viewed: Viewed = AS_WEIGHTS
+    given: Input,
+    by: Model,
+    which: Heads,
+    tokens: Tokens,
+    *,
+    default: str,
+    viewed: Viewed = AS_WEIGHTS,
+    long: Long = WHOLE,
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Read the input, run the model (or open the saved record), and say which heads are meant.
 
@@ -38,6 +46,7 @@ def attend(
         tokens: how tokens are to be shown.
         default: the layers meant where none was asked for; a note on stderr says so.
         viewed: what of them is shown.
+        long: which part of it is shown.
 
     Returns:
         A record that holds the heads meant, and their names in the order asked for.
@@ -48,7 +57,7 @@ def attend(
     """
     reading = open_reading(given, by)
     outline = block_of(reading, which)
-    return record_of(reading, outline, which, tokens, default=default, viewed=viewed)
+    return record_of(reading, outline, which, tokens, default=default, viewed=viewed, long=long)
 
 
 def block_of(reading: "Reading", which: Heads) -> Outline:
@@ -72,23 +81,35 @@ def record_of(
     *,
     default: str,
     viewed: Viewed = AS_WEIGHTS,
+    long: Long = WHOLE,
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Record the heads meant of one block, with its tokens as they are to be shown; see `attend`."""
-    asked = which.selection(default)
     meant = meant_of(outline, which, default)
+    frame = reading.frame(meant, block=outline.block)
+    window = window_of(frame, long)
     heads = outline.resolve(meant)
     if viewed == AS_WEIGHTS:
-        whole = reading.record(meant, block=outline.block)
+        whole = reading.record(meant, block=outline.block, window=window)
     else:
         from attnviz.cli.views import view_of
+        from attnviz.sources.windowed import cut
 
         whole, heads = view_of(reading, outline, meant, viewed)
-    if whole.dropped >= _TOLD:
+        whole = whole if window is None else cut(whole, window)
+    if window is not None:
+        tell_window(frame, whole, window)
+    elif whole.dropped >= _TOLD:
         note(f"{whole.dropped:.0%} of the mass is on what is not shown, such as silence added behind a sound")
     record = shown(whole, tokens)
+    say_which(outline, which, default)
+    return record, heads
+
+
+def say_which(outline: Outline, which: Heads, default: str) -> None:
+    """Say on stderr which layers are meant, where nobody said so."""
+    asked, meant = which.selection(default), meant_of(outline, which, default)
     if asked.layers == default != which.layer and len(outline.layers) > 1:
         _say_which(outline.numbers, meant.layers or default)
-    return record, heads
 
 
 def meant_of(outline: Outline, which: Heads, default: str) -> Selection:

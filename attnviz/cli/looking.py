@@ -5,18 +5,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.inputs import block_of, open_source, record_of
-from attnviz.cli.options import BEST, Heads, Input, Model, Ranked, Tokens, Viewed
+from attnviz.cli.inputs import block_of, meant_of, open_source, record_of, say_which
+from attnviz.cli.long import WHOLE, is_too_long, refuse_on_long, window_of
+from attnviz.cli.options import BEST, Heads, Input, Long, Model, Ranked, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
 from attnviz.selection import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attnviz.analysis.effect import Effects
     from attnviz.analysis.links import Relations
-    from attnviz.analysis.ranking import Ranking
+    from attnviz.analysis.ranking import Ranking, Rows
+    from attnviz.frame import Frame
+    from attnviz.observe import Observer
     from attnviz.record import Attention
     from attnviz.selection import HeadId
     from attnviz.sources.base import Reading, Source
@@ -31,7 +32,8 @@ class Look:
     Attributes:
         source: what reads the input.
         reading: the input as it reads it.
-        record: holds every head that was looked over.
+        frame: what is known of it before any weight is.
+        record: holds every head that was looked over; None of an input whose weights do not fit.
         heads: those to show, in order.
         ranking: by what they were ranked, if they were.
         effects: what the answer loses without each, if they were ranked by that.
@@ -39,10 +41,27 @@ class Look:
 
     source: "Source"
     reading: "Reading"
-    record: "Attention"
+    frame: "Frame"
+    record: "Attention | None"
     heads: "tuple[HeadId, ...]"
     ranking: "Ranking | None" = None
     effects: "Effects | None" = None
+
+    @property
+    def selection(self) -> Selection:
+        """The heads to show, as they are asked for anew."""
+        return Selection(heads=",".join(map(str, self.heads)))
+
+    @property
+    def rows(self) -> "Rows":
+        """The rows of the heads looked over, to rank them by."""
+        from attnviz.analysis.ranking import PassingRows, RecordRows
+
+        return RecordRows(self.record) if self.record else PassingRows(self.frame, self.observe)
+
+    def observe(self, observer: "Observer", selection: Selection) -> None:
+        """Let an observer see the weights of some heads pass by."""
+        self.reading.observe(observer, selection, block=self.frame.block)
 
 
 def look(
@@ -54,6 +73,8 @@ def look(
     viewed: Viewed,
     *,
     default: str,
+    long: Long = WHOLE,
+    at_once: int | None = None,
 ) -> Look:
     """Read the input, and choose and order heads by what they do.
 
@@ -65,6 +86,9 @@ def look(
         ranked: by what heads are chosen and ordered.
         viewed: what of them is shown.
         default: the layers meant where none was asked for; every one where heads are chosen.
+        long: which part of it is shown.
+        at_once: how many tokens are looked at with all their weights at once even if these fit; None means
+            as many as do.
 
     Raises:
         RequestError: no text, or more than one; no such heads, or no such criterion.
@@ -77,12 +101,18 @@ def look(
     named = replace(which, head=None) if best else which
     source, prompt = open_source(given, by)
     reading = source.read(prompt)
-    record, heads = record_of(
-        reading, block_of(reading, which), named, tokens, default=default, viewed=viewed
-    )
-    every = Look(source, reading, record, heads)
+    outline = block_of(reading, which)
+    meant = meant_of(outline, named, default)
+    frame = reading.frame(meant, block=outline.block)
+    if is_too_long(frame, window_of(frame, long), at_once):
+        refuse_on_long(frame, viewed, tokens)
+        say_which(outline, named, default)
+        every = Look(source, reading, frame, None, outline.resolve(meant))
+    else:
+        record, heads = record_of(reading, outline, named, tokens, default=default, viewed=viewed, long=long)
+        every = Look(source, reading, frame, record, heads)
     if best:
-        first = tuple(_first(record, heads, criterion) for criterion in best)
+        first = tuple(_first(every, criterion) for criterion in best)
         return replace(every, heads=tuple(dict.fromkeys(first)))
     return _ranked(every, ranked) if ranked.asked else every
 
@@ -100,7 +130,7 @@ def effects_of(seen: Look) -> "Effects":
     if seen.effects is not None:
         return seen.effects
     with progress("removing heads") as tick:
-        return effects_of(seen.reading, seen.heads, seen.record.block, progress=tick)
+        return effects_of(seen.reading, seen.heads, seen.frame.block, progress=tick)
 
 
 def relations_in(seen: Look, treebank: Path, most: int) -> "Relations":
@@ -120,12 +150,11 @@ def relations_in(seen: Look, treebank: Path, most: int) -> "Relations":
     from attnviz.corpus import read_treebank
     from attnviz.studies.relations import relations
 
-    if seen.record.view != "weights":
+    if seen.record is not None and seen.record.view != "weights":
         raise RequestError(f"a treebank is read with weights: got --view {seen.record.view}, allowed weights")
-    names = Selection(heads=",".join(map(str, seen.heads)))
     sentences = list(islice(read_treebank(treebank), most))
     with progress("reading the treebank") as tick:
-        return relations(seen.source, sentences, names, block=seen.record.block, progress=tick)
+        return relations(seen.source, sentences, seen.selection, block=seen.frame.block, progress=tick)
 
 
 def _best(which: Heads) -> list[str]:
@@ -137,54 +166,48 @@ def _best(which: Heads) -> list[str]:
     return criteria
 
 
-def _first(record: "Attention", heads: "Sequence[HeadId]", criterion: str) -> "HeadId":
+def _first(every: Look, criterion: str) -> "HeadId":
     """Pick the head that comes first, and say by how much."""
-    from attnviz.analysis.ranking import rank
+    from attnviz.analysis.ranking import rank_rows
 
-    ranking = rank(record, heads, criterion)
-    first = ranking.entries[0]
-    behind = f", then {ranking.entries[1].head} with {ranking.entries[1].value:.2f}" if len(heads) > 1 else ""
+    ranking = rank_rows(every.rows, every.heads, criterion)
+    first, *others = ranking.entries
+    behind = f", then {others[0].head} with {others[0].value:.2f}" if others else ""
     note(f"best:{criterion} is {first.head} with {first.value:.2f} {ranking.unit}{behind}")
     return first.head
 
 
-def _with_pattern(record: "Attention", heads: "tuple[HeadId, ...]", name: str) -> "tuple[HeadId, ...]":
+def _with_pattern(every: Look, name: str) -> "tuple[HeadId, ...]":
     """Keep the heads with a pattern.
 
     Raises:
         RequestError: there is no such pattern, or no head has it.
     """
-    from attnviz.analysis.patterns.find import find_patterns, score_patterns
+    from attnviz.analysis.ranking import rank_rows
+    from attnviz.analysis.streaming.patterning import pattern_names
 
-    scored = score_patterns(record, heads[0])
-    name = name if name in scored else name.replace("-", " ")
-    if name not in scored:
-        raise RequestError(f"no such pattern: got {name!r}, allowed {', '.join(scored)}")
-    found = find_patterns(record, heads)
-    kept = tuple(head for head in heads if found[head].label == name)
+    allowed = pattern_names(every.frame)
+    name = name if name in allowed else name.replace("-", " ")
+    if name not in allowed:
+        raise RequestError(f"no such pattern: got {name!r}, allowed {', '.join(allowed)}")
+    found = every.rows.patterns(every.heads)
+    kept = tuple(head for head in every.heads if found[head].label == name)
     if not kept:
-        raise RequestError(f"no head has the pattern {name}: {_nearest(record, heads, name)}")
+        first = rank_rows(every.rows, every.heads, name).entries[0]
+        nearest = f"{first.head} comes nearest, {first.value:.2f} over chance"
+        raise RequestError(f"no head has the pattern {name}: {nearest}")
     return kept
-
-
-def _nearest(record: "Attention", heads: "Sequence[HeadId]", name: str) -> str:
-    from attnviz.analysis.ranking import rank
-
-    first = rank(record, heads, name).entries[0]
-    return f"{first.head} comes nearest, {first.value:.2f} over chance"
 
 
 def _ranked(every: Look, ranked: Ranked) -> Look:
     """Order heads; those of a pattern by how far above chance they are, unless told otherwise."""
-    from attnviz.analysis.ranking import rank
+    from attnviz.analysis.ranking import rank_rows
 
-    record, heads = every.record, every.heads
-    if ranked.pattern is not None:
-        heads = _with_pattern(record, heads, ranked.pattern)
+    heads = every.heads if ranked.pattern is None else _with_pattern(every, ranked.pattern)
     criterion = ranked.sort or ranked.pattern or "pattern"
     effects = effects_of(replace(every, heads=heads)) if criterion == _EFFECT else None
     values = None if effects is None else {head: found.mean for head, found in effects.by_head.items()}
-    ranking = rank(record, heads, criterion, lowest=ranked.lowest, effects=values)
+    ranking = rank_rows(every.rows, heads, criterion, lowest=ranked.lowest, effects=values)
     ranking = replace(ranking, entries=ranking.entries[: ranked.top])
     if len(ranking.entries) < len(heads):
         note(f"the first {len(ranking.entries)} of {len(heads)} heads by {criterion}; --top for more")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 BEST = "best:"
 
 _INPUT, _MODEL, _HEADS, _TOKENS, _OUTPUT = "Input", "Model", "Which heads", "Tokens", "Output"
-_VIEW = "View"
+_VIEW, _LONG = "View", "Long inputs"
 
 
 class Color(StrEnum):
@@ -252,6 +252,57 @@ class Tokens:
         bool,
         typer.Option("--renormalize", help="Bring rows back to 1 after a drop.", rich_help_panel=_TOKENS),
     ] = False
+
+
+def _allow(size: str | None) -> str | None:
+    """Keep this run of the command line within so much memory.
+
+    Raises:
+        RequestError: it is no size.
+    """
+    if size is not None:
+        from attnviz import memory
+
+        memory.allow(memory.parse_size(size, "--max-memory"))
+    return size
+
+
+# How much memory a verb may take, on every verb that reads long inputs.
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        callback=_allow,
+        help="What weights may take, such as 2GB: what does not fit is streamed. A quarter of the free "
+        "memory if not given.",
+        rich_help_panel=_LONG,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Long:
+    """Which part of a long input is meant, and how much memory it may take."""
+
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="WHERE",
+            help="Show a part exactly: from this position on; or these queries, such as 100-160.",
+            rich_help_panel=_LONG,
+        ),
+    ] = None
+    stop: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="WHERE",
+            help="Up to this position; or these keys, such as 0-50.",
+            rich_help_panel=_LONG,
+        ),
+    ] = None
+    max_memory: MaxMemory = None
 
 
 @dataclass(frozen=True)
