@@ -212,7 +212,7 @@ def _write_json(digest: Digest, path: Path) -> None:
         file.write(json.dumps(facts(digest))[:-1])
         for name, array in arrays(digest).items():
             if name != "picture":
-                file.write(f', "{name}": ')
+                file.write(f', "{_IN_JSON.get(name, name)}": ')
                 file.writelines(_nested(array))
         file.write("}")
 
@@ -229,6 +229,9 @@ def _nested(array: NDArray[Any]) -> Iterator[str]:
         yield from _nested(part)
     yield "]"
 
+
+# As in a record's: what the facts call "sight" says which layer has which of the masks.
+_IN_JSON = {"sight": "masks"}
 
 # What JSON has another word for.
 _PLAIN = {"nan": "null", "True": "true", "False": "false"}
