@@ -19,8 +19,10 @@ All measures of all 144 heads of a random GPT-2 small whose positions reach far 
 against a plain pass of the same model (transformers' "sdpa", no cache, no language-model head). Each pass in
 a process of its own, in turn, after 64 tokens that are not counted. Medians; memory is resident memory at its
 highest, above what the process held before (libraries and parameters), except in the last column. Statistics
-are taken in a pass that follows the one in which a model is watched: **watched** is that one's time, which
-every reading costs once, and its memory is counted.
+hold all it takes from the tokens to the table; **watched** is what of it goes by before the first weight is
+made: the model is watched on the beginning of a long text, and on all of a short one. Layers behind the last
+that is asked for do not run, so one layer alone may cost less than a plain pass: what it takes above one is
+then below 0, and so is its ratio to what all layers take.
 
 """
 

@@ -8,10 +8,11 @@ With logits s_ij = scale q_i . k_j, weights w_ij = exp(s_ij - lse_i) and P their
 - sum_i w_ij = exp(logsumexp_i(s_ij - lse_i)), one call with the roles of queries and keys exchanged;
 - a single weight: exp(s_ij - lse_i).
 
-These identities follow from the definition of the softmax. They cost some four fused calls, where rows of
-weights cost about one and a half on a processor and many more on a graphics card, and memory grows with the
-number of tokens alone. Not possible in this way: a row's largest weight, its Gini coefficient, and whatever
-looks at single cells (patterns, repeated tokens, rollout, the similarity of heads).
+These identities follow from the definition of the softmax. All together they cost about four fused calls,
+and memory grows with the number of tokens alone. A processor makes the weights themselves for less; a graphics
+card has fused calls that are far quicker than the traffic of weights with its memory. Not possible in this
+way: a row's largest weight, its Gini coefficient, and whatever looks at single cells (patterns, repeated
+tokens, rollout, the similarity of heads).
 """
 
 import math
