@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from attnviz.analysis.effect import Effects
 from attnviz.errors import RequestError
 from attnviz.record import Attention, Block, Statistic, Token
 from attnviz.render.labels import name_of_model, printable_sentence
-from attnviz.render.page.digested import Digest
+
+if TYPE_CHECKING:
+    from attnviz.analysis.streaming.digest import Digest
 
 _BLOCKS: dict[Block, str] = {
     "self": "self-attention",
@@ -47,7 +50,7 @@ class Contents:
     focus: bool = True
     inline: bool = False
     opening: Mapping[str, object] = field(default_factory=dict)
-    digests: tuple[Digest, ...] = ()
+    digests: "tuple[Digest, ...]" = ()
     top: int | None = None
 
     @property
@@ -68,7 +71,7 @@ class Contents:
 
 
 def gather(
-    records: Attention | Digest | Sequence[Attention | Digest],
+    records: "Attention | Digest | Sequence[Attention | Digest]",
     *,
     effects: Effects | None = None,
     vectors: bool | None = None,
@@ -99,7 +102,7 @@ def _weights_of(record: Attention) -> int:
     return len(record.head_ids) * record.pooling.queries * record.pooling.keys
 
 
-def _maps(given: Attention | Digest) -> tuple[Attention, ...]:
+def _maps(given: "Attention | Digest") -> tuple[Attention, ...]:
     return (given,) if isinstance(given, Attention) else (given.maxima, given.means)
 
 

@@ -2,65 +2,20 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from attnviz.record import Attention, Token
 from attnviz.render.labels import from_to, printable
 from attnviz.render.pooling import starts
 
 if TYPE_CHECKING:
-    from attnviz.analysis.focus import Focus
-    from attnviz.analysis.measures.table import Measured
-    from attnviz.frame import Frame
+    from attnviz.analysis.streaming.digest import Digest
     from attnviz.render.page.contents import Contents
 
 Bounds = list[tuple[int, int]]
 
 
-class TopKeys(Protocol):
-    """The keys each query reads most."""
-
-    @property
-    def positions(self) -> NDArray[np.int32]:
-        """(layer, head, query, k), the largest weight first; -1 where there is none."""
-
-    @property
-    def weights(self) -> NDArray[np.float32]:
-        """(layer, head, query, k), 0 where there is none."""
-
-
-class Digest(Protocol):
-    """What one pass over an input's weights left of them."""
-
-    @property
-    def frame(self) -> "Frame":
-        """The input, token by token."""
-
-    @property
-    def maxima(self) -> Attention:
-        """The largest weight of each cell, as a record that says what it is pooled from."""
-
-    @property
-    def means(self) -> Attention:
-        """The mean of the weights a query could see in each cell."""
-
-    @property
-    def top(self) -> TopKeys | None:
-        """The keys each query reads most."""
-
-    @property
-    def measured(self) -> "Measured | None":
-        """Every measure of every head, exact."""
-
-    @property
-    def focus(self) -> "Focus | None":
-        """What each head reads, exact."""
-
-
-def digest_of(contents: "Contents", record: Attention) -> Digest | None:
+def digest_of(contents: "Contents", record: Attention) -> "Digest | None":
     """Give the digest whose maxima a record is: what is known of its heads is said beside them."""
     return next((found for found in contents.digests if found.maxima is record), None)
 

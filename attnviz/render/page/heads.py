@@ -1,5 +1,7 @@
 """What a page's table knows of each head: what it reads, its shape, how it looks, what depends on it."""
 
+from typing import TYPE_CHECKING
+
 from attnviz.analysis.focus import Focus, HeadFocus, focus
 from attnviz.analysis.measures.table import MEASURES
 from attnviz.record import Attention
@@ -7,9 +9,12 @@ from attnviz.render.labels import printable
 from attnviz.render.machine.focus import head_fields
 from attnviz.render.machine.plain import Fields, number
 from attnviz.render.page.contents import Contents
-from attnviz.render.page.digested import Digest, digest_of, is_of_runs
+from attnviz.render.page.digested import digest_of, is_of_runs
 from attnviz.render.page.pooled import place_of
 from attnviz.selection import HeadId
+
+if TYPE_CHECKING:
+    from attnviz.analysis.streaming.digest import Digest
 
 # Of more weights than this, telling what each head reads takes longer than anybody waits for a page.
 MOST_WEIGHTS = 1 << 27
@@ -67,7 +72,7 @@ def measures_of(contents: Contents, record: Attention) -> list[Fields]:
     ]
 
 
-def _measured(digest: Digest | None, head: HeadId) -> Fields:
+def _measured(digest: "Digest | None", head: HeadId) -> Fields:
     """Give what was measured of a head while its weights went by."""
     if digest is None or digest.measured is None or head not in digest.measured.heads:
         return {}

@@ -12,6 +12,7 @@ from attnviz.render.hidden import reasons
 from attnviz.render.labels import printable
 from attnviz.render.machine.plain import Fields, plain
 from attnviz.render.page.contents import Contents, id_of, title_of, twin_of
+from attnviz.render.page.digested import digest_of
 from attnviz.render.page.heads import has_focus, heads_of, measures_of
 from attnviz.render.page.pack import Buffers
 from attnviz.render.page.pooled import is_pooled, masks_of, shape_of, weights_of
@@ -85,8 +86,9 @@ def about(contents: Contents, record: Attention) -> Iterator[str]:
     heads = record.head_ids
     yield from notes.view(record)
     if record.pooling is not None:
-        yield pooled_line(contents, record)
         yield from notes.sharing(record, heads)
+        digest = digest_of(contents, record)
+        yield from (f"{name} left out: {why}" for name, why in (digest.left_out if digest else {}).items())
         if record.view == "weights" and not any(has_focus(contents, one) for one in contents.records):
             yield "what each head reads is not said: of pooled weights it cannot be told"
         return
@@ -102,14 +104,6 @@ def about(contents: Contents, record: Attention) -> Iterator[str]:
         yield f"pooled {before} to {rows:,} x {columns:,}, maximum per cell"
     if record.view == "weights" and not has_focus(contents, record):
         yield "what each head reads is left out: too many weights"
-
-
-def pooled_line(contents: Contents, record: Attention) -> str:
-    """Say how far an input was pooled."""
-    assert record.pooling is not None  # as whoever asks has seen
-    rows, columns = shape_of(contents, record)
-    before = f"{record.pooling.queries:,} x {record.pooling.keys:,}"
-    return f"{before} pooled to {rows:,} x {columns:,}, {record.pooling.statistic} per cell"
 
 
 def _elsewhere(record: Attention) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import zlib
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,12 @@ from numpy.typing import NDArray
 from attnviz.record import Attention
 from attnviz.render.machine.plain import Fields
 from attnviz.render.page.contents import Contents
-from attnviz.render.page.digested import Digest, TopKeys, digest_of
+from attnviz.render.page.digested import digest_of
 from attnviz.render.page.pack import LETTERS_PER_BYTE, Buffers, deflate
+
+if TYPE_CHECKING:
+    from attnviz.analysis.streaming.digest import Digest
+    from attnviz.analysis.streaming.topkeys import Top
 
 # Weights are even steps of a logarithm: so many, over so many powers of two below 1. The program's
 # `LINK_CODES` and `LINK_OCTAVES` are the same numbers.
@@ -50,7 +55,7 @@ def most_of(contents: Contents, record: Attention) -> int:
     return known if contents.top is None else min(known, contents.top)
 
 
-def sizes_of(digest: Digest) -> list[int]:
+def sizes_of(digest: "Digest") -> list[int]:
     """Estimate how many letters the first, the second ... top keys of all queries take."""
     if digest.top is None:
         return []
@@ -107,18 +112,18 @@ def is_near(positions: NDArray[np.int32], ahead: int) -> bool:
     return sizes[1] < sizes[0]
 
 
-def ahead_of(digest: Digest) -> int:
+def ahead_of(digest: "Digest") -> int:
     """Say which key stands where the first query does: queries are the last of the keys."""
     return max(0, len(digest.frame.keys) - len(digest.frame.queries)) if digest.frame.causal else 0
 
 
-def planes_of(digest: Digest) -> int:
+def planes_of(digest: "Digest") -> int:
     """Say in how many bytes a position, told either way, has room."""
     largest = 2 * max(len(digest.frame.keys), len(digest.frame.queries)) + 1
     return (largest.bit_length() + 7) // 8
 
 
-def _packed_positions(digest: Digest, layer: int, most: int) -> NDArray[np.uint8]:
+def _packed_positions(digest: "Digest", layer: int, most: int) -> NDArray[np.uint8]:
     """Write a layer's positions: a byte for each head, 1 where told from the queries, then all planes."""
     assert digest.top is not None  # as whoever asks has seen
     positions = np.moveaxis(digest.top.positions[layer, ..., :most], -1, -2)
@@ -128,7 +133,7 @@ def _packed_positions(digest: Digest, layer: int, most: int) -> NDArray[np.uint8
     return np.concatenate([near, *(plane.ravel() for plane in _planes(numbers, planes_of(digest)))])
 
 
-def _packed_weights(top: TopKeys, layer: int, most: int) -> NDArray[np.uint8]:
+def _packed_weights(top: "Top", layer: int, most: int) -> NDArray[np.uint8]:
     """Write a layer's weights: two planes (head, rank, query), the low bytes first."""
     codes = as_codes(np.moveaxis(top.weights[layer, ..., :most], -1, -2))
     return np.concatenate([plane.ravel() for plane in _planes(codes, 2)])

@@ -10,8 +10,8 @@ from attnviz.record import Attention
 
 if TYPE_CHECKING:
     from attnviz.analysis.effect import Effects
+    from attnviz.analysis.streaming.digest import Digest
     from attnviz.render.page.contents import Contents
-    from attnviz.render.page.digested import Digest
 
 MAX_SIZE = 50_000_000
 

@@ -21,6 +21,9 @@ import {
  * @typedef {import("./zooming.js").Window} Window
  */
 
+// In less room than this nothing can be read of a text.
+const LEAST_CUT = 24;
+
 /**
  * Say how large labels are, with cells of a size.
  * @param {number} cell
@@ -43,7 +46,7 @@ export function paintRowLabels(brush, panel, window, look) {
   for (const { at, text, label } of axisMarks(sheet.rows, window[0], window[2], cell, MAP_LEAST_LABEL)) {
     const y = cellBox(panel, window, { row: at, column: 0 }).y + cell / 2;
     const style = mapLabelStyle(label, size, look);
-    const cut = look.cutter(size, style.bold)(text, rowRoom);
+    const cut = cutBehindNumber(brush, look, { label, text, room: rowRoom, ...style });
     if (isMapSought(label, look))
       brush.rect(plot.x - MAP_LABEL_GAP - rowRoom - 2, y - 7, rowRoom + 4, 14, mapSoughtStyle(look));
     brush.text(plot.x - MAP_LABEL_GAP, y, cut, { ...style, align: "end" });
@@ -64,7 +67,12 @@ export function paintColumnLabels(brush, panel, window, look) {
   for (const { at, text, label } of axisMarks(sheet.columns, window[1], window[3], cell, MAP_LEAST_LABEL)) {
     const x = cellBox(panel, window, { row: 0, column: at }).x + cell / 2;
     const style = mapLabelStyle(label, size, look);
-    const cut = look.cutter(size, style.bold)(text, turned ? columnRoom : cell - 4);
+    const cut = cutBehindNumber(brush, look, {
+      label,
+      text,
+      room: turned ? columnRoom : cell - 4,
+      ...style,
+    });
     if (turned) {
       const bottom = plot.y - MAP_LABEL_GAP - columnRoom - 2;
       if (isMapSought(label, look)) brush.rect(x - 7, bottom, 14, columnRoom + 4, mapSoughtStyle(look));
@@ -75,6 +83,21 @@ export function paintColumnLabels(brush, panel, window, look) {
       brush.text(x, plot.y - MAP_LABEL_GAP - 6, cut, { ...style, align: "middle" });
     }
   }
+}
+
+/**
+ * Cut a label to its room; of a run the positions stay whole, since they tell most.
+ * @param {Brush} brush
+ * @param {Look} look
+ * @param {{label: Label, text: string, room: number, size: number, bold: boolean}} written
+ * @returns {string}
+ */
+function cutBehindNumber(brush, look, { label, text, room, size, bold }) {
+  const cutter = look.cutter(size, bold);
+  if (!isRun(label)) return cutter(text, room);
+  const number = text.slice(0, text.indexOf(" ") + 1);
+  const left = room - brush.measure(number, size, bold);
+  return left > LEAST_CUT ? number + cutter(text.slice(number.length), left) : number.trim();
 }
 
 /**
@@ -152,7 +175,8 @@ export function paintPointedLabels(brush, panel, window, { row, column }, look) 
 function paintMapPill(brush, label, { x, y, room, turn, align }, look) {
   const { foreground, background } = look.palette;
   const range = label.run && isRun(label) ? `\u200e${runText(label.run)} ` : "";
-  const text = look.cutter(MAP_LABEL_SIZE, true)(range + labelText(label), room);
+  const whole = { label, text: range + labelText(label), room, size: MAP_LABEL_SIZE, bold: true };
+  const text = cutBehindNumber(brush, look, whole);
   const width = brush.measure(text, MAP_LABEL_SIZE, true) + 8;
   const fill = { fill: foreground, radius: 3 };
   if (turn) brush.rect(x - 8.5, y + 4 - width, 17, width, fill);

@@ -56,7 +56,7 @@ export function compareExhibit(matrices, names, { scale, threshold }, palette, m
     legend: [
       {
         kind: "scale",
-        text: `${whole ? "weights" : cellsText(map)} of A and B, · below .005; ${number(top)} is the largest of both${bent}`,
+        text: `${whole ? "weights of A and B, · below .005" : `${cellsText(map)} of A and B`}; ${number(top)} is the largest of both${bent}`,
         shading,
       },
       { kind: "scale", text: `B − A; ${number(limit)} is the largest difference${bent}`, shading: apart },

@@ -6,6 +6,7 @@ import { gridNumberColor } from "./grid-board.js";
 import { gridGroups, gridMatches, gridNumberText } from "./grid-heads.js";
 import { gridColumns, gridIsOfLayers, gridPlaces, gridStep, gridTileSize } from "./grid-layout.js";
 import { gridCells, gridTile } from "./grid-tiles.js";
+import { cellsText } from "./heatmap-exhibit.js";
 
 /**
  * @typedef {import("../core/types.js").Brush} Brush
@@ -171,7 +172,8 @@ function gridPaintScale(brush, context, board, y) {
   brush.text(GRID_PICTURE_MARGIN.left, y + 20, low, style);
   const high = gridNumberText(top, numbers?.signed ?? false);
   brush.text(GRID_PICTURE_MARGIN.left + GRID_PICTURE_BAR.width, y + 20, high, { ...style, align: "end" });
-  const name = numbers?.title ?? (log ? "weight, logarithmic scale" : "weight");
+  const what = cellsText(board.map);
+  const name = numbers?.title ?? (log ? `${what}, logarithmic scale` : what);
   brush.text(GRID_PICTURE_MARGIN.left + GRID_PICTURE_BAR.width + 12, y + GRID_PICTURE_BAR.height / 2, name, {
     ...style,
     fill: palette.muted,

@@ -5,6 +5,7 @@ import { element, fitted } from "../core/dom.js";
 import { GridBoard } from "./grid-board.js";
 import { gridChoices, gridNumberText, gridPatterns, gridSentence } from "./grid-heads.js";
 import { gridPicture } from "./grid-picture.js";
+import { cellsText } from "./heatmap-exhibit.js";
 
 /**
  * @typedef {import("../core/types.js").Context} Context
@@ -152,7 +153,8 @@ class GridPanel {
       : log
         ? `≤ ${gridNumberText(top / 1000, false) || 0}`
         : "0";
-    const name = numbers ? numbers.title : log ? "weight, logarithmic" : "weight";
+    const what = cellsText(this.board.map);
+    const name = numbers ? numbers.title : log ? `${what}, logarithmic` : what;
     const ends = [low, gridNumberText(top, numbers?.signed ?? false)].map((text) =>
       element("span", {}, text),
     );

@@ -80,10 +80,10 @@ function heatmapSheet(matrix, { scale, threshold }, palette) {
 function heatmapScaleText({ shading }, head, map) {
   const { top, scale } = shading;
   const what = cellsText(map);
-  const most =
-    top > 0
-      ? `${what}, · below .005; ${map.facts.pooling ? pooledWeightText(top) : weightText(top)} is the largest of ${head}`
-      : `${what}; all of ${head} is 0`;
+  const told = map.facts.pooling
+    ? `${what}; ${pooledWeightText(top)}`
+    : `${what}, · below .005; ${weightText(top)}`;
+  const most = top > 0 ? `${told} is the largest of ${head}` : `${what}; all of ${head} is 0`;
   return scale === "log" ? `${most}; logarithmic` : most;
 }
 
@@ -93,8 +93,7 @@ function heatmapScaleText({ shading }, head, map) {
  * @returns {string}
  */
 export function cellsText({ facts: { pooling } }) {
-  if (!pooling) return "weight";
-  return pooling.statistic === "maximum" ? "largest weight of each cell" : "mean weight of each cell";
+  return pooling ? `cell ${pooling.statistic}` : "weight";
 }
 
 /**

@@ -130,7 +130,9 @@ function linkSection(map, title, links, note) {
   const lines = links.map(({ query, key, weight }) =>
     heatmapListed(`${tokenName(map.queries, query)} → ${tokenName(map.keys, key)}`, weight, false),
   );
-  return heatmapSection(title, lines, note);
+  const section = heatmapSection(title, lines, links.length ? note : `none ${note}`);
+  section.classList.add("heatmap-linked");
+  return section;
 }
 
 /**

@@ -119,6 +119,9 @@ export const heatmapView = {
   name: "heatmap",
   title: "Heatmap",
   hint: "Each row is a query, each column a key; the stronger a cell's colour, the more the query reads of the key.",
+  longHint:
+    "Each row stands for several queries, each column for several keys; the stronger a cell's colour, the larger its " +
+    "number. Pick one to see whom its queries read.",
   offered: () => true,
   keys: MAP_KEYS,
   mount: (host, context) => new HeatmapMounted(host, context),

@@ -2,6 +2,7 @@
 
 import { element } from "../core/dom.js";
 import { countText, percentText, runText } from "../core/words.js";
+import { labelText } from "../parts/axis.js";
 import { mostText } from "../parts/cells.js";
 import { pickToken, pickedSpan, wholeOf } from "../parts/span.js";
 import { actionButton } from "../shell/parts.js";
@@ -131,7 +132,7 @@ function keysRead(links, first, last) {
 function numbered(whole, position) {
   const label = whole.label(position);
   // The mark keeps the number left of an Arabic or Hebrew token.
-  return { ...label, text: `\u200e${countText(position)} ${label.text}` };
+  return { ...label, kind: "text", text: `\u200e${countText(position)} ${labelText(label)}` };
 }
 
 /**

@@ -209,7 +209,8 @@ function measureColumns({ facts: { measures = [] } }) {
     const text = (/** @type {HeadFacts} */ head) => {
       const mean = value(head);
       if (mean === null) return "";
-      return isShare ? tableMass(mean) : tableFixed(mean, unit === "0 to 1" ? 2 : 1);
+      if (unit === "0 to 1") return tableShare(mean);
+      return isShare ? tableMass(mean) : tableFixed(mean, 1);
     };
     const column = { name: `measure-${place}`, title: name, unit, about: says };
     return [{ ...column, numeric: true, largest: true, value, text }];

@@ -6,7 +6,7 @@ import { mostText, tokenName } from "../parts/cells.js";
 import { pickToken, wholeOf } from "../parts/span.js";
 import { textFilled } from "./textlists.js";
 import { textIsOne } from "./textreading.js";
-import { textOf } from "./textruns.js";
+import { gapsOnce, textOf } from "./textruns.js";
 
 /**
  * @typedef {import("../core/data.js").AttentionMap} AttentionMap
@@ -15,6 +15,7 @@ import { textOf } from "./textruns.js";
  * @typedef {import("../core/whole.js").WholeSide} WholeSide
  * @typedef {import("./text-long-reading.js").LongReading} LongReading
  * @typedef {(fields: Partial<State>) => void} Pick
+ * @typedef {{way: "reads"|"readers", isRange: boolean, source: string}} Asked `source`: the text
  */
 
 const LONG_LISTED = 12;
@@ -25,10 +26,11 @@ const LONG_EXCERPT = 4;
 /**
  * @param {AttentionMap} map
  * @param {LongReading} reading
+ * @param {string} source
  * @param {Pick} pick
  * @returns {HTMLElement[]}
  */
-export function longLists(map, reading, pick) {
+export function longLists(map, reading, source, pick) {
   const { way, span, token, strongest, back, links } = reading;
   if (!span) return [];
   const note = `${mostText(links)} of each query are known, exactly; smaller ones are not in this page.`;
@@ -36,9 +38,9 @@ export function longLists(map, reading, pick) {
   const name = token === null ? "these tokens" : tokenName(own, token);
   const titles = { reads: `Whom ${name} ${token === null ? "read" : "reads"}`, readers: `Who reads ${name}` };
   const other = way === "reads" ? "readers" : "reads";
-  const sections = [longSection(map, titles[way], strongest, { way, isRange: token === null }, pick)];
+  const sections = [longSection(map, titles[way], strongest, { way, isRange: token === null, source }, pick)];
   if (textIsOne(map) && token !== null) {
-    sections.push(longSection(map, titles[other], back, { way: other, isRange: false }, pick));
+    sections.push(longSection(map, titles[other], back, { way: other, isRange: false, source }, pick));
   }
   sections.push(element("p", { class: "note" }, note));
   return sections;
@@ -48,7 +50,7 @@ export function longLists(map, reading, pick) {
  * @param {AttentionMap} map
  * @param {string} title
  * @param {Link[]} links
- * @param {{way: "reads"|"readers", isRange: boolean}} asked
+ * @param {Asked} asked
  * @param {Pick} pick
  * @returns {HTMLElement}
  */
@@ -69,7 +71,7 @@ function longSection(map, title, links, asked, pick) {
  * Go to the other end of a link; of a range first to the token it is a link of.
  * @param {AttentionMap} map
  * @param {Link} link
- * @param {{way: "reads"|"readers", isRange: boolean}} asked
+ * @param {Asked} asked
  * @returns {Partial<State>}
  */
 function followed(map, { query, key }, { way, isRange }) {
@@ -83,11 +85,11 @@ function followed(map, { query, key }, { way, isRange }) {
 /**
  * @param {AttentionMap} map
  * @param {Link} link
- * @param {{way: "reads"|"readers", isRange: boolean}} asked
+ * @param {Asked} asked
  * @param {number} longest
  * @returns {HTMLButtonElement}
  */
-function longItem(map, { query, key, weight }, { way, isRange }, longest) {
+function longItem(map, { query, key, weight }, { way, isRange, source }, longest) {
   const end = way === "reads" ? key : query;
   const side = way === "reads" ? "key" : "query";
   const sequence = side === "key" ? map.keys : map.queries;
@@ -101,7 +103,7 @@ function longItem(map, { query, key, weight }, { way, isRange }, longest) {
     element("bdi", { class: "text-name" }, name),
     bar,
     element("span", { class: "text-number" }, exactText(weight)),
-    excerptOf(wholeOf(map, side), end),
+    excerptOf(wholeOf(map, side), end, source),
   );
 }
 
@@ -109,15 +111,17 @@ function longItem(map, { query, key, weight }, { way, isRange }, longest) {
  * Write the words around a token.
  * @param {WholeSide} whole
  * @param {number} position
+ * @param {string} source
  * @returns {HTMLElement}
  */
-function excerptOf(whole, position) {
+function excerptOf(whole, position, source) {
   const { tokens } = whole;
   const first = Math.max(0, position - LONG_EXCERPT);
   const last = Math.min(tokens.length - 1, position + LONG_EXCERPT);
+  const gaps = gapsOnce(tokens, source);
   const words = Array.from({ length: last - first + 1 }, (_, step) => {
     const text = textOf(whole.label(first + step), tokens);
-    const gap = /^\s/.test(tokens[first + step].text) ? " " : "";
+    const gap = step === 0 ? "" : gaps[first + step].replace(/\s+/g, " ");
     return first + step === position ? [gap, element("strong", {}, text)] : [gap + text];
   });
   const ends = [first > 0 ? "… " : "", last < tokens.length - 1 ? " …" : ""];

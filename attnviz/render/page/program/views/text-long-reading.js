@@ -33,9 +33,13 @@ import { textIsOne } from "./textreading.js";
  * @property {LongSide[]} sides the queries and the keys, or one for both
  */
 
-// So many tokens stand on either side of what is picked, and no more than so many on screen.
-const LONG_AROUND = 120;
+// So many tokens stand before and behind what is picked, and no more than so many on screen.
+const LONG_BEFORE = 40;
+const LONG_BEHIND = 180;
 const LONG_MOST = 420;
+
+// What is nearer to an edge than this, unless the text ends there, is brought to the middle.
+const LONG_EDGE = 12;
 
 // So many links of a run are looked at, and of a key, which many queries may read.
 const LONG_LINKS = 400;
@@ -44,9 +48,10 @@ const LONG_LINKS = 400;
  * @param {AttentionMap} map one with top keys, whose head is open
  * @param {HeadLinks} links of the head
  * @param {State} state
+ * @param {LongSide[]} [kept] what is on screen
  * @returns {LongReading}
  */
-export function longReading(map, links, state) {
+export function longReading(map, links, state, kept = []) {
   const [asQuery, asKey] = [pickedSpan(map, state, "query"), pickedSpan(map, state, "key")];
   const way = asQuery || !asKey ? "reads" : "readers";
   const picked = asQuery ?? asKey;
@@ -71,7 +76,7 @@ export function longReading(map, links, state) {
     back: isBoth && wanted ? linksOf(links, way === "reads" ? "readers" : "reads", wanted) : [],
     weights,
     top: found[0]?.weight ?? 0,
-    sides: sidesOf(map, way, picked, found[0] ?? null),
+    sides: sidesOf(map, way, picked, found[0] ?? null, kept),
   };
 }
 
@@ -93,31 +98,37 @@ function linksOf(links, way, wanted) {
  * @param {"reads"|"readers"} way
  * @param {{span: Span, token: number|null}|null} picked
  * @param {Link|null} strongest
+ * @param {LongSide[]} kept
  * @returns {LongSide[]}
  */
-function sidesOf(map, way, picked, strongest) {
+function sidesOf(map, way, picked, strongest, kept) {
   const own = way === "reads" ? "query" : "key";
   const middle = wholeOf(map, own).run(Math.floor(wholeOf(map, own).starts.length / 2));
   const around = picked?.span ?? middle;
-  if (textIsOne(map)) return [longSide(wholeOf(map, "query"), around)];
+  if (textIsOne(map)) return [longSide(wholeOf(map, "query"), around, kept[0])];
   const end = strongest ? (way === "reads" ? strongest.key : strongest.query) : 0;
   /** @type {Span} */
   const other = [end, end];
-  return /** @type {const} */ (["query", "key"]).map((side) =>
-    longSide(wholeOf(map, side), side === own ? around : other),
+  return /** @type {const} */ (["query", "key"]).map((side, place) =>
+    longSide(wholeOf(map, side), side === own ? around : other, kept[place]),
   );
 }
 
 /**
  * @param {WholeSide} whole
  * @param {Span} around
+ * @param {LongSide|undefined} kept it stays where it is while what is picked is well inside
  * @returns {LongSide}
  */
-function longSide(whole, [first, last]) {
-  const start = Math.max(0, first - LONG_AROUND);
-  const stop = Math.min(whole.tokens.length - 1, last + LONG_AROUND, start + LONG_MOST - 1);
-  const labels = Array.from({ length: stop - start + 1 }, (_, step) => ({
-    ...whole.label(start + step),
-  }));
+function longSide(whole, [first, last], kept) {
+  const end = whole.tokens.length - 1;
+  if (kept?.whole === whole) {
+    const [from, to] = kept.span;
+    const isInside = first >= (from && from + LONG_EDGE) && last <= (to === end ? to : to - LONG_EDGE);
+    if (isInside) return kept;
+  }
+  const start = Math.max(0, first - LONG_BEFORE);
+  const stop = Math.min(end, last + LONG_BEHIND, start + LONG_MOST - 1);
+  const labels = Array.from({ length: stop - start + 1 }, (_, step) => whole.label(start + step));
   return { whole, span: [start, stop], labels };
 }

@@ -115,7 +115,8 @@ export class TextOfLong {
     const { map } = this;
     const links = map.links(state.head);
     if (!links) return;
-    this.reading = longReading(map, links, state);
+    const kept = this.sides.map(({ shown }) => shown);
+    this.reading = longReading(map, links, state, kept);
     const written = [state.map, ...this.reading.sides.map(({ span }) => span)].join(" ");
     if (written !== this.written) this.write(this.reading);
     this.written = written;
@@ -156,7 +157,6 @@ export class TextOfLong {
     const { map } = this;
     const tinted = reading.way === "readers" ? 0 : this.sides.length - 1;
     this.sides.forEach((side, place) => {
-      side.shown = reading.sides[place];
       const { labels, span } = side.shown;
       const values = place === tinted ? this.valuesOf(reading, labels) : null;
       const shares = values && Array.from(values, (value) => longShare(value, reading.top, state));
@@ -172,7 +172,8 @@ export class TextOfLong {
     this.ways.update(reading.way);
     this.where.textContent = this.whereText(reading);
     this.lead.textContent = this.leadText(reading, state);
-    this.lists.replaceChildren(...longLists(map, reading, (fields) => this.context.store.set(fields)));
+    const { page, store } = this.context;
+    this.lists.replaceChildren(...longLists(map, reading, page.facts.text, (fields) => store.set(fields)));
     this.legend.replaceChildren(
       ...massLegend((share) => textTint(palette, share), palette, reading.top),
       element("span", {}, `${mostText(reading.links)} of each query`),

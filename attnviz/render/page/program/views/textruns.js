@@ -88,6 +88,18 @@ function textGap(between, text) {
 const knownGaps = new WeakMap();
 
 /**
+ * Say what white space stands before each token, found once.
+ * @param {TokenFacts[]} tokens
+ * @param {string} source
+ * @returns {string[]}
+ */
+export function gapsOnce(tokens, source) {
+  const gaps = knownGaps.get(tokens) ?? textGaps(tokens, source);
+  knownGaps.set(tokens, gaps);
+  return gaps;
+}
+
+/**
  * Give the words of a side in their paragraphs.
  * @param {Pick<SequenceFacts, "tokens">} sequence
  * @param {Label[]} labels those shown
@@ -95,8 +107,7 @@ const knownGaps = new WeakMap();
  * @returns {TextParagraph[]}
  */
 export function textParagraphs(sequence, labels, source) {
-  const gaps = knownGaps.get(sequence.tokens) ?? textGaps(sequence.tokens, source);
-  knownGaps.set(sequence.tokens, gaps);
+  const gaps = gapsOnce(sequence.tokens, source);
   /** @type {TextParagraph[]} */
   const paragraphs = [];
   labels.forEach((label, place) => {
