@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
-from attnviz.frame import Frame
+from attnviz.frame import Frame, blocks_of
 from attnviz.observe import Observer, RowBlock
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline, choose
@@ -32,8 +32,10 @@ from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
+from attnviz.sources.huggingface.streaming.side_by_side import side_by_side
 from attnviz.sources.huggingface.streaming.stream import stream
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
+from attnviz.sources.windowed import placed
 from attnviz.window import Window
 
 # What a row of float32 weights may lack to 1 without having lost anything.
@@ -117,14 +119,28 @@ class PretrainedReading:
         selection: Selection = EVERYTHING,
         *,
         block: Block | None = None,
-        side_by_side: bool = False,  # noqa: ARG002 - blocks come layer by layer
+        side_by_side: bool = False,
     ) -> None:
         """Run the model and hand on what some heads look at, block by block; see `Reading`."""
         frame = self._frame(selection, block)
         outline = choose(self.outlines, block)
         cut = self._cut(outline, frame.layers)
         own = observer if cut.is_whole else OwnBlocks(observer, cut)
-        self._hand_on(outline, frame, own, None)
+        if not side_by_side:
+            self._hand_on(outline, frame, own, None)
+        elif not self._is_long(outline, frame) or not self._side_by_side(frame, own):
+            for each in blocks_of(self.record(selection, block=block), side_by_side=True):
+                observer.update(each)
+
+    def _side_by_side(self, frame: Frame, observer: Observer) -> bool:
+        """Hand rows of all layers on at once, if each of them attends in one call."""
+        with quiet():
+            return side_by_side(self.feed, self.watched.sites, observer, frame, Checks())
+
+    def _is_long(self, outline: Outline, frame: Frame) -> bool:
+        """Say whether the layers of a frame have more tokens than are looked at at once."""
+        layers = [outline.layer(number) for number in frame.layers]
+        return any(max(layer.queries, layer.keys) > self.scale.long for layer in layers)
 
     def record(
         self,
@@ -206,8 +222,7 @@ class PretrainedReading:
             rows: the positions of the queries that are meant; None means all.
             on_call: takes each attention call of these layers before its rows.
         """
-        layers = [outline.layer(number) for number in frame.layers]
-        if any(max(layer.queries, layer.keys) > self.scale.long for layer in layers):
+        if self._is_long(outline, frame):
             self._stream(frame, observer, rows, on_call)
             return
 
@@ -312,14 +327,13 @@ class PretrainedReading:
     ) -> Attention:
         weights = own.weights()
         shown = window or Window(range(len(frame.queries)), range(len(frame.keys)))
-        queries, keys = (slice(side.start, side.stop) for side in (shown.queries, shown.keys))
         # Only a window along the diagonal leaves queries and keys in step.
         causal = frame.causal and (window is None or window.is_square)
         mass = weights.sum(axis=-1) + own.beyond
         aside = self._aside(mass, frame.layers, seen)
         return Attention(
-            queries=frame.queries[queries],
-            keys=frame.keys[keys],
+            queries=placed(frame.queries, shown.queries),
+            keys=placed(frame.keys, shown.keys),
             weights=weights,
             layers=frame.layers,
             heads=frame.heads,
@@ -330,7 +344,7 @@ class PretrainedReading:
             sight=seen.beyond(causal=causal),
             sinks=self._with_sinks(frame).sinks if window else _sinks(mass + aside, frame.layers, seen),
             heads_per_key=frame.heads_per_key,
-            predictions=frame.predictions[queries],
+            predictions=frame.predictions[shown.queries.start : shown.queries.stop],
             picture=frame.picture,
             aligning=frame.aligning,
             revision=self.revision,

@@ -58,10 +58,45 @@ def stream(
         CaptureFailed: the attention calls are not those expected, or a check of the weights failed.
     """
     noted = Checks() if checks is None else checks
+    walk = Walk(frame, observer, rows, noted, scale)
+
+    def answer(site: Site, call: Call) -> Tensor:
+        laid = as_laid_out(site, call)
+        if on_call:
+            on_call(site, laid)
+        return walk.answer(site, laid)
+
+    return pass_over(feed, sites, frame, answer, noted, to_the_end=to_the_end)
+
+
+def pass_over(
+    feed: Feed,
+    sites: Sequence[Site],
+    frame: Frame,
+    answer: Callable[[Site, Call], Tensor],
+    checks: Checks,
+    *,
+    to_the_end: bool = False,
+) -> Any:  # noqa: ANN401 - see `stream`
+    """Run the model once, some of its calls answered by somebody else, as far as any of these is to come.
+
+    Args:
+        feed: the input.
+        sites: every attention call of such a pass, in order.
+        frame: the block and layers whose calls are meant.
+        answer: takes each of these, and gives what the model goes on with.
+        checks: where to note the checks that held.
+        to_the_end: whether to run on where the last layer of the model is meant, for what it gives.
+
+    Returns:
+        What the model gave; None if it was stopped before.
+
+    Raises:
+        CaptureFailed: the attention calls are not those expected.
+    """
     meant = [site.block == frame.block and site.layer in frame.layers for site in sites]
     last = max((place for place, is_meant in enumerate(meant) if is_meant), default=-1)
     stops = (not to_the_end or last < len(sites) - 1) and not _is_spread(feed.model)
-    walk = Walk(frame, observer, rows, noted, scale)
     came = 0
 
     def handle(call: Call) -> Tensor:
@@ -70,17 +105,14 @@ def stream(
         came += 1
         if not meant[place]:
             return call.as_usual()
-        laid = as_laid_out(site, call)
-        if on_call:
-            on_call(site, laid)
-        given = walk.answer(site, laid)
+        given = answer(site, call)
         if stops and place == last:
             raise StoppedError
         return given
 
     with suppress(StoppedError), watching(feed, sites, handle):
         output = run(without_cache(feed))
-        finished(sites, came, noted)
+        finished(sites, came, checks)
         return output
     return None
 

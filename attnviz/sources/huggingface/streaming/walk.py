@@ -74,7 +74,7 @@ class Walk:
             CaptureFailed: it sees otherwise than when the model was watched, or a check failed.
         """
         sight = RowSight(site, call)
-        if isinstance(call, FusedCall | TableCall) and _is_whole(site, call):
+        if isinstance(call, FusedCall | TableCall) and is_whole(site, call):
             layout = self._layout(site, call, sight)
             plain = None if layout.has_blind else Softmax.of(call, call.scale)
             sample = self._sample(call)
@@ -229,7 +229,7 @@ class _Taken:
                 self.output[group, place] = output[:, row - piece.rows.start]
 
 
-def _is_whole(site: Site, call: Call) -> bool:
+def is_whole(site: Site, call: Call) -> bool:
     """Say whether a call is all of its layer: every query, key and head."""
     covers = (call.heads, call.queries, call.keys) == (site.heads, *site.extent)
     return covers and site.seen.windows is None and call.batch == 1

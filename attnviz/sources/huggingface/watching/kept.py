@@ -28,7 +28,7 @@ class KeptCall:
     @property
     def is_whole(self) -> bool:
         """Whether all is as it was: a model may write over what it handed to attention, or had from it."""
-        return self.versions == tuple(tensor._version for tensor in _tensors(self.call, self.usual))
+        return self.versions == tuple(tensor._version for tensor in tensors_of(self.call, self.usual))
 
 
 class KeepCalls:
@@ -42,7 +42,7 @@ class KeepCalls:
         """Keep one call, if there is room; once there is not, none is kept."""
         if self._room < 0 or not isinstance(call, Vectors):
             return
-        tensors = tuple(_tensors(call, usual))
+        tensors = tuple(tensors_of(call, usual))
         self._room -= sum(tensor.numel() * tensor.element_size() for tensor in tensors)
         self._calls[number] = KeptCall(call, usual, tuple(tensor._version for tensor in tensors))
         if self._room < 0:
@@ -53,7 +53,7 @@ class KeepCalls:
         return self._calls.get(number)
 
 
-def _tensors(call: Call, usual: Tensor) -> Iterator[Tensor]:
+def tensors_of(call: Call, usual: Tensor) -> Iterator[Tensor]:
     """Name everything a call holds, what it gave too."""
     yield usual
     for value in vars(call).values():
