@@ -9,8 +9,8 @@ With logits s_ij = scale q_i . k_j, weights w_ij = exp(s_ij - lse_i) and P their
 - a single weight: exp(s_ij - lse_i).
 
 These identities follow from the definition of the softmax. All together they cost about four fused calls,
-and memory grows with the number of tokens alone. A processor makes the weights themselves for less; a graphics
-card has fused calls that are far quicker than the traffic of weights with its memory. Not possible in this
+and memory grows with the number of tokens alone. A processor makes the weights themselves for less; it is
+meant for graphics cards, where traffic with memory decides, and was not timed on one yet. Not possible in this
 way: a row's largest weight, its Gini coefficient, and whatever looks at single cells (patterns, repeated
 tokens, rollout, the similarity of heads).
 """
