@@ -10,8 +10,8 @@ With logits s_ij = scale q_i . k_j, weights w_ij = exp(s_ij - lse_i) and P their
 
 These identities follow from the definition of the softmax. All together they cost about four fused calls,
 and memory grows with the number of tokens alone. A processor makes the weights themselves for less; it is
-meant for graphics cards, where traffic with memory decides, and was not timed on one yet. Not possible in this
-way: a row's largest weight, its Gini coefficient, and whatever looks at single cells (patterns, repeated
+meant for graphics cards, where traffic with memory decides, and was not timed on one yet. Not possible in
+this way: a row's largest weight, its Gini coefficient, and whatever looks at single cells (patterns, repeated
 tokens, rollout, the similarity of heads).
 """
 
