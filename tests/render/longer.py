@@ -5,8 +5,12 @@ from functools import cache
 
 import numpy as np
 
+from attnviz.analysis.comparing.heads import Comparison
+from attnviz.analysis.focus import Average, Focus, FocusWord, HeadFocus, Link, Together
+from attnviz.analysis.patterns.find import Pattern
 from attnviz.record import Attention, Pooling, Token
 from attnviz.runs import starts
+from attnviz.selection import HeadId
 
 WORDS = [
     "the",
@@ -103,3 +107,72 @@ def part_of(record: Attention, first: int, *, keys_too: bool = True) -> Attentio
 
     keys = placed(record.keys) if keys_too else record.keys
     return replace(record, queries=placed(record.queries), keys=keys, dropped=0.25)
+
+
+def text_of(tokens):
+    return tuple(Token(WORDS[at % len(WORDS)]) for at in range(tokens))
+
+
+@cache
+def compared(heads, tokens=16384):
+    """Heads that choose the same key at every other query of a long text."""
+    chance = np.random.default_rng(0)
+    names = tuple(HeadId(0, head) for head in range(heads))
+    apart = np.abs(np.subtract.outer(np.arange(heads), np.arange(heads))) / heads
+    chosen = chance.integers(0, tokens, (tokens, heads))
+    chosen[::2] = chosen[::2, :1]
+    side = text_of(tokens)
+    return Comparison(
+        model="long",
+        text="",
+        block="self",
+        queries=side,
+        keys=side,
+        heads=names,
+        divergences=apart,
+        spreads=apart / 10,
+        positions=np.arange(tokens),
+        favourites=chosen,
+        strengths=chance.random((tokens, heads)).astype(np.float32),
+        apart=chance.random(tokens),
+        groups=tuple((name,) for name in names),
+    )
+
+
+@cache
+def focused(heads, tokens=16384):
+    """Heads of a long text, which together have a link at every query."""
+    side = text_of(tokens)
+    names = [HeadId(0, head) for head in range(heads)]
+    every = range(1, tokens)
+    return Focus(
+        model="long",
+        text="",
+        block="self",
+        view="weights",
+        queries=side,
+        tokens=side,
+        predictions=(),
+        heads=tuple(_head(name, side) for name in names),
+        together=Together(
+            words=(FocusWord(side[1].text, 8003, 812.3, spread=12.1),),
+            links=tuple(Link(names[0], side[at].text, at, side[at - 1].text, at - 1, 0.5) for at in every),
+            covered=tuple(range(0, tokens, 3)),
+            coverable=tokens,
+        ),
+    )
+
+
+def _head(name, side):
+    return HeadFocus(
+        head=name,
+        words=(FocusWord(side[1].text, 8003, 812.3), FocusWord(side[5].text, 15000, 31.2)),
+        links=(Link(name, side[1].text, 12000, side[5].text, 11000, 0.97),),
+        pattern=Pattern("previous", "previous", 0.62, 0.53, error=0.04),
+        entropy=Average(9.1, 1.2),
+        breadth=Average(812.1, 300.2),
+        distance=Average(4021.3, 812.2),
+        self_mass=Average(0.1, 0.02),
+        special_mass=Average(0.0, 0.0),
+        taught=None,
+    )

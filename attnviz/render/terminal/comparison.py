@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
@@ -28,6 +29,9 @@ _BAR, _WIDE = 10, 72
 
 # The matrix is left out where its cells would be narrower, and where it would take more lines.
 _NARROWEST_CELL, _MOST_IN_MATRIX = 2, 32
+
+# Of more rows than this only those are told at which the heads differ most, and so many of them.
+_MOST_ROWS, _TOLD_ROWS = 128, 32
 
 # How many of the most alike and the most different pairs are told, unless told otherwise.
 TOLD = 5
@@ -70,15 +74,17 @@ class ComparisonView:
         return Text(printable_sentence(self.comparison.model) + block, style="dim")
 
     def _side_by_side(self, bar: int) -> Iterator[RenderableType]:
-        rows, pairs = self.comparison.rows, self.comparison.pairs
+        pairs, count = self.comparison.pairs, len(self.comparison.positions)
         names = sentences.enumeration([Text(str(head), style="bold") for head in self.comparison.heads])
-        agreeing = sum(row.agrees for row in rows)
         mean = sum(pair.divergence for pair in pairs) / len(pairs)
         spread = f" ±{pairs[0].spread:.2f}" if len(pairs) == 1 else ""
-        told = f" read the same word most at {agreeing} of {len(rows)} words"
+        told = f" read the same word most at {self.comparison.agreeing:,} of {count:,} words"
         yield Text(" ").join(names) + f"{told}; they differ by {mean:.2f}{spread} bits."
         yield ""
-        yield _rows(self.comparison, bar)
+        is_long = count > _MOST_ROWS
+        if is_long:
+            yield Text(f"the {_TOLD_ROWS} words of {count:,} at which they differ most:", style="dim")
+        yield _rows(self.comparison, bar, is_long=is_long)
         yield ""
 
     def _ranked(self, bar: int) -> Iterator[RenderableType]:
@@ -99,23 +105,27 @@ class ComparisonView:
             yield ""
 
 
-def _rows(comparison: Comparison, bar: int) -> Table:
-    """Put the words each head reads most side by side, a row for each query."""
+def _rows(comparison: Comparison, bar: int, *, is_long: bool) -> Table:
+    """Put the words each head reads most side by side, a row for each query or for those that differ most."""
+    every = np.arange(len(comparison.positions))
+    places = np.sort(np.argsort(-comparison.apart, kind="stable")[:_TOLD_ROWS]) if is_long else every
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     table.add_column(Text("from", style="dim"), justify="right")
     for head in comparison.heads:
         table.add_column(str(head))
     table.add_column("")
     table.add_column(Text("bits", style="dim"))
-    for row in comparison.rows:
-        choices = [_choice(choice) for choice in row.choices]
+    queries, keys = (sentences.positions(side) for side in (comparison.queries, comparison.keys))
+    for row in comparison.some_rows(places.tolist()):
+        choices = [_choice(choice, keys[choice.position]) for choice in row.choices]
         sign = "=" if row.agrees else "≠"
-        table.add_row(Text(sentences.word(row.query)), *choices, sign, _amount(row.divergence, bar))
+        query = Text.assemble(sentences.word(row.query), (queries[row.position], "dim"))
+        table.add_row(query, *choices, sign, _amount(row.divergence, bar))
     return table
 
 
-def _choice(choice: Choice) -> Text:
-    return Text.assemble(sentences.word(choice.token), (f" {weight_text(choice.weight)}", "dim"))
+def _choice(choice: Choice, at: str) -> Text:
+    return Text.assemble(sentences.word(choice.token), (f"{at} {weight_text(choice.weight)}", "dim"))
 
 
 def _amount(bits: float, bar: int, spread: float | None = None) -> Text:

@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from attnviz.analysis.focus import Focus, HeadFocus
+from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.patterns.cells import GRID_PATTERNS, PATTERNS
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
@@ -87,7 +87,8 @@ class FocusTable:
             yield sentence
         yield ""
         things = sentences.things(self.focus)
-        heads = [_head_entry(head, things, self.beside) for head in self.focus.heads]
+        at = _At(*(sentences.positions(side) for side in (self.focus.queries, self.focus.tokens)))
+        heads = [_head_entry(head, at, things, self.beside) for head in self.focus.heads]
         yield (
             _as_columns(heads, [fact.title for fact in self.beside])
             if options.max_width >= _WIDE
@@ -95,7 +96,7 @@ class FocusTable:
         )
         if len(heads) > 1:
             yield ""
-            yield _as_blocks([_together_entry(self.focus)])
+            yield _as_blocks([_together_entry(self.focus, at)])
         if said := sentences.said(self.focus, _MOST_SAID):
             yield ""
             yield _as_line("said" if self._speaks() else "given", said)
@@ -154,11 +155,25 @@ class _Entry:
     beside: Mapping[str, Text] = field(default_factory=dict)
 
 
-def _head_entry(head: HeadFocus, things: str, beside: Sequence[Beside]) -> _Entry:
+@dataclass(frozen=True)
+class _At:
+    """Where queries and keys stand, said behind their texts."""
+
+    queries: Sequence[str]
+    keys: Sequence[str]
+
+    def words(self, words: Sequence[FocusWord]) -> tuple[Text, ...]:
+        return tuple(sentences.focus_words(words, self.keys))
+
+    def link(self, link: Link) -> Text:
+        return sentences.link(link, self.queries, self.keys)
+
+
+def _head_entry(head: HeadFocus, at: _At, things: str, beside: Sequence[Beside]) -> _Entry:
     return _Entry(
         name=str(head.head),
-        words=tuple(sentences.focus_words(head.words)),
-        links=tuple(sentences.link(link) for link in head.links),
+        words=at.words(head.words),
+        links=tuple(map(at.link, head.links)),
         pattern=tuple(sentences.pattern(head.pattern)),
         breadth=tuple(sentences.breadth(head, things)),
         taught=(Text(f"taught {printable_sentence(head.taught)}"),) if head.taught else (),
@@ -166,15 +181,15 @@ def _head_entry(head: HeadFocus, things: str, beside: Sequence[Beside]) -> _Entr
     )
 
 
-def _together_entry(focus: Focus) -> _Entry:
+def _together_entry(focus: Focus, at: _At) -> _Entry:
     links = focus.together.links
     told = set(sorted(links, key=lambda link: -link.weight)[:_MOST_LINKS])
-    pieces = [sentences.link(link) + Text(f" {link.head}", style="dim") for link in links if link in told]
+    pieces = [at.link(link) + Text(f" {link.head}", style="dim") for link in links if link in told]
     if len(links) > len(told):
-        pieces.append(Text(f"and {len(links) - len(told)} weaker ones", style="dim"))
+        pieces.append(Text(f"and {len(links) - len(told):,} weaker ones", style="dim"))
     return _Entry(
         name="all ",
-        words=tuple(sentences.focus_words(focus.together.words)),
+        words=at.words(focus.together.words),
         links=tuple(pieces),
         pattern=(Text(f"together they link {sentences.coverage(focus)}"),),
     )

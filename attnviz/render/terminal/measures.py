@@ -57,7 +57,7 @@ class MeasuresTable:
 
     def _footnotes(self) -> Iterator[str]:
         counted, queries = self.measured.counted, len(self.measured.queries)
-        which = f"all {queries} queries" if counted == queries else f"{counted} of {queries} queries"
+        which = f"all {queries:,} queries" if counted == queries else f"{counted:,} of {queries:,} queries"
         aside = "" if counted == queries else "; the others are tokens the model added"
         yield f"Means are over {which}{aside}. Nothing is renormalised."
         yield _READ

@@ -7,13 +7,17 @@ from rich.text import Text
 
 from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.patterns.evidence import Evidence
-from attnviz.analysis.patterns.naming import BROAD
 from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
-from attnviz.record import Prediction
+from attnviz.analysis.patterns.naming import BROAD
+from attnviz.record import Prediction, Token
 from attnviz.render.labels import printable
+from attnviz.render.positions import is_part, spans
 from attnviz.render.terminal.cells import elide, smallest_written, weight_text
 
 _LONGEST_WORD = 24
+
+# In more tokens than this a word is not found by its text alone.
+_MOST_FOUND = 512
 
 # A sentence names this many words of a head, and is told of at most this many heads.
 _NAMED, _MOST_HEADS = 2, 8
@@ -53,10 +57,29 @@ def enumeration(parts: Sequence[Text]) -> list[Text]:
     return [*(part + "," for part in before), second_to_last, Text("and ") + last]
 
 
-def focus_words(words: Sequence[FocusWord]) -> list[Text]:
-    """Name the words a head focuses on, each with the attention it receives beyond chance."""
+def positions(tokens: Sequence[Token]) -> Sequence[str]:
+    """Say where each token of a long input stands, for behind its text; elsewhere nothing.
+
+    >>> positions([Token("The"), Token("fox")])
+    ['', '']
+    """
+    if len(tokens) <= _MOST_FOUND and not is_part(tokens):
+        return [""] * len(tokens)
+    return [f" at {run[0]:,}" for run in spans(tokens)]
+
+
+def focus_words(words: Sequence[FocusWord], at: Sequence[str]) -> list[Text]:
+    """Name the words a head focuses on, each with the attention it receives beyond chance.
+
+    Args:
+        words: which.
+        at: where each key stands, from `positions`.
+    """
     named = [
-        Text.assemble((word(found.token, found.place), "bold"), (_mass(found), "dim")) for found in words
+        Text.assemble(
+            (word(found.token, found.place), "bold"), (f"{at[found.position]}{_mass(found)}", "dim")
+        )
+        for found in words
     ]
     return enumeration(named) or [Text("no word in particular", style="dim")]
 
@@ -66,10 +89,21 @@ def _mass(found: FocusWord) -> str:
     return f" ({found.mass:.1f}{spread})"
 
 
-def link(found: Link) -> Text:
-    """Say which word looks at which, with the weight."""
+def link(found: Link, sources: Sequence[str], targets: Sequence[str]) -> Text:
+    """Say which word looks at which, with the weight.
+
+    Args:
+        found: the link.
+        sources: where each query stands, from `positions`.
+        targets: where each key stands.
+    """
     source, target = word(found.source, found.source_place), word(found.target, found.target_place)
-    return Text.assemble(f"{source} → {target}", (f" {weight_text(found.weight)}", "dim"))
+    return Text.assemble(
+        source,
+        (sources[found.source_position], "dim"),
+        f" → {target}",
+        (f"{targets[found.target_position]} {weight_text(found.weight)}", "dim"),
+    )
 
 
 def pattern(found: Pattern) -> list[Text]:
@@ -138,7 +172,7 @@ def coverage(focus: Focus) -> str:
     covered, coverable = len(focus.together.covered), focus.together.coverable
     words = things(focus)
     words = "source words" if focus.block == "cross" and words == "words" else words
-    return f"all {coverable} {words}" if covered == coverable else f"{covered} of {coverable} {words}"
+    return f"all {coverable:,} {words}" if covered == coverable else f"{covered:,} of {coverable:,} {words}"
 
 
 def said(focus: Focus, most: int) -> list[Text]:
@@ -154,9 +188,13 @@ def said(focus: Focus, most: int) -> list[Text]:
     if not focus.predictions:
         return []
     # Each row predicts the token of the next one.
-    told = [_expected(prediction) for prediction in focus.predictions[_begin(focus) : -1]]
-    more = [Text(f"and {len(told) - most} more", style="dim")] if len(told) > most else []
-    return [*told[:most], *more, Text("then ", style="dim") + _expected(focus.predictions[-1])]
+    told = focus.predictions[_begin(focus) : -1]
+    more = [Text(f"and {len(told) - most:,} more", style="dim")] if len(told) > most else []
+    return [
+        *map(_expected, told[:most]),
+        *more,
+        Text("then ", style="dim") + _expected(focus.predictions[-1]),
+    ]
 
 
 def _begin(focus: Focus) -> int:

@@ -315,7 +315,8 @@ def _ruler(layout: Layout) -> str:
     line = ""
     for column, position in marks(columns.whole, -(-(len(_MARK) + longest + 1) // cell)):
         before = cell * column + sum(at <= column for at in columns.lines)
-        line = f"{line.ljust(before)}{_MARK}{position:,}"
+        longer = f"{line.ljust(before)}{_MARK}{position:,}"
+        line = longer if len(longer) <= layout.square else line
     return fit(line, layout.square)
 
 

@@ -11,6 +11,7 @@ from attnviz.render.terminal.comparison import ComparisonView
 from attnviz.render.terminal.focus import FocusTable
 from attnviz.render.terminal.heatmap import Heatmap
 from attnviz.render.theme import THEMES
+from tests.render.longer import compared, focused, part_of, pooled
 from tests.render.sample_translation import translation
 from tests.render.samples import (
     continued,
@@ -45,6 +46,12 @@ VIEWS = {
     "picture_and_text": lambda: Heatmap(seen_and_said(), seen_and_said().head_ids, DARK),
     "wide": lambda: Heatmap(crossed(7, 150), crossed(7, 150).head_ids, DARK),
     "tall_grid": lambda: Heatmap(crossed(60, 7, 12), crossed(60, 7, 12).head_ids, DARK),
+    "pooled": lambda: Heatmap(pooled(), pooled().head_ids[:1], DARK),
+    "pooled_means": lambda: Heatmap(pooled("mean"), pooled("mean").head_ids[1:2], DARK),
+    "pooled_grid": lambda: Heatmap(pooled(sink=True), pooled(sink=True).head_ids, DARK),
+    "part": lambda: Heatmap(part_of(long(40), 1000, keys_too=False), long(40).head_ids[:1], DARK),
+    "pair_in_a_long_text": lambda: ComparisonView(compared(2), DARK),
+    "focus_in_a_long_text": lambda: FocusTable(focused(3)),
     "pair": lambda: ComparisonView(attnviz.compare(fox(), "L0H0", "L1H0"), DARK),
     "all_pairs": lambda: ComparisonView(attnviz.compare(fox()), DARK),
 }
