@@ -71,6 +71,8 @@ def offset_mass(weights: Array, steps: int, start: int = 0) -> Array:
     # The diagonal lacks the rows above its first column, and those below its last.
     above = min(max(-start - steps, 0), rows)
     below = rows - above - diagonal.shape[-1]
+    if not above and not below:
+        return xp.asarray(diagonal, copy=True)
     missing = [xp.zeros_like(weights[..., :many, 0]) for many in (above, below)]
     return xp.concat([missing[0], diagonal, missing[1]], axis=-1) if columns else missing[0]
 

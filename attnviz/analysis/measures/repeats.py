@@ -17,7 +17,7 @@ Places = NDArray[np.intp]
 _LISTED = 2**22
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Repeats:
     """The earlier tokens equal to each of some queries, and what stands behind these.
 
@@ -30,6 +30,7 @@ class Repeats:
 
     numbers: Places
     _kept: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
+    _size: int = field(default=0, init=False, repr=False)
 
     def mass(self, weights: Array, at: int, first_key: int = 0, behind: int = 0) -> Array:
         """Add up what queries give earlier tokens equal to their own, or the tokens behind these.
@@ -49,20 +50,18 @@ class Repeats:
         xp = namespace(weights)
         found = self._among_listed(xp, weights, at, first_key, behind)
         numbers = self.numbers[at : at + weights.shape[1]]
-        for token in np.unique(numbers[self._is_often[at : at + len(numbers)]]):
+        for token in set(numbers[self._is_often[at : at + len(numbers)]].tolist()):
             rows = np.flatnonzero(numbers == token)
             found[:, rows] = self._often(xp, weights, rows + at, first_key - behind, rows)
         return found
 
     def _among_listed(self, xp: ModuleType, weights: Array, at: int, first_key: int, behind: int) -> Array:
-        """Give the mass on listed cells: what was added up by the end of a row, less what by its start."""
+        """Give the mass on listed cells: (head, query)."""
         heads, rows, columns = weights.shape
         cells, ends = self._cells(xp, weights, at, first_key, behind)
         if not cells.shape[0]:
             return xp.zeros_like(weights[..., 0])
-        on = xp.take(xp.reshape(weights, (heads, rows * columns)), cells, axis=-1)
-        running = xp.cumulative_sum(on, axis=-1, dtype=xp.float64, include_initial=True)
-        return xp.astype(xp.diff(xp.take(running, ends, axis=-1), axis=-1), weights.dtype)
+        return _added(xp, xp.take(xp.reshape(weights, (heads, rows * columns)), cells, axis=-1), ends)
 
     def _often(self, xp: ModuleType, weights: Array, queries: Places, first: int, rows: Places) -> Array:
         """Give the same for rows of one frequent token, whose column of zeros and ones is multiplied.
@@ -99,12 +98,10 @@ class Repeats:
             return found
         cells, ends = self._listed(at, rows, first_key - behind, columns)
         made = tuple(xp.asarray(array, device=weights.device) for array in (cells, ends))
-        if len(cells) + self._size() <= 2 * _LISTED:
+        if self._size + len(cells) + len(ends) <= 2 * _LISTED:
+            self._size += len(cells) + len(ends)
             self._kept[key] = made
         return made[0], made[1]
-
-    def _size(self) -> int:
-        return sum(cells.shape[0] + ends.shape[0] for cells, ends in self._kept.values())
 
     def _listed(self, at: int, rows: int, first: int, columns: int) -> tuple[Places, Places]:
         """List cells as `_cells` does; `first` is the position whose token decides about the first column."""
@@ -144,3 +141,19 @@ class Repeats:
         often[rising] = np.cumsum(cells[rising]) > _LISTED
         is_often: NDArray[np.bool_] = often[of]
         return is_often
+
+
+def _added(xp: ModuleType, listed: Array, ends: Array) -> Array:
+    """Add up the weights of each row's list: (head, query).
+
+    Shape:
+        listed: (head, cell), row by row.
+        ends: (query + 1,), where the list of each row starts, and the last ends.
+    """
+    if xp is np:
+        some = ends[:-1] < ends[1:]  # where a list is empty, `reduceat` gives the cell that follows
+        found = np.zeros((len(listed), len(some)), dtype=listed.dtype)
+        found[:, some] = np.add.reduceat(listed, ends[:-1][some], axis=-1)
+        return found
+    running = xp.cumulative_sum(listed, axis=-1, dtype=xp.float64, include_initial=True)
+    return xp.astype(xp.diff(xp.take(running, ends, axis=-1), axis=-1), listed.dtype)

@@ -13,7 +13,7 @@ from attnviz.analysis.measures.measured import Measured
 from attnviz.analysis.measures.sinks import rate
 from attnviz.analysis.streaming.even import Evenly
 from attnviz.analysis.streaming.moments import Moments
-from attnviz.analysis.streaming.sums import Adding
+from attnviz.analysis.streaming.sums import Adding, exact
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.frame import Frame
 from attnviz.observe import RowBlock, RowSums, Wanted
@@ -25,8 +25,8 @@ Numbers = NDArray[np.float64]
 # What all rows come to would be 100 MB for 144 heads at 16,384 tokens, what 1,024 do is 8 MB.
 _AT_ONCE = 1024
 
-# From so many keys on, weights are put in order only for who asks: that takes longer than all else together.
-_SORTED = 2048
+# Of more keys, weights are put in order only for who asks: that takes longer than all else together.
+_SORTED = 1024
 
 
 @dataclass(eq=False)
@@ -38,7 +38,7 @@ class Measuring:
 
     Attributes:
         frame: the layers and heads that will come.
-        asked: the measures to take; None means all that mean anything for the input, but of more than 2,048
+        asked: the measures to take; None means all that mean anything for the input, but of more than 1,024
             keys not those that put every row in order. See `left_out`.
 
     Raises:
@@ -82,6 +82,7 @@ class Measuring:
 
     def update(self, block: RowBlock) -> None:
         """Take a block of weights."""
+        block = replace(block, weights=exact(block.weights))
         seen, shares = self._evenly.of(block)
         self.see(block, self._adding.up(block, seen), shares)
 
@@ -95,7 +96,7 @@ class Measuring:
         """
         self._had_weights = True
         shares = self._evenly.of(block)[1] if shares is None else shares
-        rows = Rows(self._ground, sums, self._adding.weights(block), block.first_key)
+        rows = Rows(self._ground, sums, exact(block.weights), block.first_key)
         weighed = {one.name: one.of(rows) for one in self._measures if one.needs_weights(self._ground)}
         self._keep(_Part(sums, shares, weighed))
 

@@ -75,7 +75,22 @@ def near(array: Array) -> Array:
 
     A numpy call costs a third of a torch call of the same work, and blocks of long inputs are many.
     """
-    return on_cpu(array) if str(array.device) == "cpu" else array
+    if isinstance(array, np.ndarray) or str(array.device) != "cpu":
+        return array
+    try:
+        return np.asarray(array)
+    except TypeError:  # a type that numpy lacks
+        return on_cpu(array)
+
+
+def exact(weights: Array) -> Array:
+    """Give weights as they are added up: `near`, and at least in single precision.
+
+    Sums of thousands are no use in half of it.
+    """
+    weights = near(weights)
+    xp = namespace(weights)
+    return weights if weights.dtype in (xp.float32, xp.float64) else xp.astype(weights, xp.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +105,7 @@ class Adding:
 
     def up(self, block: RowBlock, seen: Array | None = None) -> RowSums:
         """Add up the rows of a block; see `row_sums`."""
-        weights = self.weights(block)
+        weights = exact(block.weights)
         travels = self.wanted.first is not None
         mass, travelled = self._far(weights, block) if travels else (self._ones(weights), None)
         return RowSums(
@@ -106,15 +121,6 @@ class Adding:
             seen=seen_by(block, block.visible()) if seen is None else seen,
             received=self._received(weights, block),
         )
-
-    def weights(self, block: RowBlock) -> Array:
-        """Give a block's weights where and how they are added up: (head, query, key).
-
-        At least in single precision: sums of thousands are no use in half of it.
-        """
-        weights = near(block.weights)
-        xp = namespace(weights)
-        return weights if weights.dtype in (xp.float32, xp.float64) else xp.astype(weights, xp.float32)
 
     @cached_property
     def _sets(self) -> dict[str, "_Keys"]:
@@ -146,9 +152,9 @@ class Adding:
             ahead = upwards[stop - at :][: columns - stop]
             after, after_far = _products(xp, weights[..., stop:], (ones[: columns - stop], ahead))
         square = weights[..., start:stop]
-        keys = xp.arange(start - at, stop - at, device=weights.device, dtype=weights.dtype)
-        within_far = xp.vecdot(square, xp.abs(further[:, None] - keys[None, :]))
+        apart = _apart(xp, weights.device, weights.dtype, rows, (start - at, stop - at))
         mass = before + xp.matmul(square, ones[: stop - start]) + after
+        within_far = xp.vecdot(square, apart)
         return mass, before_far + further * before + within_far + after_far - further * after
 
     def _place(self, block: RowBlock) -> int:
@@ -238,3 +244,10 @@ def _ramp(xp: ModuleType, weights: Array, length: int) -> tuple[Array, Array, Ar
 def _ramps(xp: ModuleType, device: Any, dtype: Any, length: int) -> tuple[Array, Array, Array]:  # noqa: ANN401
     on = {"device": device, "dtype": dtype}
     return xp.ones(length, **on), xp.arange(length + 1, **on), xp.arange(length, 0, -1, **on)
+
+
+@lru_cache(maxsize=2)
+def _apart(xp: ModuleType, device: Any, dtype: Any, rows: int, keys: tuple[int, int]) -> Array:  # noqa: ANN401
+    """Say how far apart queries and keys are, counted from the first query: (query, key)."""
+    on = {"device": device, "dtype": dtype}
+    return xp.abs(xp.arange(rows, **on)[:, None] - xp.arange(*keys, **on)[None, :])

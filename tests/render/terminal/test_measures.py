@@ -121,7 +121,7 @@ def test_the_json_tells_everything_there_is():
             value = head["measures"][name]
             assert value["mean"] == pytest.approx(measured.means[row, column], rel=1e-6, abs=1e-6)
             assert value["spread"] == pytest.approx(measured.spreads[row, column], rel=1e-6, abs=1e-6)
-            if MEASURES[name].cells is not None:
+            if MEASURES[name].is_mass:
                 assert value["over_chance"] == pytest.approx(measured.over_chance[row, column], abs=1e-6)
 
 
