@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from attnviz.errors import RequestError
+from attnviz.errors import EmptyText, RequestError
 
 
 @dataclass(frozen=True)
@@ -45,3 +45,18 @@ class Prompt:
         """Name what stands beside the text: "pair", "target", "image", "audio", "generate", "chat"."""
         names = ("pair", "target", "image", "audio", "generate", "chat")
         return tuple(name for name in names if getattr(self, name) not in (None, 0, False))
+
+
+def refuse_unreadable(text: str, name: str = "text") -> None:
+    """Refuse what no tokenizer can read; this can be told before a model is loaded.
+
+    Raises:
+        EmptyText: there is no word in the text.
+        RequestError: it holds half characters.
+    """
+    if not text.strip():
+        raise EmptyText(f"the {name} is empty: it has no word")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RequestError(f"the {name} is not valid Unicode: got {text[error.start]!r}") from error

@@ -44,7 +44,7 @@ OF_OTHER_VERBS = {
 FOX = "The quick brown fox jumps over the lazy dog."
 
 
-def imported(arguments: list[str], folder: Path) -> set[str]:
+def imported(arguments: list[str], folder: Path, *, code: int = 0) -> set[str]:
     """Run a command in a fresh process and name every module it loaded, Python's own too.
 
     `-X importtime` says the same with the time of each, but for modules loaded by `importlib.import_module`.
@@ -56,7 +56,7 @@ def imported(arguments: list[str], folder: Path) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return set(done.stderr.splitlines()[-1].split()[1:])
 
 
@@ -133,6 +133,23 @@ def test_help_reads_no_verb(tmp_path: Path) -> None:
     names = ours(imported(["--help"], tmp_path))
     assert not {name.removeprefix("cli.") for name in names} & VERBS.keys()
     assert "record" not in names
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        (["", "--model", "{here}"], 2),
+        ([" \n", "--model", "{here}"], 2),
+        (["fox", "--model", "{here}", "--dtype", "int8"], 2),
+        (["fox", "--model", "{here}", "--device", "tpu"], 2),
+        (["fox", "--model", "{here}"], 3),
+        (["fox", "--model", "nowhere/at/all"], 3),
+    ],
+    ids=["no text", "no word", "no such dtype", "no such device", "no model there", "no such folder"],
+)
+def test_what_can_be_refused_at_once_is(asked: list[str], code: int, tmp_path: Path) -> None:
+    names = imported(["heatmap", *(part.format(here=tmp_path) for part in asked)], tmp_path, code=code)
+    assert not {"torch", "transformers", "tokenizers"} & names
 
 
 def test_this_test_can_fail(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from attnviz.cli.options import Heads, Input, Long, Model, SpecialTokens, Tokens
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
 from attnviz.outline import Outline, choose
-from attnviz.prompt import Prompt
+from attnviz.prompt import Prompt, refuse_unreadable
 from attnviz.selection import Selection, numbers_as_ranges
 
 if TYPE_CHECKING:
@@ -139,12 +139,14 @@ def open_source(given: Input, by: Model) -> "tuple[Source, Prompt]":
         RequestError: no input, or more than one of a kind.
         SourceError: the model or a file cannot be used.
     """
-    from attnviz.sources.saved import SavedSource
-
     if given.record is not None:
+        from attnviz.sources.saved import SavedSource
+
         _refuse_beside_a_record(given, by)
         return SavedSource(given.record), Prompt()
     prompt = _prompt(given)
+    if by.model != Model().model and prompt.image is None and prompt.audio is None:
+        refuse_unreadable(prompt.text)  # before a model is loaded, which takes seconds
     return open_model(by), prompt
 
 

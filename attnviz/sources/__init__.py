@@ -76,13 +76,15 @@ def load(
         _refuse_other_place(name, device=device, dtype=dtype)
         return BuiltinSource() if name == NAME else BuiltinSource(Path(name))
     # Imported only now: torch and transformers take seconds, a model that is not there needs neither.
+    from attnviz.sources.huggingface.loading.choices import Choices
     from attnviz.sources.huggingface.loading.find import find
 
+    choices = Choices(device, dtype, trust_remote_code)
+    choices.refuse_unknown()
     checkpoint = find(name, revision=revision, offline=offline, code=trust_remote_code)
-    from attnviz.sources.huggingface.loading.place import Choices
     from attnviz.sources.huggingface.source import open_pretrained
 
-    return open_pretrained(checkpoint, Choices(device, dtype, trust_remote_code))
+    return open_pretrained(checkpoint, choices)
 
 
 def _is_ours(folder: Path) -> bool:

@@ -13,9 +13,9 @@ from attnviz.sources.huggingface.anatomy import describe
 from attnviz.sources.huggingface.feed import Answering, Feed
 from attnviz.sources.huggingface.inputs import feed
 from attnviz.sources.huggingface.inputs.said import Writer
+from attnviz.sources.huggingface.loading.choices import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.find import Checkpoint
 from attnviz.sources.huggingface.loading.load import load_model
-from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.pretrained import Pretrained
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading

@@ -8,6 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from attnviz.errors import EmptyText, RequestError
+from attnviz.prompt import refuse_unreadable
 from attnviz.record import Token
 from attnviz.sources.huggingface.inputs.places import Span
 from attnviz.sources.huggingface.inputs.template import SYSTEM, USER, Chat, rendered
@@ -17,7 +18,6 @@ from attnviz.sources.huggingface.inputs.tokens import (
     as_tokens,
     cut,
     found_again,
-    refuse_unreadable,
 )
 
 

@@ -8,6 +8,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from attnviz.errors import EmptyText, RequestError
 from attnviz.model.tokenizer import is_unspaced
+from attnviz.prompt import refuse_unreadable
 from attnviz.record import Token
 from attnviz.sources.huggingface.inputs.places import Span as Span
 from attnviz.sources.huggingface.inputs.places import find_pieces, spelled_out
@@ -96,21 +97,6 @@ def read_pair(tokenizer: PreTrainedTokenizerBase, first: str, second: str) -> Pa
         for token, half in zip(as_tokens(tokenizer, text, found), found.halves, strict=True)
     ]
     return Passage(text, tuple(tokens), found.segments)
-
-
-def refuse_unreadable(text: str, name: str = "text") -> None:
-    """Refuse what no tokenizer can read.
-
-    Raises:
-        EmptyText: there is no word in the text.
-        RequestError: it holds half characters.
-    """
-    if not text.strip():
-        raise EmptyText(f"the {name} is empty: it has no word")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RequestError(f"the {name} is not valid Unicode: got {text[error.start]!r}") from error
 
 
 def cut(

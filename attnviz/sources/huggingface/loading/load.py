@@ -38,9 +38,10 @@ from attnviz.errors import (
     UnsupportedModel,
 )
 from attnviz.sources.huggingface.faults import brief, named_faults
+from attnviz.sources.huggingface.loading.choices import AS_USUAL, CPU, Choices
 from attnviz.sources.huggingface.loading.contents import CONFIG, INDEX, said_in
 from attnviz.sources.huggingface.loading.find import Checkpoint
-from attnviz.sources.huggingface.loading.place import AS_USUAL, CPU, DTYPES, Choices, Place, place
+from attnviz.sources.huggingface.loading.place import DTYPES, Place, place
 from attnviz.sources.huggingface.quiet import quiet
 
 # It only reads what the last layer gives, so attention does not depend on it, and many models lack it.

@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from attnviz.errors import ModelTooLarge, RequestError
+from attnviz.sources.huggingface.loading.choices import AUTO, CPU, PRECISIONS, Choices
 from attnviz.sources.huggingface.loading.find import Checkpoint
 
-AUTO, CPU = "auto", "cpu"
-
 # The names of torch's own and of safetensors' headers, for the precisions a model may be asked for in.
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {name: getattr(torch, name) for name in PRECISIONS}
 _STORED = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 # The bytes of a number in a safetensors file; of formats below a byte there are several in one.
@@ -29,33 +27,6 @@ _GIB = 2**30
 _SHARE_FOR_WEIGHTS = 0.9
 
 _HEADER_LENGTH = struct.Struct("<Q")
-
-
-@dataclass(frozen=True)
-class Choices:
-    """How a model is to be loaded.
-
-    Attributes:
-        device: "auto", "cpu", "cuda" or "mps".
-        dtype: "auto", "float32", "float16" or "bfloat16".
-        trust_remote_code: whether code that comes with the model may run.
-    """
-
-    device: str = AUTO
-    dtype: str = AUTO
-    trust_remote_code: bool = False
-
-    @property
-    def safely(self) -> dict[str, Any]:
-        """Say it as the library takes it.
-
-        Left to itself the library asks on stdin whether to run a model's own code, and looks on the hub for
-        more files.
-        """
-        return {"trust_remote_code": self.trust_remote_code, "local_files_only": True}
-
-
-AS_USUAL = Choices()
 
 
 @dataclass(frozen=True)
@@ -104,8 +75,7 @@ def place(checkpoint: Checkpoint, choices: Choices, *, quantized: bool) -> Place
         RequestError: there is no such device or precision.
         ModelTooLarge: it fits nowhere.
     """
-    if choices.dtype not in (AUTO, *DTYPES):
-        raise RequestError(f"no such dtype: got {choices.dtype}, allowed {', '.join((AUTO, *DTYPES))}")
+    choices.refuse_unknown_dtype()
     device = chosen_device(choices.device, devices())
     free = {name: _SHARE_FOR_WEIGHTS * free_memory(name) for name in (device, CPU)}
     stored = stored_numbers(checkpoint.folder)

@@ -10,9 +10,9 @@ from transformers import AutoFeatureExtractor, PreTrainedModel, PreTrainedTokeni
 
 from attnviz.errors import IncompleteModel
 from attnviz.sources.huggingface.faults import named_faults
+from attnviz.sources.huggingface.loading.choices import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.find import Checkpoint
 from attnviz.sources.huggingface.loading.load import Loaded, load_speaker, load_tokenizer, refuse_made_up
-from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.processors import load_image_processor, load_joining_processor
 from attnviz.sources.huggingface.quiet import quiet
 

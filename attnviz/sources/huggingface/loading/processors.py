@@ -22,8 +22,8 @@ from transformers.video_processing_utils import VideoProcessorMixin
 
 from attnviz.errors import UnsupportedModel
 from attnviz.sources.huggingface.faults import named_faults
+from attnviz.sources.huggingface.loading.choices import AS_USUAL, Choices
 from attnviz.sources.huggingface.loading.find import Checkpoint
-from attnviz.sources.huggingface.loading.place import AS_USUAL, Choices
 
 _SETTINGS = ("processor_config.json", "preprocessor_config.json")
 _NAMING = (*_SETTINGS, "tokenizer_config.json")
