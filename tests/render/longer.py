@@ -83,7 +83,8 @@ def pooled(
     statistic="maximum", *, tokens=1024, cells=64, kinds=KINDS, layers=1, start=0, sink=False
 ) -> Attention:
     """A causal record of some heads, one for each kind, in every layer."""
-    weights = np.stack([pooled_rows(kind, statistic, tokens, cells) for kind in kinds])
+    made = {kind: pooled_rows(kind, statistic, tokens, cells) for kind in set(kinds)}
+    weights = np.stack([made[kind] for kind in kinds])
     side = runs_of(tokens, cells, start)
     return Attention(
         queries=side,

@@ -92,7 +92,7 @@ def _logarithmic_ticks(colors: ColorScale, at_most: int) -> dict[float, str]:
     }
     room = 1 / max(at_most, 1)
     between = {at: text for at, text in powers.items() if room < at < 1 - room}
-    return {**ends, **between} if len(between) <= at_most - 2 else ends
+    return dict(sorted({**ends, **between}.items())) if len(between) <= at_most - 2 else ends
 
 
 def bar_ticks(top: float, at_most: int = 5) -> list[float]:
