@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ MOST, LEAST = 512, 32
 _CELL_BYTES = 8
 
 # Reduces rows or columns of weights along an axis, to float32.
-Reduce = Callable[[Array, int], Array]
+Reduce = Callable[[ModuleType, Array, int], Array]
 
 
 def fit(frame: Frame, budget: int, most: int = MOST) -> int:
@@ -147,19 +148,30 @@ class PoolMaps:
             values: (head, query, key).
             Returns (head, row, column).
         """
-        _, queries, keys = values.shape
-        span = self._rows.span(start, start + queries)
-        ends = np.minimum(self._rows.behind[span], start + queries) - start
-        edges = [0, *ends.tolist()]
+        heads, _, keys = values.shape
         columns = self._columns.span(first_key, first_key + keys)
         left, right = int(self._columns.first[columns][0]), int(self._columns.behind[columns][-1])
+        rows = self._along_queries(values, start, reduce)
         # Where a block has no key, and behind its last, stands 0: it adds nothing, and is no maximum.
-        reduced = room_beside(values, (values.shape[0], len(ends), right - left + 1), "float32")
-        for row, (first, stop) in enumerate(pairwise(edges)):
-            reduced[:, row, first_key - left : first_key - left + keys] = at_hand(
-                reduce(values[:, first:stop], 1)
-            )
-        return brought(self._along_keys(reduced, columns, left, reduce), self._maxima)
+        room = room_beside(values, (heads, rows.shape[1], right - left + 1), "float32")
+        room[..., first_key - left : first_key - left + keys] = rows
+        return brought(self._along_keys(room, columns, left, reduce), self._maxima)
+
+    def _along_queries(self, values: Array, start: int, reduce: Reduce) -> Array:
+        """Reduce queries to rows, in as few calls as possible.
+
+        Shape:
+            values: (head, query, key), the first query at `start`.
+        """
+        xp = namespace(values)
+        heads, queries, keys = values.shape
+        lengths = self._rows.shares(start, start + queries)
+        if (lengths == lengths[0]).all():
+            runs = xp.reshape(values, (heads, len(lengths), int(lengths[0]), keys))
+            return at_hand(reduce(xp, runs, 2))
+        edges = [0, *np.cumsum(lengths).tolist()]
+        rows = [reduce(xp, values[:, first:stop], 1) for first, stop in pairwise(edges)]
+        return at_hand(xp.stack(rows, axis=1))
 
     def _along_keys(self, reduced: Array, columns: slice, left: int, reduce: Reduce) -> Array:
         """Reduce keys to columns.
@@ -170,7 +182,7 @@ class PoolMaps:
         xp = namespace(reduced)
         places = np.minimum(self._places[:, columns] - left, reduced.shape[-1] - 1)
         apart = xp.take(reduced, brought(places.ravel(), reduced), axis=-1)
-        return reduce(xp.reshape(apart, (*reduced.shape[:2], *places.shape)), 2)
+        return reduce(xp, xp.reshape(apart, (*reduced.shape[:2], *places.shape)), 2)
 
     def _record(self, weights: Array, statistic: Statistic) -> Attention:
         self._came.refuse_missing()
@@ -259,11 +271,11 @@ def _keys_by_column(columns: Runs) -> NDArray[np.int_]:
     return np.where(places < columns.behind, places, columns.count)
 
 
-def _largest(values: Array, axis: int) -> Array:
-    xp = namespace(values)
+def _largest(xp: ModuleType, values: Array, axis: int) -> Array:
     return xp.astype(xp.max(values, axis=axis), xp.float32, copy=False)
 
 
-def _total(values: Array, axis: int) -> Array:
-    xp = namespace(values)
-    return xp.sum(values, axis=axis, dtype=xp.float32)
+def _total(xp: ModuleType, values: Array, axis: int) -> Array:
+    """Add up in float32; of what is seen or not in whole numbers, which is quicker."""
+    kind = xp.int32 if values.dtype == xp.bool else xp.float32
+    return xp.astype(xp.sum(values, axis=axis, dtype=kind), xp.float32, copy=False)

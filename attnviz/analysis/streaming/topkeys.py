@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.streaming.gathered import (
     Came,
+    at_hand,
     brought,
     device_of,
     is_on_host,
@@ -26,9 +27,8 @@ _RUN = 64
 # So many rows are done together on a processor: what is made of them stays in its cache.
 _ROWS = 128
 
-# Lowers numbers by so much of themselves for each place, in float64: equal ones come in the order of their
-# places then, and for up to 2^22 places no others change theirs, float32 being 2^-24 apart at least.
-_NUDGE = 2.0**-46
+# With fewer runs than so many times the keys wanted, all keys are looked at.
+_FEW = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,39 +125,44 @@ def largest(weights: Array, k: int) -> tuple[Array, Array]:
     [[[1, 3, 0]]]
     """
     xp = namespace(weights)
+    weights = xp.astype(weights, xp.float32, copy=False)
     heads, queries, keys = weights.shape
     whole = keys // _RUN
-    if whole <= 2 * k:
-        places = xp.broadcast_to(_count(weights, keys), weights.shape)
-        return _first(weights, places, k)
-    runs = xp.reshape(weights[..., : whole * _RUN], (heads, queries, whole, _RUN))
-    chosen = xp.sort(_order(xp.max(runs, axis=-1), k), axis=-1)
-    head, query = _count(weights, heads)[:, None, None], _count(weights, queries)[:, None]
-    within = chosen[..., None] * _RUN + _count(weights, _RUN)
-    last = xp.broadcast_to(_count(weights, keys)[whole * _RUN :], (heads, queries, keys - whole * _RUN))
-    weights = xp.concat([_flat(runs[head, query, chosen]), weights[..., whole * _RUN :]], axis=-1)
-    return _first(weights, xp.concat([_flat(within), last], axis=-1), k)
-
-
-def _first(weights: Array, places: Array, k: int) -> tuple[Array, Array]:
-    """Give the largest of some weights in order, with their places: all (head, query, ...)."""
+    if whole <= _FEW * k:
+        weights = at_hand(weights)
+        order = _order(weights, k)
+        return _along(weights, order), order
+    of_runs = xp.max(xp.reshape(weights[..., : whole * _RUN], (heads, queries, whole, _RUN)), axis=-1)
+    weights = at_hand(weights)
     xp = namespace(weights)
-    order = _order(weights, k)
-    return (
-        xp.astype(xp.take_along_axis(weights, order, axis=-1), xp.float32, copy=False),
-        xp.take_along_axis(places, order, axis=-1),
-    )
+    chosen = xp.sort(_order(at_hand(of_runs), k), axis=-1)
+    head, query = _count(weights, heads)[:, None, None], _count(weights, queries)[:, None]
+    runs = xp.reshape(weights[..., : whole * _RUN], (heads, queries, whole, _RUN))
+    some = xp.reshape(runs[head, query, chosen], (heads, queries, k * _RUN))
+    if keys % _RUN:  # what is too short for a run is looked at in any case
+        some = xp.concat([some, weights[..., whole * _RUN :]], axis=-1)
+        chosen = xp.concat([chosen, xp.full_like(chosen[..., :1], whole)], axis=-1)
+    order = _order(some, k)
+    return _along(some, order), _along(chosen, order // _RUN) * _RUN + order % _RUN
 
 
 def _order(numbers: Array, k: int) -> Array:
-    """Say where the k largest of the last axis stand, in order; of equal ones the earlier come first."""
+    """Say where the k largest of the last axis stand, in order; of equal ones the earlier come first.
+
+    For few of them, taking the first of the largest again and again is quicker than partial sorts, whose
+    branches cannot be foreseen; and it alone minds the order of equal ones.
+    """
     xp = namespace(numbers)
-    steps = xp.astype(_count(numbers, numbers.shape[-1]), xp.float64)
-    ranked = xp.astype(xp.astype(numbers, xp.float32, copy=False), xp.float64) * (1 - steps * _NUDGE)
-    if hasattr(xp, "topk"):  # torch; the array API has no such function
-        return xp.topk(ranked, k, dim=-1).indices
-    some = np.argpartition(ranked, -k, axis=-1)[..., -k:]
-    return np.take_along_axis(some, np.argsort(-np.take_along_axis(ranked, some, -1), axis=-1), axis=-1)
+    left = xp.asarray(xp.reshape(numbers, (-1, numbers.shape[-1])), copy=True)
+    rows, found = _count(left, left.shape[0]), []
+    for _ in range(k):
+        found.append(xp.argmax(left, axis=-1))
+        left[rows, found[-1]] = -1.0
+    return xp.reshape(xp.stack(found, axis=-1), (*numbers.shape[:-1], k))
+
+
+def _along(array: Array, places: Array) -> Array:
+    return namespace(array).take_along_axis(array, places, axis=-1)
 
 
 def _named(positions: Array, weights: Array, first_key: int) -> Array:
@@ -169,8 +174,3 @@ def _named(positions: Array, weights: Array, first_key: int) -> Array:
 def _count(beside: Array, stop: int) -> Array:
     """Count from 0, where an array is."""
     return namespace(beside).arange(stop, device=device_of(beside))
-
-
-def _flat(array: Array) -> Array:
-    """Join the last two axes."""
-    return namespace(array).reshape(array, (*array.shape[:-2], array.shape[-2] * array.shape[-1]))

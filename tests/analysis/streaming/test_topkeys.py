@@ -85,7 +85,7 @@ def test_half_precision_is_ranked_as_what_it_is() -> None:
     wide = weights.float().numpy()
     order = np.argsort(-wide, axis=-1, kind="stable")[..., :8]
     assert np.array_equal(positions, order)
-    assert found.dtype == torch.float32
+    assert found.dtype == np.float32
     assert np.array_equal(found, np.take_along_axis(wide, order, axis=-1))
 
 
