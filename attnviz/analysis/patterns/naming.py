@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 from math import nan
 
 from attnviz.analysis.patterns.evidence import Evidence
@@ -29,6 +30,9 @@ WIDE = 0.8
 
 # A shape within another one is the better name if it has this part of the other's margin.
 NARROWER = 0.75
+
+# Sums come in blocks of any size; margins that differ by less are alike.
+_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,18 @@ class Found:
         """The shapes of which it is not known yet whether they hold."""
         return tuple(held for held in self.shapes if held.holds is None)
 
+    @property
+    def doubtful(self) -> tuple[Held, ...]:
+        """Those of them that may change what the head is called: all, or none."""
+        answers = product((False, True), repeat=len(self.open))
+        labels = {self._if_open(holds).named().label for holds in answers}
+        return self.open if len(labels) > 1 else ()
+
+    def _if_open(self, holds: Sequence[bool]) -> "Found":
+        """Suppose what is open to hold or not, one after the other."""
+        pairs = zip(self.open, holds, strict=True)
+        return self.settled({held.name: replace(held, holds=one) for held, one in pairs})
+
     def settled(self, known: Mapping[str, Held]) -> "Found":
         """Put what is known by now in the place of what was open, by name."""
         return replace(self, shapes=tuple(known.get(held.name, held) for held in self.shapes))
@@ -146,7 +162,8 @@ class Found:
 
 
 def _margin(held: Held) -> float:
-    return held.margin
+    """Give the margin without its rounding: of shapes that are alike the first is meant."""
+    return round(held.margin, _DIGITS)
 
 
 def _is_broad(score: Score) -> bool:

@@ -103,6 +103,8 @@ class Seen:
         """Say of single cells whether they are seen: (cell,)."""
         if self._one_each:
             return (keys >= self.first[rows]) & (keys < self.stop[rows])
+        if not len(self.row):
+            return np.zeros(len(rows), dtype=bool)
         wide = int(self.stop.max(initial=0)) + int(keys.max(initial=0)) + 1
         run = np.searchsorted(self.row * wide + self.first, rows * wide + keys, side="right") - 1
         found = np.maximum(run, 0)

@@ -49,6 +49,7 @@ class Confirming:
         layout: Layout,
         sights: Mapping[int, Sight],
         found: dict[HeadId, Found],
+        open_: Mapping[HeadId, Sequence[Held]],
         heads: Sequence[int] | None = None,
     ) -> None:
         """Begin with no row.
@@ -57,10 +58,11 @@ class Confirming:
             layout: what is known of the input.
             sights: what queries see in each layer.
             found: what was found of heads, in which what is open is to be settled.
+            open_: the patterns of heads that are.
             heads: the numbers of the heads of a layer that will come; None means those of `selection`.
         """
         self._layout, self._sights, self._found = layout, sights, found
-        self._open = {head: _opened(layout, one.open) for head, one in found.items() if one.open}
+        self._open = {head: _opened(layout, several) for head, several in open_.items()}
         self._numbers = sorted({head.index for head in self._open}) if heads is None else heads
         self._borders: dict[int, _Borders] = {}
 

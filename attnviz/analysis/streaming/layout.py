@@ -100,6 +100,31 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
+class Sets:
+    """The cells of rows that share sets of keys, where a query meets itself aside.
+
+    Attributes:
+        keys: (set, key), True for those of a set.
+        of_row: (row,), which set is whose.
+        itself: (row,), whether its query is one of the keys.
+    """
+
+    keys: Mask
+    of_row: Places
+    itself: Mask
+
+    def own(self, of_sets: NDArray[np.float64], itself: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give each row what its own set has, without itself: (head, row).
+
+        Shape:
+            of_sets: (head, row, set).
+            itself: (head, row) or (row,).
+        """
+        own = np.take_along_axis(of_sets, self.of_row[None, :, None], axis=-1)[..., 0]
+        return np.maximum(own - itself * self.itself, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Where in a block the cells of patterns are.
 
@@ -111,8 +136,7 @@ class Plan:
         places: (cell,), of all cells that are picked out, places among the block's cells; of the first listed
             pattern those of the first row, then of the second row ...; where queries meet themselves last.
         bounds: (listed pattern and itself x row, and one more), where each of these begins.
-        dense: of patterns with many cells, by their place among the listed ones, sets of keys (set, key) and
-            of each row which set is its own: (row,), -1 for none.
+        dense: of patterns with many cells, by their place among the listed ones, the sets of keys they are.
     """
 
     start: int
@@ -121,7 +145,7 @@ class Plan:
     width: int
     places: Places
     bounds: Places
-    dense: dict[int, tuple[Mask, Places]]
+    dense: dict[int, "Sets"]
 
     def where(self, cells: slice | Places = slice(None)) -> tuple[Places, Places]:
         """Give the queries and keys of cells picked out, as positions."""
@@ -152,10 +176,9 @@ class Plan:
         """Count the cells that each query sees: (listed pattern and itself, row)."""
         queries, keys = self.where()
         counts = self.summed(seen.has(queries - self.start, keys)[None].astype(np.float64))[0]
-        for listed, (sets, own) in self.dense.items():
-            of_sets = np.array([seen.count(keys) for keys in sets])
-            here = np.flatnonzero(own >= 0)
-            counts[listed, here] = of_sets[own[here], here] - counts[-1, here]
+        for listed, sets in self.dense.items():
+            of_sets = np.array([seen.count(keys) for keys in sets.keys])
+            counts[listed] = sets.own(of_sets.T[None], counts[-1])[0]
         whole: Places = counts.astype(np.intp)
         return whole
 
@@ -216,7 +239,7 @@ def listed(
     return row[there], key[there]
 
 
-def _sets(layout: Layout, name: str, queries: Places, cells: int, width: int) -> tuple[Mask, Places] | None:
+def _sets(layout: Layout, name: str, queries: Places, cells: int, width: int) -> Sets | None:
     """Give the sets of keys that queries share, where products with these cost less than picking cells."""
     slices = layout.cells[name]
     if name not in ASKED_AGAIN or not isinstance(slices, Slices):
@@ -229,8 +252,9 @@ def _sets(layout: Layout, name: str, queries: Places, cells: int, width: int) ->
     sets = np.zeros((len(distinct), len(layout.sides.keys)), dtype=bool)
     for keys, (first, stop) in zip(sets, distinct.tolist(), strict=True):
         keys[slices.keys[first:stop]] = True
-    return sets, np.where(filled[own], own, -1)
+    itself = layout.own[queries]
+    return Sets(sets, own, (itself >= 0) & sets[own, itself])
 
 
 def _size(plan: Plan) -> int:
-    return plan.places.nbytes + plan.bounds.nbytes + sum(sets.nbytes for sets, _ in plan.dense.values())
+    return plan.places.nbytes + plan.bounds.nbytes + sum(sets.keys.nbytes for sets in plan.dense.values())

@@ -298,9 +298,11 @@ class Patterning:
         Args:
             heads: the numbers of the heads of a layer that will come; None means those of its `selection`.
         """
-        if not any(found.open for found in self.found.values()):
+        asked = {head: one.open if self._every else one.doubtful for head, one in self.found.items()}
+        open_ = {head: held for head, held in asked.items() if held}
+        if not open_:
             return None
-        return Confirming(self.reducing.layout, self.reducing.sights, self.found, heads)
+        return Confirming(self.reducing.layout, self.reducing.sights, self.found, open_, heads)
 
     def result(self) -> dict[HeadId, Pattern]:
         """Give each head's pattern."""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.patches import patch_distance, patch_distances
+from attnviz.analysis.readers import Mask
 from attnviz.analysis.streaming.gathered import on_host
 from attnviz.analysis.streaming.layout import Layout, Plan, Plans
 from attnviz.analysis.streaming.sights import Sight
@@ -133,8 +134,8 @@ class Reducing:
         itself = of_listed[:, -1]
         total, squares, entropy = (_double(part) for part in (sums.mass, sums.squares, sums.entropy))
         on = {name: _double(part) for name, part in sums.on.items()}
-        for number, products in _products(block.weights, plan).items():
-            of_listed[:, number] = np.where(plan.dense[number][1] >= 0, products - itself, 0.0)
+        for number, sets in plan.dense.items():
+            of_listed[:, number] = sets.own(_products(block, sets.keys), itself)
         shapes = np.stack(list(self._shapes(plan, on, of_listed)), axis=1)
         return Reduced(
             layer=block.layer,
@@ -209,16 +210,15 @@ def _picked(weights: Array, plan: Plan) -> Numbers:
     return _double(xp.take(flat, xp.asarray(plan.places, device=flat.device), axis=1))
 
 
-def _products(weights: Array, plan: Plan) -> dict[int, Numbers]:
-    """Give what each query gives the set of keys that is its own: (head, query) by listed pattern."""
-    found = {}
+def _products(block: RowBlock, sets: Mask) -> Numbers:
+    """Give what each query gives sets of keys, (set, key): (head, query, set)."""
+    weights, first = block.weights, block.first_key
     xp = namespace(weights)
-    for number, (sets, own) in plan.dense.items():
-        here = sets[:, plan.first_key : plan.first_key + plan.width]
-        columns = xp.astype(xp.asarray(here, device=weights.device), weights.dtype)
-        all_sets = np.stack([_double(xp.matmul(weights, column)) for column in columns], axis=-1)
-        found[number] = np.take_along_axis(all_sets, np.maximum(own, 0)[None, :, None], axis=-1)[..., 0]
-    return found
+    here = sets[:, first : first + weights.shape[-1]]
+    columns = xp.astype(xp.asarray(here, device=weights.device), weights.dtype)
+    # One by one: a processor takes several times as long for a product with a matrix of few columns.
+    products = [_double(xp.matmul(weights, column)) for column in columns]
+    return np.stack(products, axis=-1)
 
 
 def _double(array: Array) -> Numbers:
