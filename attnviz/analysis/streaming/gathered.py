@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.arrays import Array, namespace
+from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.errors import CaptureFailed
 from attnviz.frame import Frame
 from attnviz.observe import RowBlock
@@ -17,16 +17,12 @@ def at_hand(array: Array) -> Array:
 
     Small arrays are quicker in numpy, and some of its functions are quicker on large ones.
     """
-    return on_host(array) if is_on_host(array) else array
+    return on_cpu(array) if is_on_host(array) else array
 
 
 def on_host(array: Array) -> NDArray[Any]:
     """Give an array as numpy's; one of another device is copied."""
-    if isinstance(array, np.ndarray):
-        return array
-    import array_api_compat
-
-    return np.asarray(array_api_compat.to_device(array, "cpu"))
+    return on_cpu(array)
 
 
 def is_on_host(array: Array) -> bool:
@@ -61,13 +57,13 @@ def room_beside(array: Array, shape: tuple[int, ...], kind: str, value: float = 
 def brought(array: Array, to: Array) -> Array:
     """Bring a small array to where results are kept: layers of one model may be on several devices."""
     if isinstance(to, np.ndarray):
-        return on_host(array)
+        return on_cpu(array)
     return namespace(to).asarray(array, device=device_of(to))
 
 
 def settled(array: Array) -> NDArray[Any]:
     """Give results to which nothing will be added any more, without a copy where they are numpy's."""
-    whole = on_host(array).view()
+    whole = on_cpu(array).view()
     whole.flags.writeable = False
     return whole
 

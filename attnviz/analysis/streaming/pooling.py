@@ -8,8 +8,8 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.streaming.gathered import Came, at_hand, brought, on_host, room_beside, settled
-from attnviz.arrays import Array, namespace
+from attnviz.analysis.streaming.gathered import Came, at_hand, brought, room_beside, settled
+from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.errors import BudgetError
 from attnviz.frame import Frame
 from attnviz.memory import told
@@ -187,7 +187,7 @@ class PoolMaps:
     def _record(self, weights: Array, statistic: Statistic) -> Attention:
         self._came.refuse_missing()
         shares = settled(weights)
-        return pooled_record(self.frame, shares, statistic, on_host(self._seen) > 0)
+        return pooled_record(self.frame, shares, statistic, on_cpu(self._seen) > 0)
 
 
 def pooled_record(

@@ -31,7 +31,7 @@ _ROWS = 128
 _FEW = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Top:
     """The keys each query reads most.
 
@@ -50,6 +50,10 @@ class Top:
         return np.array_equal(self.positions, other.positions) and np.array_equal(self.weights, other.weights)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        layers, heads, queries, most = self.positions.shape
+        return f"Top({most} keys of each of {queries} queries: {layers} layers, {heads} heads)"
 
     @property
     def most(self) -> int:

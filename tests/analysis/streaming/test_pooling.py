@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import attnviz
+from attnviz.analysis.streaming import gathered
 from attnviz.analysis.streaming.pooling import PoolMaps, bytes_of, fit, run_tokens
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.frame import frame_of
@@ -191,6 +192,24 @@ def test_half_precision_is_added_up_in_full() -> None:
     wide = weights.double().numpy()[0].reshape(8, 75, 8, 75)
     assert np.array_equal(maps.maxima().weights[0, 0], wide.max(axis=(1, 3)).astype(np.float32))
     np.testing.assert_allclose(maps.means().weights[0, 0], wide.mean(axis=(1, 3)), rtol=1e-6)
+
+
+def test_on_another_device_nothing_comes_to_numpy_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathered, "is_on_host", lambda array: isinstance(array, np.ndarray))
+    record = square(101, causal=True, window=33)
+    maps = pooled(record, 8, rows=30, library="torch", cut=True)
+    assert isinstance(maps._maxima, torch.Tensor)
+    assert_is_pooled(maps, record, 8, 8)
+
+
+def test_layers_may_be_on_several_devices() -> None:
+    record = square(40, causal=True)
+    maps = PoolMaps(frame_of(record), 8, 8)
+    for library, layer in (("numpy", 1), ("torch", 0)):
+        for block in streamed(record, library=library):
+            if block.layer == layer:
+                maps.update(block)
+    assert_is_pooled(maps, record, 8, 8)
 
 
 def test_means_are_the_same_however_often_they_are_asked_for() -> None:

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnviz.analysis.streaming import gathered, topkeys
 from attnviz.analysis.streaming.topkeys import Top, TopKeys, bytes_of, largest
 from attnviz.errors import CaptureFailed
 from attnviz.frame import frame_of
@@ -129,3 +130,15 @@ def test_two_results_differ_if_a_weight_does() -> None:
     assert top == Top(top.positions.copy(), top.weights.copy())
     assert top != Top(top.positions, top.weights / 2)
     assert top != "top"
+    assert repr(top) == "Top(2 keys of each of 6 queries: 2 layers, 3 heads)"
+
+
+def test_on_another_device_nothing_comes_to_numpy_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (gathered, topkeys):
+        monkeypatch.setattr(module, "is_on_host", lambda array: isinstance(array, np.ndarray))
+    record = square(513, causal=True, window=100)
+    observer = TopKeys(frame_of(record), 2)
+    for block in streamed(record, rows=100, library="torch", cut=True):
+        observer.update(block)
+    assert isinstance(observer._weights, torch.Tensor)
+    assert np.array_equal(observer.result().positions, sorted_rows(record, 2)[0])
