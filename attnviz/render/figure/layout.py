@@ -95,8 +95,7 @@ class Content:
         sink: whether one more, detached column stands right of each panel.
         beside: how wide what is written right of each panel is, in units of the labels' letter size.
         strips: whether the names of parts stand at the left, and whether below.
-        marked: whether both sides are marked at round positions only: marks are left out sooner than letters
-            shrink or turn.
+        marked: whether marks at round positions are left out sooner than letters shrink or turn.
     """
 
     panels: int
