@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Weights are even steps of a logarithm: so many, over so many powers of two below 1. The program's
 # `LINK_CODES` and `LINK_OCTAVES` are the same numbers.
-CODES, OCTAVES = 4095, 20
+CODES, OCTAVES = 16383, 20
 
 # How far a weight may be off, as a share of itself: half a step.
 LINK_ERROR = 2 ** (OCTAVES / (CODES - 1) / 2) - 1
@@ -79,7 +79,7 @@ def as_codes(weights: NDArray[np.float32]) -> NDArray[np.uint32]:
     """Write weights as steps of a logarithm; 0 for none.
 
     >>> as_codes(np.array([1.0, 0.5, 0.0], np.float32)).tolist()
-    [4095, 3890, 0]
+    [16383, 15564, 0]
     """
     some = weights > 0
     depth = -np.log2(np.where(some, weights, 1).astype(np.float64)) / OCTAVES
@@ -93,7 +93,7 @@ def as_numbers(positions: NDArray[np.int32], near: bool, ahead: int) -> NDArray[
     >>> as_numbers(np.array([0, 0, 3, -1]), near=False, ahead=0).tolist()
     [1, 1, 4, 0]
     >>> as_numbers(np.array([0, 0, 3, -1]), near=True, ahead=0).tolist()
-    [1, 2, 3, 0]
+    [1, 3, 2, 0]
     """
     if not near:
         return (positions + 1).astype(np.uint32)

@@ -41,6 +41,8 @@ test("every field comes back from a link", () => {
     otherMap: "self.rollout",
     query: 2,
     key: 0,
+    queryToken: 21,
+    keyToken: 3,
     together: "layer",
     words: true,
     special: false,
@@ -57,7 +59,11 @@ test("every field comes back from a link", () => {
   for (const name of /** @type {(keyof State)[]} */ (Object.keys(state))) {
     assert.notDeepEqual(state[name], opened[name], `${name} would not be tested`);
   }
-  assert.deepEqual(read(`#${toFragment(state, opened)}`), state);
+  const long = smallPage();
+  long.map("cross").facts.pooling = { statistic: "maximum", queries: 22, keys: 22, twin: null };
+  assert.deepEqual(fromFragment(`#${toFragment(state, opened)}`, opened, long), state);
+  const beyond = fromFragment("map=cross&queryToken=22", opened, long);
+  assert.equal(beyond.queryToken, null);
 });
 
 test("what a page opens with is written where it is no longer so", () => {

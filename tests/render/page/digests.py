@@ -1,35 +1,20 @@
 """Digests made of records that are whole: what a capture would leave of them, by the plain definitions."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from attnviz.analysis.focus import focus
 from attnviz.analysis.measures.table import measure
+from attnviz.analysis.streaming.digest import Digest
+from attnviz.analysis.streaming.topkeys import Top
 from attnviz.frame import frame_of
 from attnviz.record import Pooling, Token
 
 
-@dataclass(frozen=True, eq=False)
-class Top:
-    positions: Any
-    weights: Any
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    frame: Any
-    maxima: Any
-    means: Any
-    top: Any
-    measured: Any
-    focus: Any
-
-
 def digest(record, cells, k=4, **changes):
     """Pool a record to so many rows and columns, and keep the top keys of every query."""
-    made = Made(
+    made = Digest(
         frame=frame_of(record),
         maxima=pooled(record, cells, "maximum"),
         means=pooled(record, cells, "mean"),

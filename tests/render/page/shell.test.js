@@ -78,7 +78,7 @@ test("a step through the layers keeps the head's number", () => {
 test("another map of the same tokens keeps what is picked, one of others lets go", () => {
   const { page, store } = begun({ head: "L3H5", query: 1, key: 2, zoom: [0, 0, 2, 2], also: "0" });
   assert.deepEqual(toMap(page, store.state, "self.rollout"), { map: "self.rollout", head: "L3", also: "" });
-  const gone = { query: null, key: null, zoom: null, step: null };
+  const gone = { query: null, key: null, queryToken: null, keyToken: null, zoom: null, step: null };
   assert.deepEqual(toMap(page, store.state, "cross"), { map: "cross", head: "L3H5", also: "", ...gone });
 });
 

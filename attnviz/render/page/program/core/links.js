@@ -6,7 +6,7 @@
  */
 
 // Weights are even steps of a logarithm: so many, over so many powers of two below 1.
-const LINK_CODES = 4095;
+const LINK_CODES = 16383;
 const LINK_OCTAVES = 20;
 
 // Links of so many heads are kept unpacked.

@@ -22,6 +22,16 @@ export function exactText(weight) {
 }
 
 /**
+ * Write a weight with as many digits as are known of the largest of a query: three.
+ * @param {number} weight 0 to 1
+ * @returns {string}
+ */
+export function linkText(weight) {
+  if (weight === 0) return "0";
+  return weight < 0.001 ? weight.toExponential(1) : weight.toPrecision(3).replace(/^0/, "");
+}
+
+/**
  * Write a count or a position: "16,384".
  * @param {number} count
  * @returns {string}

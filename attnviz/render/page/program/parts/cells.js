@@ -1,7 +1,7 @@
 // A cell that stands for several weights, in words: whose, the largest and the mean of them, and the link it is.
 
 import { wholeSide } from "../core/whole.js";
-import { countText, exactText } from "../core/words.js";
+import { countText, exactText, linkText } from "../core/words.js";
 import { labelText } from "./axis.js";
 import { OUTSIDE } from "./sheet.js";
 import { isolated } from "./telling.js";
@@ -131,7 +131,7 @@ export function pooledSentence(map, head, matrix, cell) {
   if (reason)
     return `${query} cannot see ${key}: ${reason === OUTSIDE ? "outside their window" : "later keys"}`;
   const link = strongestLink(map, head, matrix, cell);
-  const told = link ? `; ${linkName(map, link)}: ${exactText(link.weight)}` : "";
+  const told = link ? `; ${linkName(map, link)}: ${linkText(link.weight)}` : "";
   return `${query}, ${key}: ${statistics(map, head, cell)}${told}`;
 }
 

@@ -97,9 +97,10 @@ export function heatmapSection(title, lines, note) {
  * @param {string} name
  * @param {number} value
  * @param {boolean} isLit
+ * @param {string} [text] how the value is written
  * @returns {HTMLElement}
  */
-export function heatmapListed(name, value, isLit) {
+export function heatmapListed(name, value, isLit, text = exactText(value)) {
   const bar = element("span", { class: "heatmap-bar", "aria-hidden": "true" });
   bar.style.setProperty("--share", String(Math.min(1, value)));
   return element(
@@ -107,6 +108,6 @@ export function heatmapListed(name, value, isLit) {
     { class: isLit ? "is-lit" : null, "aria-current": isLit ? "true" : null },
     element("bdi", { class: "heatmap-name" }, name),
     bar,
-    element("span", { class: "heatmap-number" }, exactText(value)),
+    element("span", { class: "heatmap-number" }, text),
   );
 }

@@ -2,7 +2,7 @@
 // query with the keys it reads most.
 
 import { element } from "../core/dom.js";
-import { exactText } from "../core/words.js";
+import { linkText } from "../core/words.js";
 import { nameOf, topOf } from "../parts/telling.js";
 import { mostText, runName, runOf, tokenName } from "../parts/cells.js";
 import { heatmapListed, heatmapSection } from "./heatmap-aside.js";
@@ -92,7 +92,7 @@ export class HeatmapLinks {
       const query = first + step;
       const read = links
         .of(query)
-        .map(({ key, weight }) => `${tokenName(map.keys, key)} ${exactText(weight)}`);
+        .map(({ key, weight }) => `${tokenName(map.keys, key)} ${linkText(weight)}`);
       const button = element(
         "button",
         { type: "button", class: "heatmap-query", title: "Show it in the text" },
@@ -128,7 +128,12 @@ const LINKS_INVITATION =
  */
 function linkSection(map, title, links, note) {
   const lines = links.map(({ query, key, weight }) =>
-    heatmapListed(`${tokenName(map.queries, query)} → ${tokenName(map.keys, key)}`, weight, false),
+    heatmapListed(
+      `${tokenName(map.queries, query)} → ${tokenName(map.keys, key)}`,
+      weight,
+      false,
+      linkText(weight),
+    ),
   );
   const section = heatmapSection(title, lines, links.length ? note : `none ${note}`);
   section.classList.add("heatmap-linked");

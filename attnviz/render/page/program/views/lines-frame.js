@@ -35,6 +35,8 @@ export class LinesFrame {
     const names = ["from (query)", "to (key)"].map((name) => element("span", {}, name));
     this.sides = element("div", { class: "lines-sides", "aria-hidden": "true" }, ...names);
     this.measure = measurer();
+    /** Whether tokens have room for a finger in any case. */
+    this.isRoomy = false;
     /** @type {LinesLayout} */
     this.layout = { pitch: 24, view: 240, rows: 0, columns: 0, left: 0, right: 100, scroll: 0 };
   }
@@ -48,7 +50,7 @@ export class LinesFrame {
   fit(rows, columns, several) {
     const width = this.scroll.clientWidth;
     const view = Math.max(LINES_LOWEST, this.scroll.clientHeight);
-    const finger = matchMedia("(pointer: coarse)").matches;
+    const finger = this.isRoomy || matchMedia("(pointer: coarse)").matches;
     const longest = Math.max(rows.length, columns.length);
     const pitch = linesPitch(view, longest, finger);
     const [left, right] = [rows, columns].map((labels) => this.roomOf(labels, width, several));

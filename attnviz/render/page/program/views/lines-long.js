@@ -36,6 +36,7 @@ export class LinesOfLong extends LinesPanel {
     this.where = element("span", { class: "lines-where" });
     this.steps = element("div", { class: "lines-steps" }, before, this.where, after);
     this.root.prepend(this.steps);
+    this.frame.isRoomy = true;
   }
 
   /** @returns {number} the row on screen: the one picked, else one in the middle, where there is most to read */
@@ -131,8 +132,7 @@ function keysRead(links, first, last) {
  */
 function numbered(whole, position) {
   const label = whole.label(position);
-  // The mark keeps the number left of an Arabic or Hebrew token.
-  return { ...label, kind: "text", text: `\u200e${countText(position)} ${labelText(label)}` };
+  return { ...label, kind: "text", text: `${countText(position)} ${labelText(label)}` };
 }
 
 /**

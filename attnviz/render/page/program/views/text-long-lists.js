@@ -1,7 +1,7 @@
 // Beside a long text: the strongest links of what is picked, each with the words around its other end.
 
 import { element } from "../core/dom.js";
-import { exactText } from "../core/words.js";
+import { linkText } from "../core/words.js";
 import { mostText, tokenName } from "../parts/cells.js";
 import { pickToken, wholeOf } from "../parts/span.js";
 import { textFilled } from "./textlists.js";
@@ -102,7 +102,7 @@ function longItem(map, { query, key, weight }, { way, isRange, source }, longest
     { type: "button", class: "text-item text-link" },
     element("bdi", { class: "text-name" }, name),
     bar,
-    element("span", { class: "text-number" }, exactText(weight)),
+    element("span", { class: "text-number" }, linkText(weight)),
     excerptOf(wholeOf(map, side), end, source),
   );
 }

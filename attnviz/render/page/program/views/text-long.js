@@ -2,7 +2,7 @@
 
 import { shareOf } from "../core/colors.js";
 import { element } from "../core/dom.js";
-import { countText, exactText, runText } from "../core/words.js";
+import { countText, linkText, runText } from "../core/words.js";
 import { mostText, tokenName } from "../parts/cells.js";
 import { pickToken } from "../parts/span.js";
 import { actionButton } from "../shell/parts.js";
@@ -43,7 +43,7 @@ export class TextOfLong {
     const after = actionButton("Later ›", () => this.step(1));
     this.where = element("span", { class: "lines-where" });
     this.ways = this.makeWays();
-    this.lead = element("p", { class: "text-lead" });
+    this.lead = element("p", { class: "text-lead text-steady" });
     this.texts = element("div", { class: "text-texts" });
     this.lists = element("div", { class: "text-lists" });
     this.legend = element("p", { class: "text-legend note" });
@@ -270,7 +270,7 @@ export class TextOfLong {
     const tinted = reading.way === "readers" ? 0 : this.sides.length - 1;
     const isKnown = found.side === tinted && weight !== undefined;
     const name = tokenName(sequence, found.position);
-    this.context.say(isKnown ? `${name}: ${exactText(weight)}` : name);
+    this.context.say(isKnown ? `${name}: ${linkText(weight)}` : name);
   }
 
   /** @returns {Drawing|null} */
