@@ -247,9 +247,8 @@ def _thinned(sheet: Sheet, content: Content, share: float) -> Layout:
 
 def _angles(content: Content, columns: Side) -> tuple[Angle, ...]:
     """Give the ways to turn the columns' labels, the better first; what is short anyway stays as it is."""
-    if content.marked:
-        return (0,)
-    return (0, 90) if content.sink or columns.width > 2 * columns.height else (0,)
+    may_turn = content.sink or columns.width > 2 * columns.height
+    return (0, 90) if may_turn and not content.marked else (0,)
 
 
 def _rows_fit(labels: Lettered, cell: float) -> bool:
