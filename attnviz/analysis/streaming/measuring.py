@@ -1,8 +1,9 @@
 """Every measure of every head of an input whose squares need never exist."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from attnviz.observe import RowBlock, RowSums, Wanted
 from attnviz.selection import HeadId
 
 Numbers = NDArray[np.float64]
+Key = TypeVar("Key", str, int)
 
 # What rows come to waits until there are so many of them to go into means at once, which takes less time.
 # What all rows come to would be 100 MB for 144 heads at 16,384 tokens, what 1,024 do is 8 MB.
@@ -174,28 +176,47 @@ class Measuring:
         waiting = self._waiting.setdefault(key, _Waiting())
         waiting.add(part)
         if waiting.rows >= _AT_ONCE:
-            self._digest(self._waiting.pop(key).parts)
+            self._digest([self._waiting.pop(key).parts])
 
     def _settle(self) -> None:
-        """Put into the means whatever waits."""
-        while self._waiting:
-            self._digest(self._waiting.popitem()[1].parts)
+        """Put into the means whatever waits: of a short text several layers at once."""
+        alike: dict[tuple[int, ...], list[list[_Part]]] = {}
+        for waiting in self._waiting.values():
+            alike.setdefault(tuple(id(part.shares) for part in waiting.parts), []).append(waiting.parts)
+        for runs in alike.values():
+            at_once = max(1, _AT_ONCE // sum(part.rows for part in runs[0]))
+            for first in range(0, len(runs), at_once):
+                self._digest(runs[first : first + at_once])
+        self._waiting.clear()
 
-    def _digest(self, parts: Sequence["_Part"]) -> None:
-        """Put rows of some heads of one layer into their means."""
-        part = _together(parts)
-        rows, counted = Rows(self._ground, part.sums), self._counted(parts)
+    def _digest(self, runs: Sequence[Sequence["_Part"]]) -> None:
+        """Put the same rows of some heads of several layers that see alike into their means.
+
+        Args:
+            runs: of some heads of one layer each, all of the same rows.
+        """
+        part = _together(runs)
+        rows, counted = Rows(self._ground, part.sums), self._counted(runs[0])
         values = np.full((len(part.sums.mass), len(self._measures), len(counted)), np.nan)
         for place, one in enumerate(self._measures):
             if not one.needs_weights(self._ground):
                 values[:, place] = one.of(rows)
             elif one.name in part.weighed:
                 values[:, place] = part.weighed[one.name]
-        first = part.sums.first_head
-        where = self.frame.layers.index(part.sums.layer), slice(first, first + len(values))
+        where = self._where([run[0].sums for run in runs])
         self._moments.add(where, values[..., counted])
         self._even[where] += part.sums.mass[:, counted] @ part.shares[:, counted].T
         self._firsts.add(where, part.sums.on[FIRST])
+
+    def _where(self, several: Sequence[RowSums]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Say which layers and heads of the frame rows are of, by their places."""
+        places = [
+            (self.frame.layers.index(sums.layer), sums.first_head + head)
+            for sums in several
+            for head in range(sums.mass.shape[0])
+        ]
+        layers, heads = np.array(places).T
+        return layers, heads
 
     def _counted(self, parts: Sequence["_Part"]) -> NDArray[np.bool_]:
         """Say which of the rows of several parts count."""
@@ -217,8 +238,12 @@ class _Part:
     weighed: Mapping[str, Array]
 
     @property
+    def rows(self) -> int:
+        return int(self.sums.mass.shape[-1])
+
+    @property
     def queries(self) -> slice:
-        return slice(self.sums.start, self.sums.start + self.sums.mass.shape[-1])
+        return slice(self.sums.start, self.sums.start + self.rows)
 
 
 @dataclass(eq=False)
@@ -230,29 +255,44 @@ class _Waiting:
 
     def add(self, part: _Part) -> None:
         self.parts.append(part)
-        self.rows += part.sums.mass.shape[-1]
+        self.rows += part.rows
 
 
-def _together(parts: Sequence[_Part]) -> _Part:
-    """Put rows behind each other, as float64 numpy arrays."""
-    sums = [part.sums for part in parts]
-    has_distance = sums[0].distance is not None
+def _together(runs: Sequence[Sequence[_Part]]) -> _Part:
+    """Put rows behind each other, and heads below each other, as float64 numpy arrays."""
+
+    def joined(of: Callable[[_Part], Array]) -> Numbers:
+        return _below([[of(part) for part in run] for run in runs])
+
+    def each(of: Callable[[_Part], Mapping[Key, Array]]) -> dict[Key, Numbers]:
+        def one(key: Key) -> Numbers:
+            return joined(lambda part: of(part)[key])
+
+        return {key: one(key) for key in of(first)}
+
+    first = runs[0][0]
     whole = replace(
-        sums[0],
-        mass=_behind([one.mass for one in sums]),
-        entropy=_behind([one.entropy for one in sums]),
-        squares=_behind([one.squares for one in sums]),
-        distance=_behind([one.distance for one in sums]) if has_distance else None,
-        on={name: _behind([one.on[name] for one in sums]) for name in sums[0].on},
-        beside={step: _behind([one.beside[step] for one in sums]) for step in sums[0].beside},
-        seen=_behind([one.seen for one in sums]),
+        first.sums,
+        mass=joined(lambda part: part.sums.mass),
+        entropy=joined(lambda part: part.sums.entropy),
+        squares=joined(lambda part: part.sums.squares),
+        distance=None if first.sums.distance is None else joined(lambda part: part.sums.distance),
+        on=each(lambda part: part.sums.on),
+        beside=each(lambda part: part.sums.beside),
+        seen=_below([[part.sums.seen for part in runs[0]]]),
         received=None,
     )
-    weighed = {name: _behind([part.weighed[name] for part in parts]) for name in parts[0].weighed}
-    return _Part(whole, np.concatenate([part.shares for part in parts], axis=-1), weighed)
+    shares = np.concatenate([part.shares for part in runs[0]], axis=-1)
+    return _Part(whole, shares, each(lambda part: part.weighed))
 
 
-def _behind(arrays: Sequence[Array]) -> Numbers:
-    """Put arrays (..., query) behind each other, and copy them from whatever device they are on."""
-    joined = namespace(*arrays).concat(arrays, axis=-1) if len(arrays) > 1 else arrays[0]
-    return on_cpu(joined).astype(np.float64)
+def _below(runs: Sequence[Sequence[Array]]) -> Numbers:
+    """Join arrays (head, query), and copy them from whatever device they are on.
+
+    Args:
+        runs: below each other, what stands behind each other.
+    """
+    xp = namespace(*runs[0])
+    behind = [run[0] if len(run) == 1 else xp.concat(run, axis=-1) for run in runs]
+    below = behind[0] if len(behind) == 1 else xp.concat(behind, axis=0)
+    return on_cpu(below).astype(np.float64)

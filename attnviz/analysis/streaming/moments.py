@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = NDArray[np.float64]
+Where = tuple[int | slice | NDArray[np.intp], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +41,11 @@ class Moments:
         apart = np.where(missing, 0.0, values - mean[..., None])
         return cls(count, mean, np.vecdot(apart, apart))
 
-    def __getitem__(self, where: tuple[int | slice, ...]) -> "Moments":
+    def __getitem__(self, where: Where) -> "Moments":
         """Give those of some series."""
         return Moments(self.count[where], self.mean[where], self.squares[where])
 
-    def add(self, where: tuple[int | slice, ...], values: Numbers) -> None:
+    def add(self, where: Where, values: Numbers) -> None:
         """Take further numbers of some series, along the last axis; NaN is no number."""
         joined = self[where].joined(Moments.of(values))
         self.count[where], self.mean[where], self.squares[where] = joined.count, joined.mean, joined.squares
