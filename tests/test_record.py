@@ -166,3 +166,13 @@ def test_arrays_may_say_that_what_rows_lack_went_to_sinks() -> None:
     weights = np.stack([ROWS, ROWS / 4])[:, None]
     assert from_arrays(weights, ["a", "b", "c"], sinks=True).sinks == (1,)
     assert from_arrays(weights, ["a", "b", "c"]).sinks == ()
+
+
+def test_finite_weights_whose_sum_is_none_are_too_much_mass() -> None:
+    with pytest.raises(RequestError, match="a row sums to inf, allowed at most 1"):
+        from_arrays(np.full((1, 1, 2, 2), 3e38, dtype=np.float32), ["a", "b"])
+
+
+def test_a_row_of_many_weights_may_sum_to_one_but_for_rounding() -> None:
+    row = np.full((1, 1, 1, 16_384), 1 / 16_384, dtype=np.float32)
+    assert from_arrays(row, ["a"], ["b"] * 16_384).lost("L0H0") == pytest.approx(0, abs=1e-6)

@@ -15,7 +15,7 @@ from attnviz.sources import load
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.watching import again, kept
 from attnviz.sources.huggingface.watching.sites import watch
-from attnviz.sources.huggingface.watching.watched import run
+from attnviz.sources.huggingface.watching.watched import once, run
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID
 
 OTHER = "A lazy dog sleeps, and the fox knows it."
@@ -153,3 +153,18 @@ def test_a_bert_of_ones_own_is_known_by_its_own_modules(tiny_bert):
     other = copy.deepcopy(feed.model)
     assert isinstance(other, BertModel)
     assert other not in again._KNOWN
+
+
+def test_a_pass_keeps_nothing_in_the_process_and_leaves_chance_as_it_was(tiny_bert):
+    feed = read_before(tiny_bert)
+    waiting, state = len(torch.cuda._queued_calls), torch.get_rng_state()
+    run(feed)
+    assert len(torch.cuda._queued_calls) == waiting
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_chance_takes_the_same_way_every_time():
+    given = {"input": torch.ones(1, 100)}
+    dropout = torch.nn.Dropout(0.5)
+    dropout.forward = lambda input: torch.nn.functional.dropout(input, 0.5, training=True)  # noqa: A002
+    assert torch.equal(once(dropout, given), once(dropout, given))
