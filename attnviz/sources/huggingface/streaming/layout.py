@@ -9,9 +9,7 @@ from torch import Tensor
 from attnviz.sources.huggingface.capturing.sight import RowSight
 from attnviz.sources.huggingface.paths.call import Vectors
 from attnviz.sources.huggingface.paths.running import same
-
-# Blocks begin and end at multiples of so many keys, so that few sizes recur and memory is used again.
-_STEP = 64
+from attnviz.sources.huggingface.streaming.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -46,42 +44,38 @@ class Layout:
 class Layouts:
     """Finds layouts; layers that are given one mask share one."""
 
-    _known: list[tuple[Tensor, range, int, Layout]] = field(default_factory=list)
+    _known: list[tuple[Tensor, Layout]] = field(default_factory=list)
 
-    def of(self, call: Vectors, sight: RowSight, rows: range, size: int) -> Layout:
-        """Find what some queries of a call see.
+    def of(self, call: Vectors, sight: RowSight, scale: Scale) -> Layout:
+        """Find what the queries of a call see.
 
         Args:
             call: the call.
             sight: of the call.
-            rows: the positions of the queries.
-            size: how many of them are in one block.
+            scale: how many queries one block has.
         """
+        size = scale.block_rows(call.queries, call.keys)
+        blocks = [range(call.queries)[first : first + size] for first in range(0, call.queries, size)]
         if call.mask is None:
-            return _unmasked(call, rows, size)
-        for mask, others, step, layout in self._known:
-            if (others, step) == (rows, size) and mask.dtype == call.mask.dtype and same(mask, call.mask):
+            return _unmasked(call, blocks)
+        for mask, layout in self._known:
+            if mask.dtype == call.mask.dtype and same(mask, call.mask):
                 return layout
-        found = _masked(call, sight, rows, size)
-        self._known.append((call.mask, rows, size, found))
+        found = _masked(call, sight, blocks, scale.step)
+        self._known.append((call.mask, found))
         return found
 
 
-def _blocks(rows: range, size: int) -> Sequence[range]:
-    return [rows[first : first + size] for first in range(0, len(rows), size)]
-
-
-def _unmasked(call: Vectors, rows: range, size: int) -> Layout:
-    blocks = _blocks(rows, size)
+def _unmasked(call: Vectors, blocks: Sequence[range]) -> Layout:
     if call.hides_later:
         return Layout(tuple(Piece(block, range(min(block.stop, call.keys))) for block in blocks), True, False)
     return Layout(tuple(Piece(block, range(call.keys)) for block in blocks), False, False)
 
 
-def _masked(call: Vectors, sight: RowSight, rows: range, size: int) -> Layout:
+def _masked(call: Vectors, sight: RowSight, blocks: Sequence[range], step: int) -> Layout:
     pieces: list[Piece] = []
     causal, has_blind, ahead = True, False, call.keys - call.queries
-    for block in _blocks(rows, size):
+    for block in blocks:
         seen = sight.rows(block.start, block.stop)
         assert seen is not None  # there is a mask
         seen_by_any = seen.any(dim=0).nonzero()
@@ -89,26 +83,9 @@ def _masked(call: Vectors, sight: RowSight, rows: range, size: int) -> Layout:
         later = seen[:, block.start + ahead :] if block.start + ahead > 0 else seen
         causal = causal and not bool(later.triu(1).any())
         first, last = (int(seen_by_any[end]) for end in (0, -1)) if len(seen_by_any) else (0, 0)
-        keys = range(first // _STEP * _STEP, min(-(-(last + 1) // _STEP) * _STEP, call.keys))
+        keys = range(first // step * step, min(-(-(last + 1) // step) * step, call.keys))
         pieces.append(Piece(block, keys))
     return Layout(tuple(pieces), causal, has_blind)
-
-
-def block_rows(queries: int, keys: int, cells: int) -> int:
-    """Say how many queries one block has.
-
-    Enough for a good matrix product, and few enough that little is done in vain where later keys are hidden.
-
-    Args:
-        queries: how many there are.
-        keys: how many keys.
-        cells: about how many weights a block may have.
-    """
-    return max(1, min(queries, max(_FEW, min(_MANY, cells // keys))))
-
-
-# Products of fewer rows are slower for each of them; those of more are not faster.
-_FEW, _MANY = 64, 128
 
 
 def sample_of(rows: range, count: int, device: torch.device) -> Tensor:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+_FLOAT32_BYTES = 4
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -13,11 +15,26 @@ class Scale:
         prefix: of so many tokens a long text's layers are learnt. They cost 3 % of a pass over 2,048 tokens,
             and what is learnt is not believed: each call of the whole text is held against it.
         block_bytes: about how much one block of weights takes. Larger ones leave the processor's cache.
+        rows: the fewest and the most queries of a block. Products of fewer rows are slower for each of them;
+            those of more are not faster, and where later keys are hidden more of them is done in vain.
+        step: blocks begin and end at multiples of so many keys, so that few sizes recur.
     """
 
     long: int = 1024
     prefix: int = 64
     block_bytes: int = 4 * 2**20
+    rows: tuple[int, int] = (64, 128)
+    step: int = 64
+
+    def block_rows(self, queries: int, keys: int) -> int:
+        """Say how many queries one block has, of one head at the least."""
+        fewest, most = self.rows
+        return max(1, min(queries, max(fewest, min(most, self.cells // keys))))
+
+    @property
+    def cells(self) -> int:
+        """About how many weights one block has."""
+        return self.block_bytes // _FLOAT32_BYTES
 
 
 SCALE = Scale()

@@ -19,7 +19,7 @@ from attnviz.sources.huggingface.paths.call import Call, Vectors
 from attnviz.sources.huggingface.paths.masks import seen_by_any_head
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall
-from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, block_rows, sample_of
+from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
 from attnviz.sources.huggingface.streaming.scale import Scale
 from attnviz.sources.huggingface.streaming.softmax import Room, Softmax
@@ -88,8 +88,7 @@ class Walk:
 
     def _layout(self, site: Site, call: Vectors, sight: RowSight) -> Layout:
         """Find what a call's queries see, and hold it against what they saw when the model was watched."""
-        size = block_rows(call.queries, call.keys, self.scale.block_bytes // _FLOAT32_BYTES)
-        layout = self._layouts.of(call, sight, range(call.queries), size)
+        layout = self._layouts.of(call, sight, self.scale)
         if layout.causal != site.seen.causal:
             now, before = (
                 "look back only" if causal else "look ahead" for causal in (layout.causal, not layout.causal)
@@ -145,7 +144,7 @@ class Walk:
     def _groups(self, heads: Sequence[int], pieces: Sequence[Piece]) -> list[range]:
         """Take as many heads together as fill a block."""
         most = max(len(piece.rows) * len(piece.keys) for piece in pieces)
-        size = max(1, self.scale.block_bytes // _FLOAT32_BYTES // most)
+        size = max(1, self.scale.cells // most)
         return [range(len(heads))[first : first + size] for first in range(0, len(heads), size)]
 
     def _check_mass(self, site: Site, weights: Tensor) -> None:
