@@ -13,7 +13,8 @@ from attnviz.arrays import Array, namespace
 
 Places = NDArray[np.intp]
 
-# So many cells are listed and kept, in 8 bytes each; the most frequent tokens of a longer text are not.
+# So many cells are listed, and their lists kept, in 8 bytes each. Of a longer text the most frequent tokens
+# are not listed, and what is not kept is listed again.
 _LISTED = 2**22
 
 
@@ -57,11 +58,10 @@ class Repeats:
 
     def _among_listed(self, xp: ModuleType, weights: Array, at: int, first_key: int, behind: int) -> Array:
         """Give the mass on listed cells: (head, query)."""
-        heads, rows, columns = weights.shape
-        cells, ends = self._cells(xp, weights, at, first_key, behind)
-        if not cells.shape[0]:
+        row, column, ends = self._cells(xp, weights, at, first_key, behind)
+        if not row.shape[0]:
             return xp.zeros_like(weights[..., 0])
-        return _added(xp, xp.take(xp.reshape(weights, (heads, rows * columns)), cells, axis=-1), ends)
+        return _added(xp, weights[:, row, column], ends)
 
     def _often(self, xp: ModuleType, weights: Array, queries: Places, first: int, rows: Places) -> Array:
         """Give the same for rows of one frequent token, whose column of zeros and ones is multiplied.
@@ -86,24 +86,24 @@ class Repeats:
 
     def _cells(
         self, xp: ModuleType, weights: Array, at: int, first_key: int, behind: int
-    ) -> tuple[Array, Array]:
-        """List cells row by row: where they are in the flattened rows, and where each row's list ends.
+    ) -> tuple[Array, Array, Array]:
+        """List cells row by row: their rows, their columns, and where each row's list starts and ends.
 
         The same rows come for every head of every layer, so their lists are kept.
         """
         rows, columns = weights.shape[-2:]
         key = xp, weights.device, at, rows, first_key, columns, behind
         if key in self._kept:
-            found: tuple[Array, Array] = self._kept[key]
+            found: tuple[Array, Array, Array] = self._kept[key]
             return found
-        cells, ends = self._listed(at, rows, first_key - behind, columns)
-        made = tuple(xp.asarray(array, device=weights.device) for array in (cells, ends))
-        if self._size + len(cells) + len(ends) <= 2 * _LISTED:
-            self._size += len(cells) + len(ends)
-            self._kept[key] = made
-        return made[0], made[1]
+        listed = self._listed(at, rows, first_key - behind, columns)
+        row, column, ends = (xp.asarray(array, device=weights.device) for array in listed)
+        if self._size + len(listed[0]) <= _LISTED:
+            self._size += len(listed[0])
+            self._kept[key] = row, column, ends
+        return row, column, ends
 
-    def _listed(self, at: int, rows: int, first: int, columns: int) -> tuple[Places, Places]:
+    def _listed(self, at: int, rows: int, first: int, columns: int) -> tuple[Any, Any, Places]:
         """List cells as `_cells` does; `first` is the position whose token decides about the first column."""
         queries = np.arange(at, at + rows)
         order, starts, ranks = self._order
@@ -114,7 +114,7 @@ class Repeats:
         inside = (column >= 0) & (column < columns)
         row, column = row[inside], column[inside]
         ends = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-        return row * columns + column, ends.astype(np.intp)
+        return row.astype(np.int32), column.astype(np.int32), ends.astype(np.intp)
 
     @cached_property
     def _order(self) -> tuple[Places, Places, Places]:
