@@ -64,7 +64,8 @@ class ColorScale:
 
     def _way(self, weights: NDArray[np.floating]) -> NDArray[np.floating]:
         """Give the shares of a logarithmic scale; signs below it stay there, and what is masked is NaN."""
-        numbers: NDArray[np.floating] = np.ma.filled(weights, np.nan)
+        # In float32 the logarithm of the largest weight may come out above the top's, which is in float64.
+        numbers: NDArray[np.floating] = np.ma.filled(weights, np.nan).astype(np.float64)
         return np.where(numbers < 0, numbers, shares(numbers, self.top, self.floor))
 
     def _back(self, places: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from attnviz.render.figure import encode, heatmap
+from attnviz.render.figure.colors import ColorScale
 from attnviz.render.theme import THEMES, rgb
 from tests.render.figure.pictures import FOX, bar, cells, cut_off, overlaps, panels, record, texts
 from tests.render.longer import KINDS, part_of, pooled, runs_of
@@ -64,6 +65,13 @@ def test_colours_go_by_orders_of_magnitude():
     written = labels(bar(figure).get_yticklabels())
     assert (written[0], written[-1]) == ("0.001", f"{top:.2g}")
     assert "0.01" in written
+
+
+@pytest.mark.parametrize("top", np.random.default_rng(0).random(20).astype(np.float32))
+def test_the_largest_cell_has_the_colour_of_the_top(top):
+    scale = ColorScale(THEMES["light"], float(top), 1 / 4096)
+    weights = np.array([top, top / 2], np.float32)
+    assert tuple(scale.colormap(scale.norm(weights))[0]) == tuple(scale.colormap(1.0))
 
 
 def test_the_bar_of_a_logarithmic_scale_is_evenly_coloured():
