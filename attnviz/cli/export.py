@@ -1,92 +1,160 @@
 """`attnviz export`: take everything away, to use or draw again without the model."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input, Model, Output, Tokens, Viewed
+from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from rich.console import RenderableType
+
+    from attnviz.analysis.findings import Focus
+    from attnviz.analysis.measures.measured import Measured
+    from attnviz.cli.looking import Look
     from attnviz.record import Attention
     from attnviz.selection import HeadId
 
 
-def export(source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens, out: Output) -> None:
+# Words and links that the focus table tells of each head.
+_TOLD = 3
+
+
+def export(
+    source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens, long: Long, out: Output
+) -> None:
     """Write the record as .safetensors, .npz, .json or .csv, or fill a folder (-o pictures/).
 
     A folder gets one PNG per head, the grid, the focus table, every measure and the record; of a model with
     several blocks, a folder for each. Without --layer every layer is meant. --record shows a .safetensors
-    record again.
+    record again. Of a text too long to hold all its weights a digest is written: pooled maps, the keys each
+    query reads most (the whole of .csv), every measure.
     """
-    from attnviz.cli.inputs import attend
+    from attnviz.cli.looking import look
     from attnviz.files import refuse_existing, refuse_full
-    from attnviz.store import known_suffix, save
+    from attnviz.store import known_suffix
 
     if out.output is None:
         raise RequestError("no output: got nothing, allowed -o with a file name or a folder")
     if out.output.is_dir() or out.output.suffix == "":
         refuse_full(out.output, force=out.force)
-        _fill(out.output, _records(source, by, which, viewed, tokens), out)
+        _fill(out.output, _looks(source, by, which, viewed, tokens, long), out)
     else:
         known_suffix(out.output)
         refuse_existing(out.output, force=out.force)
-        record, _ = attend(source, by, which, tokens, default="all", viewed=viewed)
-        save(record, out.output, force=out.force)
+        seen = look(source, by, which, tokens, Ranked(), viewed, default="all", long=long)
+        _save(seen, out.output, force=out.force)
     print(out.output)
 
 
-def _records(
-    source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens
-) -> "dict[str, tuple[Attention, Sequence[HeadId]]]":
-    """Record the block asked for or, where none was, every one: by the folder it goes to."""
-    from attnviz.cli.inputs import attend, open_reading, record_of
+def _save(seen: "Look", path: Path, *, force: bool) -> None:
+    """Write all weights or, where these do not fit, what they come to."""
+    from attnviz.cli.streamed import digested
+    from attnviz.store import save
+    from attnviz.studies.digest_files import save_digest
+
+    if seen.record is not None:
+        save(seen.record, path, force=force)
+    else:
+        save_digest(digested(seen), path, force=force)
+
+
+def _looks(
+    source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens, long: Long
+) -> "dict[str, Look]":
+    """Look at the block asked for or, where none was, at every one: by the folder it goes to."""
+    from attnviz.cli.inputs import open_source
+    from attnviz.cli.looking import look, look_over
 
     if which.block is not None:
-        return {"": attend(source, by, which, tokens, default="all", viewed=viewed)}
-    reading = open_reading(source, by)
+        return {"": look(source, by, which, tokens, Ranked(), viewed, default="all", long=long)}
+    opened, prompt = open_source(source, by)
+    reading = opened.read(prompt)
     folders = {block: block if len(reading.outlines) > 1 else "" for block in reading.outlines}
     return {
-        folders[block]: record_of(reading, outline, which, tokens, default="all", viewed=viewed)
+        folders[block]: look_over(opened, reading, outline, which, tokens, viewed, default="all", long=long)
         for block, outline in reading.outlines.items()
     }
 
 
-def _fill(folder: Path, records: "dict[str, tuple[Attention, Sequence[HeadId]]]", out: Output) -> None:
+def _fill(folder: Path, looks: "dict[str, Look]", out: Output) -> None:
     """Write a folder of everything, with progress on stderr; it appears whole or not at all."""
     from rich.console import Console
     from rich.progress import track
 
     from attnviz.files import whole_folder
 
+    kept = {name: _kept(seen) for name, seen in looks.items()}
     with whole_folder(folder, force=out.force) as temporary:
         track_on = Console(stderr=True)
         for _ in track(
-            _write_each(temporary, records, out),
+            _write_each(temporary, kept, out),
             "writing",
-            total=sum(len(heads) + 4 for _, heads in records.values()),
+            total=sum(len(one.heads) + 4 for one in kept.values()),
             console=track_on,
             disable=not track_on.is_terminal,
         ):
             pass
 
 
-def _write_each(
-    folder: Path, records: "dict[str, tuple[Attention, Sequence[HeadId]]]", out: Output
-) -> "Iterator[None]":
+@dataclass(frozen=True)
+class _Kept:
+    """What of one block goes into a folder.
+
+    Attributes:
+        drawn: the weights, or the maxima of cells where they do not fit.
+        heads: those to draw.
+        measured: their measures.
+        focus: what they read.
+        save: writes the record or the digest into a folder.
+    """
+
+    drawn: "Attention"
+    heads: "Sequence[HeadId]"
+    measured: "Measured"
+    focus: "Focus"
+    save: "Callable[[Path], object]"
+
+
+def _kept(seen: "Look") -> _Kept:
+    """Make everything of one block that is not drawn."""
+    from attnviz.cli.streamed import digested, focused, measured_of
+    from attnviz.store import save
+    from attnviz.studies.digest_files import save_digest
+
+    record = seen.record
+    if record is not None:
+        return _Kept(
+            record,
+            seen.heads,
+            measured_of(seen),
+            focused(seen, _TOLD),
+            lambda folder: save(record, folder / "record.safetensors"),
+        )
+    digest = digested(seen)
+    assert digest.measured is not None  # as it is made with everything
+    assert digest.focus is not None
+    return _Kept(
+        digest.maxima,
+        seen.heads,
+        digest.measured,
+        digest.focus,
+        lambda folder: save_digest(digest, folder / "digest.safetensors"),
+    )
+
+
+def _write_each(folder: Path, kept: "dict[str, _Kept]", out: Output) -> "Iterator[None]":
     """Write one block after the other."""
-    for name, (record, heads) in records.items():
+    for name, one in kept.items():
         (folder / name).mkdir(exist_ok=True)
-        yield from _write_block(folder / name, record, heads, out)
+        yield from _write_block(folder / name, one, out)
 
 
-def _write_block(
-    folder: Path, record: "Attention", heads: "Sequence[HeadId]", out: Output
-) -> "Iterator[None]":
+def _write_block(folder: Path, kept: _Kept, out: Output) -> "Iterator[None]":
     """Write one file after the other, yielding after each."""
-    from attnviz.analysis.focus import focus
-    from attnviz.analysis.measures.table import measure
     from attnviz.cli.outputs import plain
     from attnviz.render import notes
     from attnviz.render.figure import encode, heatmap
@@ -94,22 +162,21 @@ def _write_block(
     from attnviz.render.machine.measures import measures_json
     from attnviz.render.terminal.focus import FocusTable
     from attnviz.render.terminal.measures import MeasuresTable
-    from attnviz.store import save
 
-    theme, caption = out.theme or "light", " ".join(notes.view(record))
-    for head in heads:
-        picture = encode(heatmap(record, heads=[head], theme=theme), ".png")
+    theme, caption = out.theme or "light", " ".join(notes.view(kept.drawn))
+    for head in kept.heads:
+        picture = encode(heatmap(kept.drawn, heads=[head], theme=theme), ".png")
         (folder / f"{head}.png").write_bytes(picture)
         yield
-    (folder / "grid.png").write_bytes(encode(heatmap(record, heads=heads, theme=theme), ".png"))
+    (folder / "grid.png").write_bytes(encode(heatmap(kept.drawn, heads=kept.heads, theme=theme), ".png"))
     yield
-    measured = measure(record, heads)
-    (folder / "measures.txt").write_text(plain(MeasuresTable(measured, caption), out.width), encoding="utf-8")
-    (folder / "measures.json").write_text(measures_json(measured) + "\n", encoding="utf-8")
-    yield
-    found = focus(record, heads)
-    (folder / "focus.txt").write_text(plain(FocusTable(found, caption=caption), out.width), encoding="utf-8")
-    (folder / "focus.json").write_text(focus_json(found) + "\n", encoding="utf-8")
-    yield
-    save(record, folder / "record.safetensors")
+    tables: dict[str, tuple[RenderableType, str]] = {
+        "measures": (MeasuresTable(kept.measured, caption), measures_json(kept.measured)),
+        "focus": (FocusTable(kept.focus, caption=caption), focus_json(kept.focus)),
+    }
+    for name, (table, machine) in tables.items():
+        (folder / f"{name}.txt").write_text(plain(table, out.width), encoding="utf-8")
+        (folder / f"{name}.json").write_text(machine + "\n", encoding="utf-8")
+        yield
+    kept.save(folder)
     yield

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attnviz.analysis.ranking import Ranking, Rows
     from attnviz.frame import Frame
     from attnviz.observe import Observer
+    from attnviz.outline import Outline
     from attnviz.record import Attention
     from attnviz.selection import HeadId
     from attnviz.sources.base import Reading, Source
@@ -102,19 +103,36 @@ def look(
     source, prompt = open_source(given, by)
     reading = source.read(prompt)
     outline = block_of(reading, which)
-    meant = meant_of(outline, named, default)
-    frame = reading.frame(meant, block=outline.block)
-    if is_too_long(frame, window_of(frame, long), at_once):
-        refuse_on_long(frame, viewed, tokens)
-        say_which(outline, named, default)
-        every = Look(source, reading, frame, None, outline.resolve(meant))
-    else:
-        record, heads = record_of(reading, outline, named, tokens, default=default, viewed=viewed, long=long)
-        every = Look(source, reading, frame, record, heads)
+    every = look_over(
+        source, reading, outline, named, tokens, viewed, default=default, long=long, at_once=at_once
+    )
     if best:
         first = tuple(_first(every, criterion) for criterion in best)
         return replace(every, heads=tuple(dict.fromkeys(first)))
     return _ranked(every, ranked) if ranked.asked else every
+
+
+def look_over(
+    source: "Source",
+    reading: "Reading",
+    outline: "Outline",
+    which: Heads,
+    tokens: Tokens,
+    viewed: Viewed,
+    *,
+    default: str,
+    long: Long = WHOLE,
+    at_once: int | None = None,
+) -> Look:
+    """Look at the heads meant of one block: at all their weights at once where these fit; see `look`."""
+    meant = meant_of(outline, which, default)
+    frame = reading.frame(meant, block=outline.block)
+    if is_too_long(frame, window_of(frame, long), at_once):
+        refuse_on_long(frame, viewed, tokens)
+        say_which(outline, which, default)
+        return Look(source, reading, frame, None, outline.resolve(meant))
+    record, heads = record_of(reading, outline, which, tokens, default=default, viewed=viewed, long=long)
+    return Look(source, reading, frame, record, heads)
 
 
 def effects_of(seen: Look) -> "Effects":

@@ -10,6 +10,7 @@ from attnviz.cli.options import (
     Answer,
     Heads,
     Input,
+    Long,
     Model,
     Output,
     SpecialTokens,
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attnviz.analysis.effect import Effects
+    from attnviz.analysis.streaming.digest import Digest
     from attnviz.outline import Outline
     from attnviz.record import Attention
     from attnviz.render.page.written import Plan
     from attnviz.selection import Selection
     from attnviz.sources.base import Reading
+    from attnviz.window import Window
 
 _VIEW, _OUTPUT = "View", "Output"
 
@@ -112,12 +115,15 @@ class Holds:
         return Viewed(name, self.answer if asks else None, self.at if asks else None)
 
 
-def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, out: Output) -> None:
+def page(
+    source: Input, by: Model, which: Heads, tokens: Tokens, long: Long, holds: Holds, out: Output
+) -> None:
     """Write an interactive page (-o fox.html): one file, every view, no network.
 
     A grid of all heads, heatmaps, lines, the text itself, query times key, a table, two heads compared, the
     picture; of a model with several blocks, all of them. The page opens as --words, --special and --theme
-    say; the reader can change all three.
+    say; the reader can change all three. Of a text too long to hold all its weights it shows pooled maps,
+    the keys each query reads most, and every measure; --from and --to show any part of it exactly.
     """
     from attnviz.cli.inputs import open_reading
     from attnviz.cli.outputs import check_output, note
@@ -128,9 +134,9 @@ def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, o
     check_output(out, ".html", ".htm")
     most = holds.most
     holds.refuse_idle_question()
-    reading = open_reading(source, by)
-    records = tuple(_records(reading, which, tokens, holds))
-    lost = _effects(reading, records[0]) if holds.effects else None
+    looking = _Looking(open_reading(source, by), which, tokens, long, holds)
+    records = tuple(looking.records())
+    lost = looking.effects(records[0]) if holds.effects else None
     planned = _plan(records, lost, tokens, holds, out, most)
     note(planned.told)
     written = planned.write()
@@ -138,76 +144,115 @@ def page(source: Input, by: Model, which: Heads, tokens: Tokens, holds: Holds, o
     print(written_json(planned.contents, str(out.output), written.size) if out.json else out.output)
 
 
-def _records(reading: "Reading", which: Heads, tokens: Tokens, holds: Holds) -> "Iterator[Attention]":
-    """Record the block asked for or, where none was, every one, the one meant by default first."""
-    from attnviz.outline import choose
+@dataclass(frozen=True)
+class _Looking:
+    """What is looked at, and how.
 
-    meant = choose(reading.outlines, which.name_of_block)
-    others = [] if which.block else [one for one in reading.outlines.values() if one != meant]
-    for outline in (meant, *others):
-        yield from _block(reading, outline, which, tokens, holds)
-
-
-def _block(
-    reading: "Reading", outline: "Outline", which: Heads, tokens: Tokens, holds: Holds
-) -> "Iterator[Attention]":
-    """Record one block, and the views of it."""
-    from attnviz.cli.inputs import meant_of, shown
-    from attnviz.cli.views import view_of
-
-    meant = meant_of(outline, which, "all")
-    kept = replace(tokens, words=False) if tokens.renormalize else Tokens()
-    yield shown(_weights(reading, outline, meant, holds.vectors), kept)
-    asked = holds.views if holds.view is not None else tuple(_usual(outline, which))
-    for name in asked:
-        try:
-            viewed, _ = view_of(reading, outline, meant, holds.viewed(name))
-        except RequestError:  # nobody asked for a view that cannot be made of this
-            if holds.view is not None:
-                raise
-            continue
-        yield shown(viewed, kept)
-
-
-def _weights(reading: "Reading", outline: "Outline", meant: "Selection", vectors: bool | None) -> "Attention":
-    """Record a block, with queries and keys where they are wanted and there are any."""
-    from attnviz.render.page.size import vectors_fit
-
-    wanted = vectors_fit(outline) if vectors is None else vectors
-    try:
-        return reading.record(meant, block=outline.block, internals=wanted)
-    except MissingInternals:
-        if vectors:
-            raise
-        return reading.record(meant, block=outline.block)
-
-
-def _usual(outline: "Outline", which: Heads) -> "Iterator[ViewName]":
-    """Name the views that cost a reader next to nothing."""
-    from attnviz.render.page.size import vectors_fit
-
-    if which == Heads(block=which.block) and outline.block != "cross" and len(outline.alike) == 1:
-        yield ViewName.rollout
-    if vectors_fit(outline):
-        yield ViewName.norms
-
-
-def _effects(reading: "Reading", record: "Attention") -> "Effects":
-    """Find what the model's answer loses without each head, with progress on stderr.
-
-    Raises:
-        RequestError: there is no model behind a saved record.
-        UnsupportedModel: the heads of a layer cannot be told apart in its output.
+    Attributes:
+        reading: the input as the model reads it.
+        which: the heads meant.
+        tokens: how tokens are to be shown.
+        long: which part of the input.
+        holds: what the page is to hold.
     """
-    from attnviz.cli.progress import progress
-    from attnviz.studies.ablation import effects_of
 
-    with progress("removing heads") as tick:
-        return effects_of(reading, record.head_ids, record.block, progress=tick)
+    reading: "Reading"
+    which: Heads
+    tokens: Tokens
+    long: Long
+    holds: Holds
+
+    def records(self) -> "Iterator[Attention | Digest]":
+        """Record the block asked for or, where none was, every one, the one meant by default first."""
+        from attnviz.outline import choose
+
+        outlines = self.reading.outlines
+        meant = choose(outlines, self.which.name_of_block)
+        others = [] if self.which.block else [one for one in outlines.values() if one != meant]
+        for outline in (meant, *others):
+            yield from self._block(outline)
+
+    def effects(self, first: "Attention | Digest") -> "Effects":
+        """Find what the model's answer loses without each head, with progress on stderr.
+
+        Raises:
+            RequestError: there is no model behind a saved record.
+            UnsupportedModel: the heads of a layer cannot be told apart in its output.
+        """
+        from attnviz.cli.progress import progress
+        from attnviz.record import Attention
+        from attnviz.studies.ablation import effects_of
+
+        known = first if isinstance(first, Attention) else first.frame
+        with progress("removing heads") as tick:
+            return effects_of(self.reading, known.head_ids, known.block, progress=tick)
+
+    def _block(self, outline: "Outline") -> "Iterator[Attention | Digest]":
+        """Record one block, and the views of it; of one that does not fit, what it comes to."""
+        from attnviz.cli.inputs import meant_of, shown
+        from attnviz.cli.long import is_too_long, refuse_on_long, tell_window, window_of
+        from attnviz.cli.streamed import digested_of
+
+        meant = meant_of(outline, self.which, "all")
+        frame = self.reading.frame(meant, block=outline.block)
+        window = window_of(frame, self.long)
+        if is_too_long(frame, window):
+            for name in self.holds.views:
+                refuse_on_long(frame, Viewed(name), self.tokens)
+            yield digested_of(self.reading, meant, outline.block)
+            return
+        kept = replace(self.tokens, words=False) if self.tokens.renormalize else Tokens()
+        weights = self._weights(outline, meant, window)
+        if window is not None:
+            tell_window(frame, weights, window)
+        yield shown(weights, kept)
+        yield from (shown(view, kept) for view in self._views(outline, meant, window))
+
+    def _views(
+        self, outline: "Outline", meant: "Selection", window: "Window | None"
+    ) -> "Iterator[Attention]":
+        """Give the views asked for, or those that cost a reader next to nothing."""
+        from attnviz.cli.views import view_of
+        from attnviz.sources.windowed import cut
+
+        asked = self.holds.views if self.holds.view is not None else tuple(self._usual(outline, window))
+        for name in asked:
+            try:
+                viewed, _ = view_of(self.reading, outline, meant, self.holds.viewed(name))
+            except RequestError:  # nobody asked for a view that cannot be made of this
+                if self.holds.view is not None:
+                    raise
+                continue
+            yield viewed if window is None else cut(viewed, window)
+
+    def _weights(self, outline: "Outline", meant: "Selection", window: "Window | None") -> "Attention":
+        """Record a block, with queries and keys where they are wanted and there are any."""
+        from attnviz.render.page.size import vectors_fit
+
+        vectors = self.holds.vectors
+        wanted = window is None and vectors_fit(outline) if vectors is None else vectors
+        try:
+            return self.reading.record(meant, block=outline.block, internals=wanted, window=window)
+        except MissingInternals:
+            if vectors:
+                raise
+            return self.reading.record(meant, block=outline.block, window=window)
+
+    def _usual(self, outline: "Outline", window: "Window | None") -> "Iterator[ViewName]":
+        """Name the views that cost a reader next to nothing."""
+        from attnviz.render.page.size import vectors_fit
+
+        if window is not None:
+            return
+        whole = self.which == Heads(block=self.which.block)
+        if whole and outline.block != "cross" and len(outline.alike) == 1:
+            yield ViewName.rollout
+        if vectors_fit(outline):
+            yield ViewName.norms
 
 
 def _plan(
-    records: "tuple[Attention, ...]",
+    records: "tuple[Attention | Digest, ...]",
     effects: "Effects | None",
     tokens: Tokens,
     holds: Holds,
