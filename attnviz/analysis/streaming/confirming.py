@@ -13,9 +13,9 @@ from attnviz.analysis.patterns.evidence import Strongest, strongest_links
 from attnviz.analysis.patterns.naming import Found, Held
 from attnviz.analysis.patterns.seen import Places, Seen
 from attnviz.analysis.patterns.shapes import Cells, mask_of
-from attnviz.analysis.streaming.gathered import on_host
 from attnviz.analysis.streaming.layout import Layout, listed
 from attnviz.analysis.streaming.sights import Sight
+from attnviz.arrays import on_cpu
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId, Selection
 
@@ -79,7 +79,7 @@ class Confirming:
         if not here or not len(counted):
             return
         some = _Rows(layout, self._sights[block.layer], block.start, counted, block.first_key)
-        several = on_host(block.weights[list(here)])[:, counted].astype(np.float64)
+        several = on_cpu(block.weights[list(here)])[:, counted].astype(np.float64)
         for weights in several:
             some.drop_itself(weights)
         for name in dict.fromkeys(one.held.name for head in here.values() for one in self._open[head]):

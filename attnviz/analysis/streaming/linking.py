@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.patterns.evidence import Strongest
-from attnviz.analysis.streaming.gathered import on_host
+from attnviz.analysis.readers import Mask
 from attnviz.analysis.streaming.layout import Layout
 from attnviz.analysis.streaming.reducing import Reduced
-from attnviz.arrays import Array, namespace
+from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.selection import HeadId
 
 Places = NDArray[np.integer]
@@ -21,6 +21,9 @@ TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
 
 # Links that are above what is usual by as much but for rounding are as telling as each other.
 _DIGITS = 6
+
+# What sums in single precision may lack.
+_NEARLY = 0.999
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,9 +143,10 @@ def links_in(layout: Layout, reduced: Reduced) -> tuple[Places, Links]:
     Returns:
         The place of each link's head, ascending, and the links in the order of the text.
     """
-    enough = np.full(reduced.plan.rows, np.inf, dtype=np.float32)
-    enough[reduced.rows] = _at_least(enough_to_tell(reduced.sight.written[reduced.queries]))
-    head, row, key, weight = _strong(reduced.weights, enough)
+    enough = _at_least(enough_to_tell(reduced.sight.written[reduced.queries]))
+    # No weight of a row is above the root of the sum of all their squares, which spares many rows.
+    worth = np.sqrt(reduced.squares) >= _NEARLY * enough
+    head, row, key, weight = _strong(reduced.weights, reduced.rows, enough, worth)
     query, key = row + reduced.plan.start, key + reduced.plan.first_key
     told = ~layout.special[key] & (layout.own[query] != key)
     kept = query[told].astype(np.int32), key[told].astype(np.int32), weight[told].astype(np.float32)
@@ -155,17 +159,34 @@ def _at_least(values: Floats) -> NDArray[np.float32]:
     return np.where(rounded < values, np.nextafter(rounded, np.float32(np.inf)), rounded)
 
 
-def _strong(weights: Array, enough: NDArray[np.float32]) -> tuple[Places, Places, Places, Floats]:
-    """Find weights that are enough: their heads, rows, keys and what they are, row after row of each head."""
-    _, rows, keys = weights.shape
-    if isinstance(weights, np.ndarray):
-        # Most rows of many heads have none, and the largest of a row is found faster than all that is large.
-        some = np.flatnonzero((weights.max(axis=-1, initial=0.0) >= enough).ravel())
-        lines = weights.reshape(-1, keys)
-        lines = lines if len(some) == len(lines) else lines[some]
-        at, key = np.divmod(np.flatnonzero(lines >= enough[some % rows, None]), keys)
-        return some[at] // rows, some[at] % rows, key, lines[at, key]
-    xp = namespace(weights)
-    found = xp.nonzero(weights >= xp.asarray(enough, device=weights.device)[:, None])
-    head, row, key = (on_host(place) for place in found)
-    return head, row, key, on_host(weights[found])
+def _strong(
+    weights: Array, rows: Places, enough: NDArray[np.float32], worth: Mask
+) -> tuple[Places, Places, Places, Floats]:
+    """Find weights that are enough, row after row of each head.
+
+    Shape:
+        weights: (head, query, key).
+        rows: (row,), the places of the rows that are asked.
+        enough: (row,).
+        worth: (head, row), those that are worth looking at.
+
+    Returns:
+        Heads, places of queries, keys and weights: (link,) each.
+    """
+    head, row = np.nonzero(worth)
+    at, enough = head * weights.shape[1] + rows[row], enough[row]
+    lines = weights.reshape(-1, weights.shape[-1])
+    if isinstance(lines, np.ndarray):
+        if 2 * len(at) > len(lines):  # to leave a few out costs more than to look at them in vain
+            bound = np.full(len(lines), np.inf, dtype=np.float32)
+            bound[at] = enough
+            line, key = np.divmod(np.flatnonzero(lines >= bound[:, None]), lines.shape[1])
+            return line // weights.shape[1], line % weights.shape[1], key, lines[line, key]
+        lines = lines[at]
+        line, key = np.divmod(np.flatnonzero(lines >= enough[:, None]), lines.shape[1])
+        return head[line], rows[row[line]], key, lines[line, key]
+    xp = namespace(lines)
+    lines = xp.take(lines, xp.asarray(at, device=lines.device), axis=0)
+    found = xp.nonzero(lines >= xp.asarray(enough, device=lines.device)[:, None])
+    line, key = (on_cpu(place) for place in found)
+    return head[line], rows[row[line]], key, on_cpu(lines[found])

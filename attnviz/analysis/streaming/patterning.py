@@ -15,11 +15,10 @@ from attnviz.analysis.patterns.score import Chances, Score, Tally
 from attnviz.analysis.patterns.shapes import Columns, Places
 from attnviz.analysis.readers import Mask
 from attnviz.analysis.streaming.confirming import Confirming
-from attnviz.analysis.streaming.gathered import on_host
 from attnviz.analysis.streaming.layout import ASKED_AGAIN, Layout
 from attnviz.analysis.streaming.reducing import SHORT, Reduced, Reducing
 from attnviz.analysis.streaming.sights import Sight
-from attnviz.arrays import Array, namespace
+from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.frame import Frame
 from attnviz.observe import RowBlock
 from attnviz.selection import HeadId
@@ -241,16 +240,23 @@ def _by_key(reduced: Reduced, chances: Chances) -> list[Floats]:
     factors[0][:, reduced.rows] = 1.0
     factors[1][:, reduced.rows] = reduced.mass
     factors[2][:, reduced.rows] = reduced.mass / np.maximum(chances.reach, 1)
-    squares = weights * weights
     sums = [_products(factor, weights) for factor in factors]
-    return [sums[0], _products(factors[0], squares), *sums[1:]]
+    return [sums[0], _squares(factors[0], weights), *sums[1:]]
 
 
 def _products(factors: Numbers, weights: Array) -> Floats:
     """Add up rows times their factors, (head, query): (head, key)."""
     xp = namespace(weights)
     of_rows = xp.astype(xp.asarray(factors[:, None], device=weights.device), weights.dtype)
-    return on_host(xp.matmul(of_rows, weights))[:, 0]
+    return on_cpu(xp.matmul(of_rows, weights))[:, 0]
+
+
+def _squares(counted: Numbers, weights: Array) -> Floats:
+    """Add up the squares of rows that count, 1 of (head, query) and else 0: (head, key)."""
+    if isinstance(weights, np.ndarray):  # without a second array as large as the block
+        some = weights if counted.all() else weights[:, counted[0] > 0]
+        return np.asarray(np.einsum("hqk,hqk->hk", some, some))
+    return _products(counted, weights * weights)
 
 
 class Patterning:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.patches import patch_distance, patch_distances
 from attnviz.analysis.readers import Mask
-from attnviz.analysis.streaming.gathered import on_host
 from attnviz.analysis.streaming.layout import Layout, Plan, Plans
 from attnviz.analysis.streaming.sights import Sight
 from attnviz.analysis.streaming.sums import Adding, near
-from attnviz.arrays import Array, namespace
+from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.errors import OutOfRange
 from attnviz.frame import Frame
 from attnviz.observe import RowBlock, Wanted
@@ -182,7 +181,7 @@ class Reducing:
             return _double(travelled) / np.where(mass > 0, mass, 1.0)
         apart = patch_distances(self.layout.sides, slice(plan.start, plan.start + plan.rows))
         apart = apart[:, plan.first_key : plan.first_key + plan.width]
-        return np.stack([patch_distance(weights, apart) for weights in on_host(block.weights)])
+        return np.stack([patch_distance(weights, apart) for weights in on_cpu(block.weights)])
 
 
 def _taken(block: RowBlock, heads: Sequence[int]) -> RowBlock:
@@ -194,8 +193,8 @@ def _taken(block: RowBlock, heads: Sequence[int]) -> RowBlock:
         weights, entropy = weights[some], None if entropy is None else entropy[some]
     xp = namespace(weights)
     if weights.shape[-1] <= SHORT:
-        weights = on_host(xp.astype(weights, xp.float32)).astype(np.float64)
-        entropy = None if entropy is None else on_host(entropy)
+        weights = on_cpu(xp.astype(weights, xp.float32)).astype(np.float64)
+        entropy = None if entropy is None else on_cpu(entropy)
     elif weights.dtype not in (xp.float32, xp.float64):
         weights = xp.astype(weights, xp.float32)
     return replace(block, weights=weights, entropy=entropy)
@@ -223,4 +222,4 @@ def _products(block: RowBlock, sets: Mask) -> Numbers:
 
 def _double(array: Array) -> Numbers:
     """Bring a small array to numpy, in double precision."""
-    return on_host(array).astype(np.float64, copy=False)
+    return on_cpu(array).astype(np.float64, copy=False)

@@ -7,8 +7,8 @@ import numpy as np
 from attnviz.analysis.patterns.score import Chances
 from attnviz.analysis.patterns.seen import Places, Seen, together
 from attnviz.analysis.patterns.shapes import Cells
-from attnviz.analysis.streaming.gathered import on_host
 from attnviz.analysis.streaming.layout import Layout, Plans, listed
+from attnviz.arrays import on_cpu
 from attnviz.observe import RowBlock
 
 # So many cells are listed at once.
@@ -44,7 +44,7 @@ class Sight:
         if visible is None:
             seen = Seen.everything(rows - known, keys)
         else:
-            seen = Seen.of(on_host(visible)[known:], block.first_key)
+            seen = Seen.of(on_cpu(visible)[known:], block.first_key)
         self._count(seen, keys)
         self._parts.append(seen)
         self._upto += seen.rows

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz.analysis.focus import Focus, focus, focus_stream, links_of
 from attnviz.analysis.patterns.find import find_patterns, score_patterns
-from attnviz.analysis.streaming import layout, linking, patterning, reducing
+from attnviz.analysis.streaming import layout, linking, patterning, reducing, sums
 from attnviz.analysis.streaming.focusing import Focusing
 from attnviz.analysis.streaming.patterning import Patterning
 from attnviz.errors import OutOfRange
@@ -104,6 +104,17 @@ def test_long_rows_in_single_precision_say_the_same(form: str, monkeypatch: pyte
     for module in (reducing, patterning):
         monkeypatch.setattr(module, "SHORT", 0)
     assert_same(told(record, in_blocks(record, 64, 1, FORMS[form], cut=True)), whole, within=1e-4)
+
+
+def test_blocks_of_another_device_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where weights are not the processor's own they stay with their library until they are summed up."""
+    record, _ = pure_heads(150, causal=True)
+    whole = focus(record)
+    for module in (reducing, patterning):
+        monkeypatch.setattr(module, "SHORT", 0)
+    for module in (reducing, sums):
+        monkeypatch.setattr(module, "near", lambda array: array)
+    assert_same(told(record, in_blocks(record, 20, 4, FORMS["torch"], cut=True)), whole, within=1e-4)
 
 
 @pytest.mark.parametrize("picked", [0, 10**9])
