@@ -20,6 +20,7 @@ from attnviz.sources import load
 from attnviz.sources.huggingface.inputs import speaking
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.streaming.scale import Scale
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID
 
 STEPS = 6
@@ -230,6 +231,21 @@ def test_logits_that_do_not_fit_are_refused_before_they_are_made(speaking_gpt2, 
     monkeypatch.setattr("attnviz.sources.keep._memory", lambda: 10_000.0)
     with pytest.raises(BudgetError, match="the logits of 300 tokens"):
         load(speaking_gpt2).read(Prompt(START, generate=2))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama (grouped heads)"])
+def test_a_long_text_has_logits_of_the_steps_alone(kind, save_speaker, byte_pieces, monkeypatch):
+    source = load(save_speaker(DECODERS[kind], byte_pieces))
+    short = source.read(Prompt(START, generate=STEPS))
+    monkeypatch.setattr(speaking, "SCALE", Scale(long=10))
+    made, expected = [], speaking.expected
+    monkeypatch.setattr(speaking, "expected", lambda *asked: made.append(expected(*asked)) or made[-1])
+    long = source.read(Prompt(START, generate=STEPS))
+    assert (long.frame().queries, long.text) == (short.frame().queries, short.text)
+    said = sum(token.kind == "generated" for token in long.frame().queries)
+    assert [len(logits) for logits in made] == [said + 1]
+    assert short.frame().predictions
+    assert long.frame().predictions == ()
 
 
 def test_predictions_that_are_no_numbers_are_an_error(byte_pieces):

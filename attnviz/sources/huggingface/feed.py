@@ -1,5 +1,6 @@
 """What goes into a model, and what the positions of its attention are called."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -114,3 +115,8 @@ class Feed:
     picture: NDArray[np.uint8] | None = None
     aligning: tuple[HeadId, ...] = field(default=())
     answering: Answering | None = None
+
+
+def uncached(model: nn.Module) -> dict[str, bool]:
+    """What to call a model with so that it keeps nothing for a next step."""
+    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}

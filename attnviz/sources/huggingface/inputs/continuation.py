@@ -15,6 +15,7 @@ from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.inputs.speaking import Speech, predictions, speak, uncached
 from attnviz.sources.huggingface.inputs.text import refuse_too_long
 from attnviz.sources.huggingface.loading.pretrained import Pretrained
+from attnviz.sources.huggingface.streaming.prefix import watch_prefix
 from attnviz.sources.huggingface.watching.sites import watch
 
 
@@ -64,7 +65,7 @@ def continued(pretrained: Pretrained, prompt: Prompt, given: Feed) -> Feed:
         arguments={**at_once(speech), **uncached(pretrained.backbone)},
         sides={block: _exchanged(pair, side, whole) for block, pair in given.sides.items()},
         text=given.text + text,
-        predictions=predictions(writer, logits, after),
+        predictions=() if speech.is_long else predictions(writer, logits, after),
     )
 
 
@@ -74,7 +75,8 @@ def _refuse_seeing_ahead(pretrained: Pretrained, given: Feed, length: int) -> No
     Only of text alone can this be told beforehand: a decoder may well see a whole picture at once.
     """
     if all(_is_per_token(value, length) for value in given.arguments.values()):
-        outlines = watch(given, pretrained.name).outlines
+        name = pretrained.name
+        outlines = (watch_prefix(given, name) or watch(given, name)).outlines
         if not all(layer.causal for layer in outlines[list(outlines)[-1]].layers):
             raise RequestError(f"{pretrained.name} cannot continue a text: its tokens see those after them")
 

@@ -7,14 +7,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationMixin, PreTrainedModel
+from transformers import GenerationMixin
 
 from attnviz.errors import AttnvizError, CaptureFailed, RequestError
 from attnviz.prompt import Prompt
 from attnviz.record import Prediction, Token
 from attnviz.sources.huggingface.faults import brief
+from attnviz.sources.huggingface.feed import uncached as uncached
 from attnviz.sources.huggingface.inputs.said import Writer
 from attnviz.sources.huggingface.loading.pretrained import Pretrained
+from attnviz.sources.huggingface.streaming.scale import SCALE
 from attnviz.sources.keep import refuse_beyond_memory
 
 # How far the logits of one pass may be from those the steps saw, by the precision they were computed in.
@@ -43,16 +45,22 @@ class Speech:
         """All that was read and said."""
         return self.before + self.ids
 
+    @property
+    def is_long(self) -> bool:
+        """Whether logits after each token would take more room than all else."""
+        return len(self.sequence) > SCALE.long
+
     def apart(self, logits: Tensor) -> float:
         """Measure how far a pass over the whole sequence expects anything else than the steps did.
 
         Shape:
-            logits: (query, vocabulary), a row for each token of the sequence.
+            logits: (query, vocabulary), a row for each token of the sequence, or for each of the last.
 
         Returns:
             The largest difference of two logits, as a multiple of the largest logit where that is above 1.
         """
-        first = len(self.before) - 1
+        left_out = max(len(self.sequence) - len(logits), 0)
+        first = len(self.before) - 1 - left_out
         ours = logits[first : first + len(self.logits)]
         usual = self.logits[: len(ours)].to(ours)
         scale = max(1.0, float(usual[usual.isfinite()].abs().max()))
@@ -81,7 +89,8 @@ def speak(
         at_once: what it is called with to read all that was said in one pass.
 
     Returns:
-        What it said, and the logits of that one pass (query, vocabulary).
+        What it said, and the logits of that one pass (query, vocabulary): of a long text those of the steps
+        alone, where the model can leave the others out.
 
     Raises:
         RequestError: it cannot continue this.
@@ -97,7 +106,8 @@ def speak(
         except Exception as error:  # what a model raises that was not made for this has no common class
             fault = RequestError(f"{pretrained.name} cannot continue a text: {brief(error)}")
             continue
-        logits = expected(pretrained, at_once(speech))
+        last = len(speech.ids) + 1 if speech.is_long else None
+        logits = expected(pretrained, at_once(speech), last)
         apart = speech.apart(logits)
         if apart <= _SAME.get(logits.dtype, _COARSE):
             return speech, logits
@@ -134,27 +144,31 @@ def _steps(speaker: Any, prompt: Prompt, given: Mapping[str, Any], most: int) ->
     return Speech(before, ids if ending is None else ids[:-1], ending, torch.cat(said.logits))
 
 
-def expected(pretrained: Pretrained, given: Mapping[str, Any]) -> Tensor:
+def expected(pretrained: Pretrained, given: Mapping[str, Any], last: int | None = None) -> Tensor:
     """Run a model once, with the head that predicts: logits (query, vocabulary).
+
+    Args:
+        pretrained: the model.
+        given: what it is called with.
+        last: after how many of the last tokens they are needed; None means all. Not every model can leave
+            out the others.
 
     Raises:
         RequestError: its weights hold no such head.
         BudgetError: what it expects would take more than half of this machine's memory.
     """
     speaker = pretrained.speaker
+    few = {}
+    if last is not None and "logits_to_keep" in inspect.signature(speaker.forward).parameters:
+        few["logits_to_keep"] = last
     tokens = given.get("decoder_input_ids", given.get("input_ids"))
     head: Any = speaker.get_output_embeddings()  # type: ignore[no-untyped-call]
     if isinstance(tokens, Tensor) and isinstance(head, nn.Linear):
-        count, known = tokens.shape[1], head.out_features
+        count, known = few.get("logits_to_keep", tokens.shape[1]), head.out_features
         refuse_beyond_memory(count * known, f"the logits of {known} tokens after each of {count}")
     with torch.no_grad():
-        logits: Tensor = speaker(**given, **uncached(speaker)).logits[0]
+        logits: Tensor = speaker(**given, **few, **uncached(speaker)).logits[0]
     return logits
-
-
-def uncached(model: nn.Module) -> dict[str, bool]:
-    """What to call a model with so that it keeps nothing for a next step."""
-    return {"use_cache": False} if "use_cache" in inspect.signature(model.forward).parameters else {}
 
 
 def predictions(writer: Writer, logits: Tensor, following: Sequence[Token | None]) -> tuple[Prediction, ...]:

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from attnviz.errors import NoAttention, RequestError, UnsupportedModel
 from attnviz.outline import Outline
-from attnviz.sources.huggingface.feed import Feed, Written
-from attnviz.sources.huggingface.inputs.speaking import uncached
+from attnviz.sources.huggingface.feed import Feed, Written, uncached
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import PATH as TABLE
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
