@@ -213,8 +213,9 @@ def told_of_pooled(contents: "Contents") -> str:
     statistics = " and ".join(name for name in ("maximum", "mean") if name in several)
     top = max(most_of(contents, record) for record in contents.records)
     known = max((one.top.positions.shape[-1] for one in contents.digests if one.top is not None), default=0)
-    fewer = f" of {known}" if known > top else ""
-    keys = f", the {top}{fewer} largest weights of each query" if top else ", no weights of single queries"
+    fewer = f" (of {known} known)" if known > top else ""
+    largest = "the largest weight" if top == 1 else f"the {top} largest weights"
+    keys = f", {largest} of each query{fewer}" if top else ", no weights of single queries"
     cells = f"{rows:,} x {columns:,} cells a head, {statistics} of each"
     return f"{contents.weights:,} weights pooled to {cells}{keys}"
 

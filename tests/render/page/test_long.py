@@ -93,8 +93,8 @@ def test_a_cell_names_its_link_only_where_it_is_the_largest(
         assert (link is not None) == bool(is_top), said(on)
         if link:
             found = tuple(int(link[place].replace(",", "")) for place in (1, 2))
-            assert weights[found] == pytest.approx(block.max(), rel=2e-3)
-            assert float(link[3]) == pytest.approx(weights[found], rel=2e-3)
+            assert weights[found] == pytest.approx(block.max(), rel=5e-3)
+            assert float(link[3]) == pytest.approx(weights[found], rel=5e-3)
 
 
 def test_the_line_says_how_far_it_is_pooled_and_why_what_is_off(visit: Visiting, path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_picked_row_lists_whom_each_of_its_queries_reads(visit: Visiting, long
         assert name.endswith(f" {query:,}")
         found = re.findall(r"([\d,]+) (\.\d+|\d\.\d+)(?=,|$)", " ".join(told))
         assert [int(key.replace(",", "")) for key, _ in found] == keys.tolist()
-        assert [float(weight) for _, weight in found] == pytest.approx(weights.tolist(), rel=2e-3)
+        assert [float(weight) for _, weight in found] == pytest.approx(weights.tolist(), rel=5e-3)
     on.locator(".heatmap-query").nth(7).click()
     on.wait_for_selector(".text-view")
     assert f"{50 * HEIGHT + 7:,} reads of each word" in on.locator(".text-lead").inner_text()
@@ -174,7 +174,7 @@ def test_a_pressed_word_is_asked_whom_it_reads_and_stays_where_it_is(
     readers = np.argwhere(long.top.positions[0, 0] == token)
     weights = np.sort(long.top.weights[0, 0][readers[:, 0], readers[:, 1]])[::-1]
     found = on.locator(".text-section").first.locator(".text-number").all_inner_texts()
-    assert [float(one) for one in found] == pytest.approx(weights[: len(found)].tolist(), rel=2e-3)
+    assert [float(one) for one in found] == pytest.approx(weights[: len(found)].tolist(), rel=5e-3)
     # The first listed is followed: it is then what is picked.
     on.locator(".text-link").first.click()
     on.wait_for_function(f"() => !location.hash.includes('keyToken={token}')")
