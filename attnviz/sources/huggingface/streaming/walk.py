@@ -126,7 +126,7 @@ class Walk:
         pieces = layout.pieces if self.rows is None else _within(layout.pieces, self.rows)
         taken = _Taken(sample, plain, len(heads))
         for group in self._groups(heads, pieces):
-            some = plain.some([heads[place] for place in group])
+            some = plain.some([heads[place] for place in group]).together
             for piece in pieces:
                 done = some.done(piece, self._room)
                 self._check_mass(site, done.weights)
