@@ -161,7 +161,9 @@ class Heads:
             RequestError: heads are to be chosen by what they do, which only some verbs do beforehand.
         """
         if self.head is not None and BEST in self.head:
-            raise RequestError(f"no head by name: got {self.head}, allowed {BEST}... for heatmap and focus")
+            raise RequestError(
+                f"no head by name: got {self.head}, allowed {BEST}... for heatmap, focus, compare and export"
+            )
         asked = Selection(self.layer, self.head)
         if self.layer is None and not asked.names_heads:
             return Selection(default, self.head)

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from attnviz import memory
 from attnviz.cli.long import tell_pooling
 from attnviz.cli.outputs import note
 
@@ -29,9 +28,10 @@ def pooled(seen: "Look", statistic: "Statistic" = "maximum") -> "Attention":
         BudgetError: not even that fits.
     """
     from attnviz.analysis.streaming.pooling import PoolMaps, fit
+    from attnviz.studies.digest import allowed
 
     frame = _frame(seen)
-    size = fit(frame, memory.budget())
+    size = fit(frame, allowed())
     maps = PoolMaps(frame, size, size)
     seen.observe(maps, seen.selection)
     record = maps.maxima() if statistic == "maximum" else maps.means()

@@ -29,8 +29,8 @@ _USUAL = 200 * 10**6
 # What focus keeps: two numbers of each head and token, and a dozen of each query while a layer's rows come.
 _KEPT_BYTES, _PASSING_BYTES = 4, 12 * 8
 
-# What measures keep, whatever the input.
-_MEASURES_BYTES = 10**7
+# What measures keep of each head: what some 1,024 rows come to waits to go into means at once.
+_WAITING_ROWS, _WAITING_BYTES = 1024, 60
 
 TOP, TOLD = 8, 3
 
@@ -128,7 +128,7 @@ def digest_of(
         CaptureFailed: a check of the weights failed.
     """
     frame = reading.frame(selection, block=block)
-    kept = plan(frame, _allowed() if budget is None else budget, pool=pool, top=top, tell=tell)
+    kept = plan(frame, allowed() if budget is None else budget, pool=pool, top=top, tell=tell)
     maps, measuring = PoolMaps(frame, kept.cells, kept.cells), Measuring(frame)
     keys = TopKeys(frame, kept.top) if kept.top else None
     focusing = Focusing(frame, tell) if tell else None
@@ -217,13 +217,14 @@ def _without(frame: Frame, asked: int, kept: int) -> dict[str, str]:
 
 def _found_bytes(frame: Frame, tell: int) -> int:
     """Estimate what measures and focus keep."""
+    heads, queries, keys = len(frame.head_ids), len(frame.queries), len(frame.keys)
+    measures = heads * min(queries, _WAITING_ROWS) * _WAITING_BYTES
     if not tell:
-        return _MEASURES_BYTES
-    numbers = len(frame.head_ids) * (len(frame.queries) + len(frame.keys)) * _KEPT_BYTES
-    return _MEASURES_BYTES + numbers + len(frame.heads) * len(frame.queries) * _PASSING_BYTES
+        return measures
+    return measures + heads * (queries + keys) * _KEPT_BYTES + len(frame.heads) * queries * _PASSING_BYTES
 
 
-def _allowed() -> int:
+def allowed() -> int:
     """Say how many bytes may be kept if nobody says how many."""
     limit = memory.limit()
     return min(memory.budget(), _USUAL) if limit is None else limit

@@ -148,6 +148,14 @@ def test_states_have_no_gradient_but_an_effect(minilm: Path) -> None:
     assert found["effects"]["outlook"] == "states"
 
 
+def test_the_best_heads_of_two_kinds_are_compared() -> None:
+    found = told("compare", FOX, "--head", "best:previous,best:next")
+    first = [
+        told("heatmap", FOX, "--head", f"best:{name}")["heads"][0]["head"] for name in ("previous", "next")
+    ]
+    assert found["heads"] == first
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -158,7 +166,7 @@ def test_states_have_no_gradient_but_an_effect(minilm: Path) -> None:
         (("heatmap", FOX, "--head", "best:next,L0H1"), "mixed heads: got --head best:next,L0H1, allowed "),
         (("heatmap", FOX, "--head", "best:next", "--top", "2"), "heads chosen twice: got --head best:next "),
         (("focus", FOX, "--measures", "--effects"), "--measures are told alone: got --effects too, "),
-        (("compare", FOX, "--head", "best:next"), "no head by name: got best:next, allowed "),
+        (("ablate", FOX, "--head", "best:next"), "no head by name: got best:next, allowed "),
         (("heatmap", FOX, "--at", "fox"), "weights asks about no answer: got --at, allowed "),
         (("heatmap", FOX, "--view", "flow", "--answer", "x"), "flow asks about no answer: got --answer, "),
         (("heatmap", FOX, "--view", "rollout", "--head", "2"), "rollout has one map for each layer: got "),

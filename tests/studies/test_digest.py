@@ -134,7 +134,7 @@ def test_a_head_that_is_not_there_is_out_of_range() -> None:
 
 
 def test_what_fits_is_kept() -> None:
-    assert plan(wide(), 10**10) == Plan(512, 8, 500_733_568, {})
+    assert plan(wide(), 10**10) == Plan(512, 8, 499_580_928, {})
     some = plan(wide(), 200 * 10**6)
     assert (some.cells, some.top) == (256, 4)
     assert some.left_out == {"top keys": "4 of 8 of each query kept: 8 take 151 MB"}
@@ -156,7 +156,7 @@ def test_cells_and_keys_are_halved_as_the_budget_shrinks() -> None:
 def test_what_does_not_fit_even_so_is_refused_before_anything_runs() -> None:
     reading = Streamed(square(400))
     with pytest.raises(
-        BudgetError, match=r"2 layers x 3 heads for 400 x 400 .* takes 10 MB, allowed 1.0 kB"
+        BudgetError, match=r"2 layers x 3 heads for 400 x 400 .* takes 328 kB, allowed 1.0 kB"
     ) as e:
         digest_of(reading, budget=1000)
     assert e.value.exit_code == 4
