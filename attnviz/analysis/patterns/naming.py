@@ -124,6 +124,8 @@ class Found:
     @property
     def doubtful(self) -> tuple[Held, ...]:
         """Those of them that may change what the head is called: all, or none."""
+        if not self.open:
+            return ()
         answers = product((False, True), repeat=len(self.open))
         labels = {self._if_open(holds).named().label for holds in answers}
         return self.open if len(labels) > 1 else ()

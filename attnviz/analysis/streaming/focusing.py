@@ -13,9 +13,10 @@ from attnviz.analysis.patches import place_of
 from attnviz.analysis.patterns.seen import Places, Seen
 from attnviz.analysis.spread import Spread
 from attnviz.analysis.streaming.confirming import Confirming
+from attnviz.analysis.streaming.gathering import HeadRows
 from attnviz.analysis.streaming.layout import Layout
 from attnviz.analysis.streaming.linking import Linking, links_in
-from attnviz.analysis.streaming.patterning import HeadRows, Patterning
+from attnviz.analysis.streaming.patterning import Patterning
 from attnviz.analysis.streaming.reducing import SHORT, Reducing
 from attnviz.analysis.streaming.sights import union, written_in
 from attnviz.frame import Frame

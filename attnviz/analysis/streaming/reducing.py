@@ -90,12 +90,13 @@ class Reducing:
         Raises:
             OutOfRange: the frame lacks one of the heads.
         """
-        if missing := [head for head in heads if head not in frame.head_ids]:
+        there, asked = frame.head_ids, set(heads)
+        if missing := sorted(asked.difference(there)):
             held = f"layers {numbers_as_ranges(frame.layers)}, heads {numbers_as_ranges(frame.heads)}"
             raise OutOfRange(f"no head {missing[0]}: this record holds {held}")
         self.layout = Layout(frame)
         self.heads = {
-            layer: tuple(head for head in frame.head_ids if head.layer == layer and head in set(heads))
+            layer: tuple(head for head in there if head.layer == layer and head in asked)
             for layer in frame.layers
         }
         self.sights: dict[int, Sight] = {}

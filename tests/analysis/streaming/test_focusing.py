@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import attnviz
 from attnviz.analysis.focus import Focus, focus, focus_stream, links_of
 from attnviz.analysis.patterns.find import find_patterns, score_patterns
-from attnviz.analysis.streaming import layout, linking, patterning, reducing, sums
+from attnviz.analysis.streaming import gathering, layout, linking, reducing, sums
 from attnviz.analysis.streaming.focusing import Focusing
 from attnviz.analysis.streaming.patterning import Patterning
 from attnviz.errors import OutOfRange
@@ -101,7 +101,7 @@ def test_long_rows_in_single_precision_say_the_same(form: str, monkeypatch: pyte
     """Labels, positions and evidence are the same; an error near 0 is where single precision shows."""
     record, _ = pure_heads(300, causal=True)
     whole = focus(record)
-    for module in (reducing, patterning):
+    for module in (reducing, gathering):
         monkeypatch.setattr(module, "SHORT", 0)
     assert_same(told(record, in_blocks(record, 64, 1, FORMS[form], cut=True)), whole, within=1e-4)
 
@@ -110,7 +110,7 @@ def test_blocks_of_another_device_say_the_same(monkeypatch: pytest.MonkeyPatch) 
     """Where weights are not the processor's own they stay with their library until they are summed up."""
     record, _ = pure_heads(150, causal=True)
     whole = focus(record)
-    for module in (reducing, patterning):
+    for module in (reducing, gathering):
         monkeypatch.setattr(module, "SHORT", 0)
     for module in (reducing, sums):
         monkeypatch.setattr(module, "near", lambda array: array)
