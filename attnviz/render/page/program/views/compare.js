@@ -75,7 +75,7 @@ class CompareMounted {
     const first = { map, head: state.head };
     this.compare(first, second, state);
     if (!this.compared) return;
-    const note = chosen ? choiceNote(chosen.head, chosen.isMostUnlike) : "";
+    const note = chosen ? choiceNote(chosen.head, chosen.isMostUnlike, isPooled(first)) : "";
     this.bar.show(state, second, this.compared.divergence, note, isPooled(first));
     this.show(first, second, state, changed);
   }
@@ -163,11 +163,13 @@ function isPooled({ map }) {
 /**
  * @param {string} head
  * @param {boolean} isMostUnlike
+ * @param {boolean} isOfCells
  * @returns {string}
  */
-function choiceNote(head, isMostUnlike) {
+function choiceNote(head, isMostUnlike, isOfCells) {
+  const why = isOfCells ? "of this layer its cells differ most" : "of this layer it reads most differently";
   return isMostUnlike
-    ? `${head} was chosen for B: of this layer it reads most differently. Pick another one above.`
+    ? `${head} was chosen for B: ${why}. Pick another one above.`
     : `${head} was chosen for B. Pick another one above.`;
 }
 

@@ -34,7 +34,7 @@ export class LinesOfLong extends LinesPanel {
     const before = actionButton("‹ Earlier", () => this.step(-1));
     const after = actionButton("Later ›", () => this.step(1));
     this.where = element("span", { class: "lines-where" });
-    this.steps = element("div", { class: "lines-steps" }, before, this.where, after);
+    this.steps = element("div", { class: "lines-steps" }, before, after, this.where);
     this.root.prepend(this.steps);
     this.frame.isRoomy = true;
   }

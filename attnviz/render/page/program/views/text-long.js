@@ -47,7 +47,7 @@ export class TextOfLong {
     this.texts = element("div", { class: "text-texts" });
     this.lists = element("div", { class: "text-lists" });
     this.legend = element("p", { class: "text-legend note" });
-    const steps = element("div", { class: "lines-steps" }, before, this.where, after);
+    const steps = element("div", { class: "lines-steps" }, before, after, this.where);
     const controls = element("div", { class: "text-controls" }, this.ways.node, steps);
     const main = element("div", { class: "text-main" }, this.lead, this.texts, this.legend);
     const body = element("div", { class: "text-body" }, main, this.lists);
