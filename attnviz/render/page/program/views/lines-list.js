@@ -1,6 +1,8 @@
 // One side of the lines: its tokens, one below the other, each to be pointed at and picked.
 
+import { shareOf } from "../core/colors.js";
 import { element, setAttribute } from "../core/dom.js";
+import { weightText } from "../core/words.js";
 import { labelText } from "../parts/axis.js";
 
 /**
@@ -142,4 +144,27 @@ function linesPlaceAt(target) {
   if (!(target instanceof Element)) return -1;
   const token = /** @type {HTMLElement|null} */ (target.closest(".lines-token"));
   return token ? Number(token.dataset.place) : -1;
+}
+
+// Weights smaller than this stand nowhere as numbers.
+const LINES_WRITTEN = 0.005;
+
+/**
+ * Write weights as what stands beside tokens.
+ * @param {{weight: number, head: number}[]|null} weights of each token the strongest head's
+ * @param {{top: number, scale: "linear"|"log", names: string[], colors: string[]}} look
+ * @returns {Map<number, LinesValue>|null}
+ */
+export function linesValues(weights, { top, scale, names, colors }) {
+  if (!weights) return null;
+  /** @type {Map<number, LinesValue>} */
+  const values = new Map();
+  weights.forEach(({ weight, head }, place) => {
+    if (weight < LINES_WRITTEN) return;
+    const share = Math.round(8 + 42 * shareOf(weight, top, scale));
+    const name = names.length > 1 ? `${names[head].replace(/^L\d+/, "")} ` : "";
+    const tint = `color-mix(in srgb, ${colors[head]} ${share}%, transparent)`;
+    values.set(place, { text: name + weightText(weight), tint });
+  });
+  return values;
 }

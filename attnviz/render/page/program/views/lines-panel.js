@@ -1,17 +1,22 @@
 // Queries at the left, keys at the right, and between them the weights as lines.
 
-import { shareOf } from "../core/colors.js";
 import { element } from "../core/dom.js";
 import { placeOf } from "../core/matrix.js";
-import { weightText } from "../core/words.js";
 import { shownMatrix } from "../parts/shown.js";
 import { linesChosen, linesHeads, linesMasses, linesTop, linesWeights } from "./lines-chosen.js";
 import { LinesFrame } from "./lines-frame.js";
+import { linesValues } from "./lines-list.js";
 import { LinesHeadRow } from "./lines-heads.js";
 import { LinesHints } from "./lines-hints.js";
 import { linesEnds, linesNearest } from "./lines-layout.js";
 import { linesColors, linesPaint, linesPicture } from "./lines-paint.js";
-import { linesLinkSentence, linesPrediction, linesSentence, linesTold } from "./lines-words.js";
+import {
+  linesLinkSentence,
+  linesExpected,
+  linesPrediction,
+  linesSentence,
+  linesTold,
+} from "./lines-words.js";
 
 /**
  * @typedef {import("../core/types.js").Context} Context
@@ -21,13 +26,11 @@ import { linesLinkSentence, linesPrediction, linesSentence, linesTold } from "./
  * @typedef {import("./lines-chosen.js").LinesLink} LinesLink
  * @typedef {import("./lines-layout.js").LinesSide} LinesSide
  * @typedef {import("./lines-list.js").LinesValue} LinesValue
+ * @typedef {ShownMatrix & import("./lines-chosen.js").LinesMatrix} LinesDrawn
  */
 
 // How near the pointer has to be to a line.
 const LINES_REACH = 5;
-
-// Weights smaller than this stand nowhere as numbers.
-const LINES_WRITTEN = 0.005;
 
 const LINES_PAGE = 10;
 
@@ -54,7 +57,7 @@ export class LinesPanel {
     /** @type {LinesLink|null} the line under the pointer */
     this.link = null;
     this.only = -1;
-    /** @type {(ShownMatrix & import("./lines-chosen.js").LinesMatrix)[]} */
+    /** @type {LinesDrawn[]} */
     this.matrices = [];
     /** @type {string[]} */
     this.names = [];
@@ -119,7 +122,7 @@ export class LinesPanel {
    * Give what is drawn of some heads.
    * @param {string[]} names
    * @param {State} state
-   * @returns {(ShownMatrix & import("./lines-chosen.js").LinesMatrix)[]}
+   * @returns {LinesDrawn[]}
    */
   matricesOf(names, state) {
     return names.map((name) => {
@@ -224,18 +227,8 @@ export class LinesPanel {
    * @returns {Map<number, LinesValue>|null}
    */
   valuesOf(side) {
-    const weights = linesWeights(this.matrices, this.picks, side);
-    if (!weights) return null;
-    /** @type {Map<number, LinesValue>} */
-    const values = new Map();
-    weights.forEach(({ weight, head }, place) => {
-      if (weight < LINES_WRITTEN) return;
-      const share = Math.round(8 + 42 * shareOf(weight, this.top, this.state.scale));
-      const name = this.names.length > 1 ? `${this.names[head].replace(/^L\d+/, "")} ` : "";
-      const tint = `color-mix(in srgb, ${this.colors[head]} ${share}%, transparent)`;
-      values.set(place, { text: name + weightText(weight), tint });
-    });
-    return values;
+    const { top, colors, names } = this;
+    return linesValues(linesWeights(this.matrices, this.picks, side), { top, colors, names, ...this.state });
   }
 
   /**
@@ -246,9 +239,7 @@ export class LinesPanel {
     const found = linesPrediction(this.map.facts, this.matrices[0], row);
     this.expected.hidden = found === null;
     if (!found) return;
-    const next = element("bdi", { class: "lines-next" }, found.text);
-    const after = element("bdi", {}, found.after);
-    this.expected.replaceChildren("after ", after, " the model expects ", next, ` ${found.probability}`);
+    this.expected.replaceChildren(...linesExpected(found));
   }
 
   draw() {

@@ -1,5 +1,6 @@
 // What the lines say in words: how much is drawn, what a token reads, what the model expects next.
 
+import { element } from "../core/dom.js";
 import { exactText, percentText, weightText } from "../core/words.js";
 import { nameOf, topOf } from "../parts/telling.js";
 
@@ -107,4 +108,14 @@ export function linesPrediction({ predictions }, { rows }, row) {
   if (!found) return null;
   const text = found.shown ?? found.text;
   return { after: nameOf(rows, row), text, probability: weightText(found.probability) };
+}
+
+/**
+ * Write what the model expects.
+ * @param {{after: string, text: string, probability: string}} found
+ * @returns {(Node|string)[]}
+ */
+export function linesExpected({ after, text, probability }) {
+  const next = element("bdi", { class: "lines-next" }, text);
+  return ["after ", element("bdi", {}, after), " the model expects ", next, ` ${probability}`];
 }
