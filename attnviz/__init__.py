@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attnviz.analysis.parts import between_parts as between_parts
     from attnviz.analysis.patterns.find import find_patterns as find_patterns
     from attnviz.analysis.ranking import rank as rank
+    from attnviz.analysis.streaming.digest import Digest as Digest
     from attnviz.analysis.through.view import view as view
     from attnviz.analysis.words import merge_words as merge_words
     from attnviz.errors import AttnvizError as AttnvizError
@@ -33,20 +34,27 @@ if TYPE_CHECKING:
     from attnviz.store import read as read
     from attnviz.store import save as save
     from attnviz.studies.ablation import ablate as ablate
+    from attnviz.studies.digest import digest as digest
+    from attnviz.studies.digest_files import read_digest as read_digest
+    from attnviz.studies.digest_files import save_digest as save_digest
+    from attnviz.window import Window as Window
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Attention": "attnviz.record",
     "AttnvizError": "attnviz.errors",
+    "Digest": "attnviz.analysis.streaming.digest",
     "HeadId": "attnviz.selection",
     "Selection": "attnviz.selection",
     "Token": "attnviz.record",
+    "Window": "attnviz.window",
     "ablate": "attnviz.studies.ablation",
     "align": "attnviz.analysis.alignment",
     "between_parts": "attnviz.analysis.parts",
     "compare": "attnviz.analysis.comparing.heads",
     "contrast": "attnviz.analysis.comparing.contrast",
+    "digest": "attnviz.studies.digest",
     "drop_special": "attnviz.analysis.hidden",
     "find_patterns": "attnviz.analysis.patterns.find",
     "focus": "attnviz.analysis.focus",
@@ -60,7 +68,9 @@ _HOMES = {
     "page": "attnviz.render.page.written",
     "rank": "attnviz.analysis.ranking",
     "read": "attnviz.store",
+    "read_digest": "attnviz.studies.digest_files",
     "save": "attnviz.store",
+    "save_digest": "attnviz.studies.digest_files",
     "view": "attnviz.analysis.through.view",
 }
 

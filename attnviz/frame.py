@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.errors import RequestError
 from attnviz.observe import RowBlock
 from attnviz.record import Attention, Block, Mask, Prediction, Token, View
 from attnviz.relation import Followed
@@ -105,6 +106,19 @@ def frame_of(record: Attention) -> Frame:
     )
 
 
+def refuse_pooled(record: Attention) -> None:
+    """Refuse a record whose cells stand for many weights where single ones are needed.
+
+    Raises:
+        RequestError: it is one.
+    """
+    if record.pooling is not None:
+        raise RequestError(
+            "single weights are needed: got a pooled record, whose cells stand for many, allowed a whole "
+            "record, or a part of one"
+        )
+
+
 def blocks_of(
     record: Attention, *, rows: int | None = None, heads: int | None = None, side_by_side: bool = False
 ) -> Iterator[RowBlock]:
@@ -115,7 +129,11 @@ def blocks_of(
         rows: how many queries a block has; None lets it hold what a processor's cache holds.
         heads: how many heads; None means all of a layer.
         side_by_side: whether all layers come for some rows before any comes for the rows behind them.
+
+    Raises:
+        RequestError: the record's cells stand for several weights each.
     """
+    refuse_pooled(record)
     queries, keys = len(record.queries), len(record.keys)
     heads = heads or len(record.heads)
     together = heads * (len(record.layers) if side_by_side else 1)

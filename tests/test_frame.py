@@ -1,14 +1,16 @@
 """A record without its weights, and a record as blocks."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import attnviz
+from attnviz.errors import RequestError
 from attnviz.frame import Frame, blocks_of, frame_of
-from attnviz.record import Attention, from_arrays
+from attnviz.record import Attention, Pooling, from_arrays
 from tests.analysis.records import records
 
 
@@ -50,3 +52,20 @@ def test_blocks_of_a_long_record_stay_small() -> None:
     sizes = [block.weights.size for block in blocks_of(from_arrays(weights, ["a"] * queries))]
     assert max(sizes) <= 2**18
     assert sum(sizes) == pytest.approx(weights.size)
+
+
+def test_cells_of_many_weights_are_taken_for_no_weights() -> None:
+    record = from_arrays(np.full((1, 2, 4, 4), 0.9 * np.eye(4)), list("abcd"))
+    pooled = replace(record, pooling=Pooling("maximum", 16, 16))
+    for ask in (
+        attnviz.focus,
+        attnviz.measure,
+        attnviz.compare,
+        attnviz.rank,
+        attnviz.find_patterns,
+        lambda one: attnviz.contrast(one, record),
+        lambda one: attnviz.contrast(record, one),
+        lambda one: attnviz.view(one, "rollout"),
+    ):
+        with pytest.raises(RequestError, match="single weights are needed: got a pooled record"):
+            ask(pooled)

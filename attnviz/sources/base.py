@@ -198,6 +198,7 @@ class Source(ABC):
         *,
         block: Block | None = None,
         internals: bool = False,
+        window: Window | None = None,
         **beside: Any,  # noqa: ANN401 - each is a field of Prompt, which knows its type
     ) -> Attention:
         """Read one input and record what its queries look at.
@@ -207,6 +208,7 @@ class Source(ABC):
             selection: the layers and heads to keep.
             block: which attention of a model that has several.
             internals: keep the query, key and value vectors too.
+            window: the rows and columns to keep; None means all.
             beside: what stands beside the text, by the names of `Prompt`: target="...", generate=5 ...
 
         Raises:
@@ -217,7 +219,8 @@ class Source(ABC):
             BudgetError: the weights would not fit this machine's memory.
             SourceError: the text or the model cannot be read; the subclass says why.
         """
-        return self.read(Prompt(text, **beside)).record(selection, block=block, internals=internals)
+        reading = self.read(Prompt(text, **beside))
+        return reading.record(selection, block=block, internals=internals, window=window)
 
 
 def refuse_beside(prompt: Prompt, *understood: str, name: str) -> None:

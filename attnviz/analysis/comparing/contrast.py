@@ -12,6 +12,7 @@ from attnviz.analysis.focus import Average
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import OutOfRange, RequestError
+from attnviz.frame import refuse_pooled
 from attnviz.record import Attention, Block, Token, View
 from attnviz.selection import HeadId
 
@@ -191,6 +192,8 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     chosen = tuple(dict.fromkeys(named)) or first.head_ids
     for head in chosen:
         first.head(head)
+    for record in (first, second):
+        refuse_pooled(record)
     _refuse_unlike(first, second)
     before_merging = first, second
     if not pair_up(first, second):

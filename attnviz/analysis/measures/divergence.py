@@ -1,6 +1,7 @@
 """How differently two heads read."""
 
 from types import ModuleType
+from typing import NamedTuple
 
 from attnviz.analysis.measures.entropy import entropy
 from attnviz.arrays import Array, namespace
@@ -24,7 +25,7 @@ def divergence(first: Array, second: Array) -> Array:
     1.0
     """
     xp = namespace(first, second)
-    return _between(xp, first, second, (_entropies(xp, first) + _entropies(xp, second)) / 2)
+    return _between(xp, _whole(xp, first), _whole(xp, second))
 
 
 def divergences_of(weights: Array) -> Array:
@@ -41,21 +42,37 @@ def divergences_of(weights: Array) -> Array:
     [[[0.0], [1.0]], [[1.0], [0.0]]]
     """
     xp = namespace(weights)
-    own = _entropies(xp, weights)
-    per_row = xp.zeros((len(weights), *own.shape), dtype=own.dtype, device=weights.device)
+    whole = _whole(xp, weights)
+    heads, queries, _ = weights.shape
+    per_row = xp.zeros((heads, heads, queries), dtype=weights.dtype, device=weights.device)
     # One head against the later ones at a time: the full (head, head, query, key) product need not exist.
-    for i in range(len(weights) - 1):
-        apart = _between(xp, weights[i], weights[i + 1 :], (own[i] + own[i + 1 :]) / 2)
+    for i in range(heads - 1):
+        later = _Whole(*(part[i + 1 :] for part in whole))
+        apart = _between(xp, _Whole(*(part[i] for part in whole)), later)
         per_row[i, i + 1 :] = per_row[i + 1 :, i] = apart
     return per_row
 
 
-def _between(xp: ModuleType, first: Array, second: Array, mean: Array) -> Array:
-    """Say by how much the entropy of the rows between two is above the mean of their own."""
-    return xp.clip(_entropies(xp, (first + second) / 2) - mean, 0.0, 1.0)
+class _Whole(NamedTuple):
+    """Rows that sum to 1, as what each lacks is one more key.
+
+    Attributes:
+        weights: (..., query, key).
+        kept: (..., query, 1), what each lacks.
+        bits: (..., query), the entropy.
+    """
+
+    weights: Array
+    kept: Array
+    bits: Array
 
 
-def _entropies(xp: ModuleType, weights: Array) -> Array:
-    """Take the entropy of rows, the mass each lacks to 1 being one more key: (..., query), bits."""
+def _whole(xp: ModuleType, weights: Array) -> _Whole:
     kept = xp.clip(1.0 - xp.sum(weights, axis=-1, keepdims=True), 0.0, 1.0)
-    return entropy(weights) + entropy(kept)
+    return _Whole(weights, kept, entropy(weights) + entropy(kept))
+
+
+def _between(xp: ModuleType, first: _Whole, second: _Whole) -> Array:
+    """Say by how much the entropy of the rows between two is above the mean of their own."""
+    between = entropy((first.weights + second.weights) / 2) + entropy((first.kept + second.kept) / 2)
+    return xp.clip(between - (first.bits + second.bits) / 2, 0.0, 1.0)

@@ -13,6 +13,7 @@ from attnviz.analysis.through.norms import joint_norms, norms
 from attnviz.analysis.through.relevance import relevance
 from attnviz.analysis.through.rollout import rollout, shares
 from attnviz.errors import OutOfRange, RequestError
+from attnviz.frame import refuse_pooled
 from attnviz.outcome import Gradients
 from attnviz.record import Attention, Mask, View
 from attnviz.selection import TOGETHER, numbers_as_ranges
@@ -92,6 +93,7 @@ def view(
     >>> view(record, "rollout", layers=[1]).head("L1")[1].tolist()
     [0.4000000059604645, 0.6000000238418579, 0.0]
     """
+    refuse_pooled(record)
     chosen = _chosen(record, kind, layers)
     needs = NEEDS[kind]
     values = _values(record, kind, gradients) if needs.answer else None
