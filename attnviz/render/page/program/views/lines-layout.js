@@ -15,6 +15,18 @@
 
 export const LINES_PITCH = { least: 20, finger: 24, most: 30 };
 
+const LINES_PAGE = 10;
+
+/** @type {Object<string, number>} how many tokens a key moves by */
+export const LINES_STEPS = {
+  ArrowUp: -1,
+  ArrowDown: 1,
+  PageUp: -LINES_PAGE,
+  PageDown: LINES_PAGE,
+  Home: -Infinity,
+  End: Infinity,
+};
+
 // Lines of several heads begin so far from each other.
 const LINES_APART = 2.5;
 

@@ -8,7 +8,7 @@ import { LinesFrame } from "./lines-frame.js";
 import { linesValues } from "./lines-list.js";
 import { LinesHeadRow } from "./lines-heads.js";
 import { LinesHints } from "./lines-hints.js";
-import { linesEnds, linesNearest } from "./lines-layout.js";
+import { LINES_STEPS, linesEnds, linesNearest } from "./lines-layout.js";
 import { linesColors, linesPaint, linesPicture } from "./lines-paint.js";
 import {
   linesLinkSentence,
@@ -31,18 +31,6 @@ import {
 
 // How near the pointer has to be to a line.
 const LINES_REACH = 5;
-
-const LINES_PAGE = 10;
-
-/** @type {Object<string, number>} how many tokens a key moves by */
-const LINES_STEPS = {
-  ArrowUp: -1,
-  ArrowDown: 1,
-  PageUp: -LINES_PAGE,
-  PageDown: LINES_PAGE,
-  Home: -Infinity,
-  End: Infinity,
-};
 
 /** The view on screen. */
 export class LinesPanel {
