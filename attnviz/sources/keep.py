@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz import memory
 from attnviz.arrays import on_cpu
 from attnviz.errors import BudgetError, CaptureFailed
 from attnviz.observe import RowBlock
@@ -13,7 +14,6 @@ from attnviz.selection import HeadId
 from attnviz.window import Window
 
 _FLOAT32_BYTES = 4
-_GIB = 2**30
 
 # The other half is for the model itself and for what is then made of the record.
 _SHARE_OF_MEMORY = 0.5
@@ -105,7 +105,7 @@ def refuse_too_large(shape: tuple[int, int, int, int]) -> None:
         shape: numbers of (layer, head, query, key).
 
     Raises:
-        BudgetError: they would take more than half of this machine's memory.
+        BudgetError: they would take more than was allowed, or half of this machine's memory.
     """
     layers, heads, queries, keys = shape
     what = f"the weights of {layers} layers x {heads} heads for {queries} x {keys} tokens"
@@ -120,12 +120,14 @@ def refuse_beyond_memory(numbers: int, what: str) -> None:
         what: what they are, in the plural.
 
     Raises:
-        BudgetError: they would take more than half of this machine's memory.
+        BudgetError: they would take more than was allowed, or half of this machine's memory.
     """
     needed, allowed = numbers * _FLOAT32_BYTES, _SHARE_OF_MEMORY * _memory()
+    if (limit := memory.limit()) is not None:
+        allowed = min(allowed, limit)
     if needed > allowed:
         raise BudgetError(
-            f"{what} do not fit: they take {needed / _GIB:.1f} GiB, allowed {allowed / _GIB:.1f} GiB"
+            f"{what} do not fit: they take {memory.told(needed)}, allowed {memory.told(allowed)}"
         )
 
 

@@ -94,7 +94,16 @@ class SavedReading:
 
     def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
         """Say what the record does beside its weights; see `Reading`."""
-        return frame_of(self.record(selection, block=block))
+        choose(self.outlines, block)
+        layers, heads = _chosen(self.saved, selection)
+        return replace(
+            frame_of(self.saved),
+            layers=layers,
+            heads=heads,
+            sinks=tuple(layer for layer in self.saved.sinks if layer in layers),
+            taught=_of(self.saved.taught, layers, heads),
+            follows=_of(self.saved.follows, layers, heads),
+        )
 
     def observe(
         self,
@@ -138,9 +147,7 @@ class SavedReading:
 
 def _part(record: Attention, selection: Selection) -> Attention:
     """Keep some layers and heads of a record."""
-    chosen = selection.resolve(record.layers, record.heads)
-    layers = tuple(sorted({head.layer for head in chosen}))
-    heads = tuple(sorted({head.index for head in chosen}))
+    layers, heads = _chosen(record, selection)
     rows = np.ix_([record.layers.index(n) for n in layers], [record.heads.index(n) for n in heads])
     return replace(
         record,
@@ -152,6 +159,12 @@ def _part(record: Attention, selection: Selection) -> Attention:
         taught=_of(record.taught, layers, heads),
         follows=_of(record.follows, layers, heads),
     )
+
+
+def _chosen(record: Attention, selection: Selection) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Give the numbers of the layers and heads meant, heads named one by one completed to a grid."""
+    chosen = selection.resolve(record.layers, record.heads)
+    return tuple(sorted({head.layer for head in chosen})), tuple(sorted({head.index for head in chosen}))
 
 
 def _of(known: Mapping[HeadId, Fact], layers: Sequence[int], heads: Sequence[int]) -> dict[HeadId, Fact]:
