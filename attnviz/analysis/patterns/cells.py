@@ -129,8 +129,8 @@ def _in_order(sides: Sides) -> Cells:
     far = (0.5 + 1e-9) / steps  # for two sides of one length: the diagonal
     first = np.searchsorted(keys[written], queries - far, side="left")
     stop = np.searchsorted(keys[written], queries + far, side="right")
-    stop = np.where(np.isfinite(queries), stop, first)
-    return Slices.among(written, first, stop, len(keys))
+    stop = np.where(np.isfinite(queries), np.maximum(first, stop), first)
+    return Slices(written, written, np.zeros(len(queries), dtype=np.intp), first, stop)
 
 
 def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
@@ -141,7 +141,7 @@ def _progress(tokens: Sequence[Token]) -> NDArray[np.float64]:
 
 
 def _nowhere(sides: Sides) -> Cells:
-    return nowhere(len(sides.queries), len(sides.keys))
+    return nowhere(len(sides.queries))
 
 
 BLOCK = "block"

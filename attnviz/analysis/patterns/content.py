@@ -84,7 +84,7 @@ def _induction(wording: Wording) -> Cells:
     Olsson et al. 2022, "In-context learning and induction heads", "prefix matching".
     """
     if wording.start is None:
-        return nowhere(len(wording.queries), len(wording.keys))
+        return nowhere(len(wording.queries))
     own = wording.start + np.arange(len(wording.queries))
     return alike(wording.queries, wording.keys, last=own, delay=1)
 

@@ -130,6 +130,11 @@ class Seen:
         spread: Numbers = np.cumsum(edges[:, :-1], axis=-1)
         return spread
 
+    @property
+    def bounds(self) -> tuple[Places, Places] | None:
+        """The first key each query sees, and the one behind the last, (query,), if it sees all between."""
+        return (self.first, self.stop) if self._one_each else None
+
     @cached_property
     def _one_each(self) -> bool:
         """Whether every row has one run."""

@@ -1,7 +1,7 @@
 """Sets of cells of the query x key square, kept small: whole keys, or the cells of a query when asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -94,36 +94,39 @@ class Slices:
 
     Attributes:
         keys: (entry,), keys; ascending within each slice.
+        code: (entry,), ascending: for entries of one slice a number that is the key plus its query's `base`.
+        base: (query,), see `code`.
         first: (query,), where its slice begins.
         stop: (query,), where it ends.
-        at: (key,), where each key stands in the list; -1 for one that does not.
     """
 
     keys: Places
+    code: Places
+    base: Places
     first: Places
     stop: Places
-    at: Places
-
-    @classmethod
-    def among(cls, keys: Places, first: Places, stop: Places, count: int) -> "Slices":
-        """Take slices of a list of `count` keys or fewer; one beyond them is in no slice."""
-        at, there = np.full(count, -1, dtype=np.intp), keys < count
-        at[keys[there]] = np.flatnonzero(there)
-        return cls(keys, first, np.maximum(first, stop), at)
 
     def of(self, queries: Places) -> Listed:
         """List the cells of some queries."""
         first = self.first[queries]
         many = self.stop[queries] - first
         rows = np.repeat(np.arange(len(queries)), many)
-        within = np.arange(len(rows)) - np.repeat(np.cumsum(many) - many, many)
-        return rows, self.keys[first[rows] + within]
+        within = np.arange(len(rows)) + np.repeat(first - np.cumsum(many) + many, many)
+        return rows, self.keys[within]
 
     def has(self, queries: Places, keys: Places) -> Mask:
         """Say of single cells whether they belong to the set."""
-        at = self.at[keys]
+        wanted = self.base[queries] + keys
+        at = np.searchsorted(self.code, wanted)
         inside: Mask = (at >= self.first[queries]) & (at < self.stop[queries])
+        inside[inside] = self.code[at[inside]] == wanted[inside]
         return inside
+
+    def between(self, first: Places, stop: Places) -> "Slices":
+        """Leave the keys from `first` to before `stop` alone, (query,) each."""
+        begin = np.maximum(self.first, np.searchsorted(self.code, self.base + first))
+        end = np.minimum(self.stop, np.searchsorted(self.code, self.base + stop))
+        return replace(self, first=begin, stop=np.maximum(begin, end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +151,10 @@ class Masked:
         return inside
 
 
-def nowhere(queries: int, keys: int) -> Slices:
+def nowhere(queries: int) -> Slices:
     """Give no cell at all."""
-    none = np.zeros(queries, dtype=np.intp)
-    return Slices.among(np.zeros(0, dtype=np.intp), none, none, keys)
+    none, nothing = np.zeros(queries, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    return Slices(nothing, nothing, none, none, none)
 
 
 def alike(queries: Places, keys: Places, *, last: Places | None = None, delay: int = 0) -> Slices:
@@ -173,5 +176,5 @@ def alike(queries: Places, keys: Places, *, last: Places | None = None, delay: i
     code = keys[order] * count + order
     first = np.searchsorted(code, queries * count)
     stop = np.searchsorted(code, queries * count + (len(keys) if last is None else last))
-    stop = np.where(queries >= 0, stop, first)
-    return Slices.among(order + delay, first, stop, len(keys))
+    stop = np.where(queries >= 0, np.maximum(first, stop), first)
+    return Slices(order + delay, code + delay, queries * count, first, stop)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.patterns.cells import BLOCK
-from attnviz.analysis.patterns.content import CONTENT, SHUFFLES
+from attnviz.analysis.patterns.content import CONTENT, SHUFFLES, Wording
 from attnviz.analysis.patterns.evidence import Strongest, strongest_links
 from attnviz.analysis.patterns.naming import Found, Held
 from attnviz.analysis.patterns.seen import Places, Seen
-from attnviz.analysis.patterns.shapes import Cells, mask_of
+from attnviz.analysis.patterns.shapes import Cells, Slices, mask_of
 from attnviz.analysis.streaming.layout import Layout, listed
 from attnviz.analysis.streaming.sights import Sight
 from attnviz.arrays import on_cpu
@@ -65,6 +65,7 @@ class Confirming:
         self._open = {head: _opened(layout, several) for head, several in open_.items()}
         self._numbers = sorted({head.index for head in self._open}) if heads is None else heads
         self._borders: dict[int, _Borders] = {}
+        self._known: dict[str, tuple[Seen, list[_Shuffled]]] = {}
 
     @property
     def selection(self) -> Selection:
@@ -110,15 +111,20 @@ class Confirming:
                 one.given += borders.by_distance(some, weights)
             return
         asked = [(weights, one) for weights, one in pairs if one.held.may_be_clear]
-        for number, shuffled in enumerate(self._shuffled[name] if asked else ()):
-            some.shuffled(number, shuffled, asked)
+        if asked:
+            _add_shuffled(self._shuffled(name, block.layer), some, asked)
 
     @cached_property
-    def _shuffled(self) -> dict[str, tuple[Cells, ...]]:
-        """Each pattern that depends on words, for words that have changed places."""
-        names = {one.held.name for several in self._open.values() for one in several} & set(CONTENT)
-        wordings = tuple(self._layout.wording.shuffles()) if names else ()
-        return {name: tuple(CONTENT[name](wording) for wording in wordings) for name in names}
+    def _wordings(self) -> tuple[Wording, ...]:
+        return tuple(self._layout.wording.shuffles())
+
+    def _shuffled(self, name: str, layer: int) -> list["_Shuffled"]:
+        """Give a pattern's cells for words that have changed places, as far as a layer's queries see them."""
+        known, seen = self._known.get(name), self._sights[layer].whole
+        if known is None or not known[0].equals(seen):
+            cells = (CONTENT[name](wording) for wording in self._wordings)
+            known = self._known[name] = seen, [_Shuffled.of(self._layout, each, seen) for each in cells]
+        return known[1]
 
     def settle(self) -> None:
         """Put what was found out in its place; every row has come."""
@@ -160,13 +166,60 @@ class _Rows:
         seen = self.whole.has(self.queries[row], key + self.first_key)
         return row[seen], key[seen]
 
-    def shuffled(self, number: int, cells: Cells, pairs: Sequence[tuple[Numbers, _Open]]) -> None:
-        """Add up what a pattern's cells would have beyond chance if words had changed places."""
-        places = self.listed(cells)
-        many = np.bincount(places[0], minlength=len(self.queries))
-        for weights, one in pairs:
-            mass = weights.sum(axis=-1)
-            one.beyond[number] += weights[places].sum() - (mass / self.reach) @ many
+
+@dataclass(frozen=True, eq=False)
+class _Shuffled:
+    """The cells of a pattern in a text whose words have changed places; kept small, as there are 99 of them.
+
+    Attributes:
+        keys: (entry,), a list of keys.
+        first: (query,), where in it a query's cells begin.
+        stop: (query,), where they end.
+        many: (query,), how many of them it can reach: all but itself.
+    """
+
+    keys: NDArray[np.int32]
+    first: NDArray[np.int32]
+    stop: NDArray[np.int32]
+    many: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, layout: Layout, cells: Cells, seen: Seen) -> "_Shuffled":
+        """Leave out what queries do not see."""
+        queries = np.arange(len(layout.own))
+        if isinstance(cells, Slices) and seen.bounds is not None:
+            cells = cells.between(*seen.bounds)
+            keys, first, stop = cells.keys, cells.first, cells.stop
+        else:
+            row, keys = cells.of(queries)
+            inside = seen.has(row, keys)
+            keys, ends = keys[inside], np.cumsum(np.bincount(row[inside], minlength=len(queries)))
+            first, stop = np.concatenate([[0], ends[:-1]]), ends
+        meeting = queries[layout.own >= 0]
+        meeting = meeting[cells.has(meeting, layout.own[meeting]) & seen.has(meeting, layout.own[meeting])]
+        many = stop - first
+        many[meeting] -= 1
+        return cls(*(part.astype(np.int32) for part in (keys, first, stop, many)))
+
+    def places(self, queries: Places, width: int, first_key: int) -> NDArray[np.int32]:
+        """Give the places of the cells of some queries in rows of so many keys: (cell,)."""
+        first = self.first[queries]
+        size = self.stop[queries] - first
+        ends = np.cumsum(size, dtype=np.int32)
+        entries = np.arange(ends[-1], dtype=np.int32) + np.repeat(first - ends + size, size)
+        lines = np.arange(len(queries), dtype=np.int32) * width - first_key
+        places: NDArray[np.int32] = self.keys[entries] + np.repeat(lines, size)
+        return places
+
+
+def _add_shuffled(several: Sequence[_Shuffled], some: _Rows, pairs: Sequence[tuple[Numbers, _Open]]) -> None:
+    """Add up what a pattern's cells would have beyond chance if words had changed places."""
+    masses = [weights.sum(axis=-1) for weights, _ in pairs]
+    for number, shuffled in enumerate(several):
+        many = shuffled.many[some.queries]
+        places = shuffled.places(some.queries, pairs[0][0].shape[1], some.first_key)
+        for (weights, one), mass in zip(pairs, masses, strict=True):
+            one.beyond[number] += weights.ravel()[places].sum() - (mass / some.reach) @ many
             one.mass[number] += mass[many > 0].sum()
 
 
