@@ -1,6 +1,6 @@
 """What is known of an input's attention beside its weights, and a record as the blocks of a capture."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import product
@@ -9,11 +9,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import RequestError
+from attnviz.errors import OutOfRange, RequestError
 from attnviz.observe import RowBlock
 from attnviz.record import Attention, Block, Mask, Prediction, Token, View
 from attnviz.relation import Followed
-from attnviz.selection import HeadId
+from attnviz.selection import HeadId, numbers_as_ranges
 
 # The weights of one block of a record, so that what is made of them stays in a processor's cache.
 _CELLS = 2**18
@@ -81,6 +81,16 @@ class Frame:
     def head_ids(self) -> tuple[HeadId, ...]:
         """Every head, layer by layer."""
         return tuple(HeadId(layer, head) for layer in self.layers for head in self.heads)
+
+    def refuse_missing(self, heads: Iterable[HeadId]) -> None:
+        """Refuse heads that will not be handed on.
+
+        Raises:
+            OutOfRange: one of them will not.
+        """
+        if missing := sorted(set(heads) - set(self.head_ids)):
+            held = f"layers {numbers_as_ranges(self.layers)}, heads {numbers_as_ranges(self.heads)}"
+            raise OutOfRange(f"no head {missing[0]}: this record holds {held}")
 
 
 def frame_of(record: Attention) -> Frame:

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.readers import Mask, uniform
+from attnviz.analysis.readers import Mask
+from attnviz.analysis.streaming.gathered import brought
+from attnviz.arrays import namespace, on_cpu
 from attnviz.errors import RequestError
+from attnviz.frame import Frame, Sides, blocks_of, frame_of
+from attnviz.observe import RowBlock
 from attnviz.record import Attention, Block, Token
 from attnviz.selection import HeadId
 
@@ -98,31 +102,86 @@ def between_parts(record: Attention, heads: Sequence[HeadId] | None = None) -> P
     >>> between_parts(record).heads[0].mass.round(6).tolist()
     [[0.25, 0.75], [1.0, 0.0]]
     """
-    chosen = record.head_ids if heads is None else tuple(heads)
-    if not chosen:
-        raise RequestError("no head to sum up: got none, allowed one or more")
-    queries, rows = _members(record.queries)
-    keys, columns = _members(record.keys)
-    even = {layer: uniform(record.visible(layer)) for layer in {head.layer for head in chosen}}
-    found = tuple(_head(record, head, even[head.layer], rows, columns) for head in chosen)
-    return Parts(
-        model=record.model,
-        text=record.text,
-        block=record.block,
-        queries=queries,
-        keys=keys,
-        heads=found,
-        together=HeadParts(
-            None,
-            np.mean([head.mass for head in found], axis=0),
-            np.mean([head.chance for head in found], axis=0),
-        ),
-    )
+    dividing = Dividing(frame_of(record), heads)
+    for block in blocks_of(record):
+        dividing.update(block)
+    return dividing.result()
 
 
-def has_parts(record: Attention) -> bool:
+class Dividing:
+    """Sums up what each part gives to each part, as rows come."""
+
+    def __init__(self, frame: Frame, heads: Sequence[HeadId] | None = None) -> None:
+        """Begin with no row.
+
+        Args:
+            frame: the input.
+            heads: the heads to sum up; None means every one.
+
+        Raises:
+            RequestError: no head is named.
+            OutOfRange: the frame lacks one of the heads.
+        """
+        self._heads = frame.head_ids if heads is None else tuple(heads)
+        if not self._heads:
+            raise RequestError("no head to sum up: got none, allowed one or more")
+        frame.refuse_missing(self._heads)
+        self._frame = frame
+        self._queries, self._rows = _members(frame.queries)
+        self._keys, self._columns = _members(frame.keys)
+        shape = len(frame.layers), len(frame.heads), len(self._queries), len(self._keys)
+        self._mass, self._chance = np.zeros(shape), np.zeros(shape)
+        self._seen: dict[tuple[int, int, int], Shares] = {}
+
+    def update(self, block: RowBlock) -> None:
+        """Take some rows."""
+        heads, queries, keys = block.weights.shape
+        layer = self._frame.layers.index(block.layer)
+        place = layer, slice(block.first_head, block.first_head + heads)
+        rows = self._rows[:, block.start : block.start + queries].astype(np.float64)
+        columns = self._columns[:, block.first_key : block.first_key + keys].T
+        weights = namespace(block.weights).astype(block.weights, namespace(block.weights).float64)
+        given = on_cpu(weights @ brought(columns.astype(np.float64), weights))
+        self._mass[place] += rows @ given
+        self._chance[place] += rows @ (given.sum(axis=-1, keepdims=True) * self._even(block, columns))
+
+    def result(self) -> Parts:
+        """Give what came, as means over the queries of each part."""
+        frame, many = self._frame, self._rows.sum(axis=-1)[:, None]
+        found = []
+        for head in self._heads:
+            place = frame.layers.index(head.layer), frame.heads.index(head.index)
+            found.append(HeadParts(head, self._mass[place] / many, self._chance[place] / many))
+        return Parts(
+            model=frame.model,
+            text=frame.text,
+            block=frame.block,
+            queries=self._queries,
+            keys=self._keys,
+            heads=tuple(found),
+            together=HeadParts(
+                None,
+                np.mean([head.mass for head in found], axis=0),
+                np.mean([head.chance for head in found], axis=0),
+            ),
+        )
+
+    def _even(self, block: RowBlock, columns: Mask) -> Shares:
+        """Give the share of what each query sees that is of each part: (query, part)."""
+        key = block.layer, block.start, block.weights.shape[1]
+        if key not in self._seen:
+            visible = block.visible()
+            if visible is None:
+                seen = np.broadcast_to(columns.sum(axis=0), (key[2], columns.shape[1]))
+            else:
+                seen = on_cpu(visible).astype(np.float32) @ columns
+            self._seen[key] = seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1)
+        return self._seen[key]
+
+
+def has_parts(input_: Sides) -> bool:
     """Say whether an input has several parts, what the model added itself aside."""
-    sides = (record.queries, record.keys)
+    sides = (input_.queries, input_.keys)
     return any(len({part_of(token) for token in side if not token.is_special}) > 1 for side in sides)
 
 
@@ -141,16 +200,3 @@ def _members(tokens: Sequence[Token]) -> tuple[tuple[Part, ...], Mask]:
     order = sorted(dict.fromkeys(names), key=lambda name: name == "special")
     members = np.array([[name == part for name in names] for part in order])
     return tuple(Part(part, names.count(part)) for part in order), members
-
-
-def _head(record: Attention, head: HeadId, even: Shares, rows: Mask, columns: Mask) -> HeadParts:
-    weights = record.head(head).astype(np.float64)
-    spread = weights.sum(axis=-1, keepdims=True) * even
-    return HeadParts(head, _means(weights, rows, columns), _means(spread, rows, columns))
-
-
-def _means(weights: Shares, rows: Mask, columns: Mask) -> Shares:
-    """Add up keys by part, (from, to), and average over the queries of a part."""
-    per_query = weights @ columns.T
-    means: Shares = (rows @ per_query) / rows.sum(axis=-1, keepdims=True)
-    return means

@@ -34,7 +34,7 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.NoAnswer: "choose a model saved with the head that answers, such as a language model",
     errors.TextTooLong: "shorten the text, or use a model with more positions: the built-in one has no limit",
     errors.PageTooLarge: "pool its tokens with --pool, choose fewer heads, or allow more with --max-size",
-    errors.BudgetError: "choose fewer heads with --layer and --head, or a shorter text",
+    errors.BudgetError: "choose fewer heads (--layer, --head), or a part of the text (--from, --to)",
     errors.ModelTooLarge: "try --dtype bfloat16, another --device, or a smaller model",
 }
 

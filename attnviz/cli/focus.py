@@ -86,10 +86,10 @@ def focus(
     """
     from rich.console import Group
 
-    from attnviz.analysis.parts import between_parts, has_parts
+    from attnviz.analysis.parts import has_parts
     from attnviz.cli.looking import effects_of, look, relations_in
     from attnviz.cli.outputs import check_output, show
-    from attnviz.cli.streamed import AT_ONCE, focused, measured_of
+    from attnviz.cli.streamed import AT_ONCE, focused, measured_of, parted
     from attnviz.render import notes
     from attnviz.render.machine.focus import focus_json
     from attnviz.render.machine.measures import measures_json
@@ -101,7 +101,7 @@ def focus(
     told.refuse_beside_measures()
     check_output(out, ".txt", ".json")
     seen = look(source, by, which, tokens, ranked, viewed, default="-1", long=long, at_once=AT_ONCE)
-    record, heads = seen.record, seen.heads
+    record = seen.record
     caption = " ".join(notes.view(record)) if record else ""
     if told.measures:
         measured = measured_of(seen)
@@ -111,7 +111,7 @@ def focus(
     grammar = relations_in(seen, told.treebank, told.sentences) if told.treebank else None
     follows = grammar.by_head if grammar else (record or seen.frame).follows
     found = focused(seen, told.tell)
-    parts = between_parts(record, heads) if record and has_parts(record) else None
+    parts = parted(seen) if has_parts(record or seen.frame) else None
     beside = tuple(_beside(seen.ranking, lost, follows))
     table = FocusTable(found, beside, caption)
     view = Group(

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from attnviz.analysis.comparing.heads import Comparison
     from attnviz.analysis.findings import Focus
     from attnviz.analysis.measures.measured import Measured
+    from attnviz.analysis.parts import Parts
     from attnviz.analysis.streaming.digest import Digest
     from attnviz.cli.looking import Look
     from attnviz.frame import Frame
@@ -93,6 +94,17 @@ def measured_of(seen: "Look") -> "Measured":
     for name, why in measuring.left_out.items():
         note(f"{name} is left out: it {why}, by --sort {name}")
     return measuring.result(seen.heads)
+
+
+def parted(seen: "Look") -> "Parts":
+    """Sum up what the parts of an input read of each other."""
+    from attnviz.analysis.parts import Dividing, between_parts
+
+    if seen.record is not None:
+        return between_parts(seen.record, seen.heads)
+    dividing = Dividing(_frame(seen), seen.heads)
+    seen.observe(dividing, seen.selection)
+    return dividing.result()
 
 
 def compared(seen: "Look") -> "Comparison":

@@ -1,11 +1,16 @@
 """Sums between parts: a closed form, what must hold of any record, a naive loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
+from hypothesis import strategies as st
 
-from attnviz.analysis.parts import between_parts
+from attnviz.analysis.parts import Dividing, between_parts
 from attnviz.errors import OutOfRange, RequestError
+from attnviz.frame import blocks_of, frame_of
 from attnviz.record import Attention, Token
 from attnviz.selection import HeadId
 from tests.analysis.records import records
@@ -98,3 +103,14 @@ def test_only_the_heads_asked_for():
         between_parts(record, [HeadId(0, 0)])
     with pytest.raises(RequestError, match="no head"):
         between_parts(record, [])
+
+
+@given(records(), st.integers(1, 9), st.integers(1, 2), st.booleans())
+def test_blocks_of_any_size_come_to_the_same(record, rows, heads, on_torch):
+    dividing = Dividing(frame_of(record))
+    for block in blocks_of(record, rows=rows, heads=heads):
+        weights = np.array(block.weights)
+        dividing.update(replace(block, weights=torch.from_numpy(weights) if on_torch else weights))
+    for ours, theirs in zip(dividing.result().heads, between_parts(record).heads, strict=True):
+        np.testing.assert_allclose(ours.mass, theirs.mass, atol=1e-6)
+        np.testing.assert_allclose(ours.chance, theirs.chance, atol=1e-6)

@@ -12,11 +12,11 @@ from attnviz.analysis.measures.divergence import divergences_of
 from attnviz.analysis.readers import counted_queries
 from attnviz.analysis.spread import Spread
 from attnviz.arrays import Array, namespace, on_cpu
-from attnviz.errors import OutOfRange, RequestError
+from attnviz.errors import RequestError
 from attnviz.frame import Frame, blocks_of, frame_of
 from attnviz.observe import RowBlock
 from attnviz.record import Attention, Block, Token
-from attnviz.selection import HeadId, numbers_as_ranges
+from attnviz.selection import HeadId
 
 # Heads that differ by less than this many bits, on average over their pairs, are called a group.
 ALIKE = 0.25
@@ -186,9 +186,7 @@ class Comparing:
         self.heads = tuple(dict.fromkeys(heads))
         if len(self.heads) < 2:
             raise RequestError(f"nothing to compare: got one head, {self.heads[0]}, allowed two or more")
-        if missing := set(self.heads) - set(frame.head_ids):
-            held = f"layers {numbers_as_ranges(frame.layers)}, heads {numbers_as_ranges(frame.heads)}"
-            raise OutOfRange(f"no head {min(missing)}: this record holds {held}")
+        frame.refuse_missing(self.heads)
         self._frame = frame
         self._counted = counted_queries(frame)
         self._waiting: dict[HeadId, RowBlock] = {}
