@@ -174,7 +174,7 @@ class Dividing:
             if visible is None:
                 seen = np.broadcast_to(columns.sum(axis=0), (key[2], columns.shape[1]))
             else:
-                seen = on_cpu(visible).astype(np.float32) @ columns
+                seen = on_cpu(visible).astype(np.float64) @ columns
             self._seen[key] = seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1)
         return self._seen[key]
 
