@@ -18,6 +18,7 @@ from attnviz.sources.huggingface.capturing.capture import (
 from attnviz.sources.huggingface.capturing.checks import Checks
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths.call import Call
+from attnviz.sources.huggingface.streaming.pieces import in_pieces
 from attnviz.sources.huggingface.streaming.prefix import without_cache
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
 from attnviz.sources.huggingface.streaming.walk import Walk
@@ -110,7 +111,7 @@ def pass_over(
             raise StoppedError
         return given
 
-    with suppress(StoppedError), watching(feed, sites, handle):
+    with suppress(StoppedError), in_pieces(feed.model), watching(feed, sites, handle):
         output = run(without_cache(feed))
         finished(sites, came, checks)
         return output
