@@ -1,6 +1,5 @@
 """`attnviz page`: one self-contained file to look around in, and to send to each other."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
 _VIEW, _OUTPUT = "View", "Output"
 
-# What a size may be given in, in bytes.
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-
 
 @dataclass(frozen=True)
 class Holds:
@@ -67,26 +63,28 @@ class Holds:
         ),
     ] = None
     max_size: Annotated[
-        str,
-        typer.Option(metavar="SIZE", help="Refuse to write more: 800kB, 50MB.", rich_help_panel=_OUTPUT),
-    ] = "50MB"
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Refuse to write more: 800kB; 50MB if not given, or 20MB of a long input.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
     pool: Annotated[
         bool,
         typer.Option("--pool", help="Pool tokens, as far as that size asks for it.", rich_help_panel=_OUTPUT),
     ] = False
 
     @property
-    def most(self) -> int:
-        """The most bytes the page may have.
+    def most(self) -> int | None:
+        """The most bytes the page may have; None if nobody said so.
 
         Raises:
             RequestError: that is no size.
         """
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?)b?", self.max_size.strip(), re.IGNORECASE)
-        size = round(float(found[1]) * _UNITS[found[2].lower()]) if found else 0
-        if not size:
-            raise RequestError(f"no size: got --max-size {self.max_size}, allowed a number with kB, MB or GB")
-        return size
+        from attnviz.memory import parse_size
+
+        return None if self.max_size is None else parse_size(self.max_size, "--max-size")
 
     @property
     def views(self) -> tuple[ViewName, ...]:
@@ -257,7 +255,7 @@ def _plan(
     tokens: Tokens,
     holds: Holds,
     out: Output,
-    most: int,
+    most: int | None,
 ) -> "Plan":
     """Say what the page will hold, how it opens, and how large it will be.
 

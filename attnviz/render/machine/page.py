@@ -1,5 +1,7 @@
 """The machine form of a page that was written: what it holds, and how large it is."""
 
+from dataclasses import asdict
+
 from attnviz.render.machine.plain import as_text
 from attnviz.render.page.contents import Contents, id_of
 from attnviz.render.page.quantize import ERROR
@@ -34,6 +36,7 @@ def written_json(contents: Contents, path: str, size: int) -> str:
                     "heads": list(record.heads),
                     "queries": len(record.queries),
                     "keys": len(record.keys),
+                    **({"pooling": asdict(record.pooling)} if record.pooling else {}),
                 }
                 for record in contents.records
             ],
