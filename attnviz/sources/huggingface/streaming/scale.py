@@ -1,8 +1,13 @@
 """How long is long, and how much of it is done at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import torch
 
 _FLOAT32_BYTES = 4
+
+# By how much blocks are larger there; logits and weights of one then take 256 MB.
+_ACCELERATED = 32
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,13 @@ class Scale:
         """Say how many queries one block has, of one head at the least."""
         fewest, most = self.rows
         return max(1, min(queries, max(fewest, min(most, self.cells // keys))))
+
+    def on(self, device: torch.device) -> "Scale":
+        """Give larger blocks to a device that takes longer to begin a product than to make a small one."""
+        if device.type == "cpu":
+            return self
+        fewest, most = self.rows
+        return replace(self, block_bytes=_ACCELERATED * self.block_bytes, rows=(fewest, 8 * most))
 
     @property
     def cells(self) -> int:

@@ -88,7 +88,7 @@ class Walk:
 
     def _layout(self, site: Site, call: Vectors, sight: RowSight) -> Layout:
         """Find what a call's queries see, and hold it against what they saw when the model was watched."""
-        layout = self._layouts.of(call, sight, self.scale)
+        layout = self._layouts.of(call, sight, self.scale.on(call.query.device))
         if layout.causal != site.seen.causal:
             now, before = (
                 "look back only" if causal else "look ahead" for causal in (layout.causal, not layout.causal)
@@ -125,7 +125,7 @@ class Walk:
         by_head = call.by_head(output)[0]
         pieces = layout.pieces if self.rows is None else _within(layout.pieces, self.rows)
         taken = _Taken(sample, plain, len(heads))
-        for group in self._groups(heads, pieces):
+        for group in self._groups(heads, pieces, self.scale.on(call.query.device).cells):
             some = plain.some([heads[place] for place in group]).together
             for piece in pieces:
                 done = some.done(piece, self._room)
@@ -141,10 +141,10 @@ class Walk:
         self._check_sample(site, call, plain, taken, by_head)
         return output
 
-    def _groups(self, heads: Sequence[int], pieces: Sequence[Piece]) -> list[range]:
+    def _groups(self, heads: Sequence[int], pieces: Sequence[Piece], cells: int) -> list[range]:
         """Take as many heads together as fill a block."""
         most = max(len(piece.rows) * len(piece.keys) for piece in pieces)
-        size = max(1, self.scale.cells // most)
+        size = max(1, cells // most)
         return [range(len(heads))[first : first + size] for first in range(0, len(heads), size)]
 
     def _check_mass(self, site: Site, weights: Tensor) -> None:

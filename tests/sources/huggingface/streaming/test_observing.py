@@ -11,7 +11,7 @@ from transformers import AutoModel, BertConfig, GPT2Config, LlamaConfig
 from attnviz.errors import CaptureFailed
 from attnviz.frame import frame_of
 from attnviz.prompt import Prompt
-from attnviz.selection import Selection
+from attnviz.selection import HeadId, Selection
 from attnviz.sources import load
 from attnviz.sources.huggingface.capturing.checks import Checks
 from attnviz.sources.huggingface.quiet import quiet
@@ -131,6 +131,19 @@ def test_layers_behind_the_last_one_asked_for_do_not_run(name, long):
     assert set(ran) <= {0, 1}
     reading.record(Selection("0"))
     assert set(ran) <= {0, 1}
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "mistral", "gpt_oss"])
+def test_heads_of_a_long_text_are_closed_like_those_of_a_short_one(name):
+    feed, closed = architecture_feed(name), {"self": {HeadId(1, 2): 0.0}}
+    expected, got = (make(feed).outcome(closed).rows for make in (at_once, streamed))
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_blocks_are_larger_on_an_accelerator():
+    scale = Scale()
+    assert scale.on(torch.device("cpu")) is scale
+    assert scale.on(torch.device("cuda")).cells == 32 * scale.cells
 
 
 def test_a_long_text_runs_once(tiny_gpt2):
