@@ -92,7 +92,8 @@ def gather(
         digests=tuple(one for one in given if not isinstance(one, Attention)),
         effects=effects,
         vectors=vectors,
-        opening=opening or {},
+        # Of cells of a long text, which hold next to nothing each, a linear scale shows the largest alone.
+        opening={**({"scale": "log"} if any(one.pooling for one in chosen) else {}), **(opening or {})},
     )
 
 

@@ -7,7 +7,20 @@
  */
 
 /** The smallest share of the top that a logarithmic scale tells from nothing. */
-export const LOG_FLOOR = 1e-3;
+let logFloor = 1e-3;
+
+/** @returns {number} the share of the top at which a logarithmic scale ends */
+export function endOfLog() {
+  return logFloor;
+}
+
+/**
+ * Let a logarithmic scale tell from nothing what mass spread evenly over so many keys would be.
+ * @param {number} keys
+ */
+export function spanLogOver(keys) {
+  logFloor = Math.min(1e-3, 1 / keys);
+}
 
 /**
  * @param {ThemeFacts} theme
@@ -40,13 +53,13 @@ export function css([red, green, blue]) {
  * Place a weight on the scale.
  * @param {number} weight
  * @param {number} top the weight with the scale's last colour
- * @param {"linear"|"log"} scale the logarithmic one spans three powers of ten
+ * @param {"linear"|"log"} scale the logarithmic one spans three powers of ten, or more where keys are many
  * @returns {number} 0 to 1
  */
 export function shareOf(weight, top, scale) {
   const share = top > 0 ? Math.min(1, Math.max(0, weight / top)) : 0;
   if (scale === "linear" || share === 0) return share;
-  return Math.max(0, 1 - Math.log10(share) / Math.log10(LOG_FLOOR));
+  return Math.max(0, 1 - Math.log10(share) / Math.log10(logFloor));
 }
 
 /**

@@ -85,7 +85,7 @@
  * @property {number} error the largest error of a weight, as a share of its row's maximum
  * @property {VectorFacts|null} vectors
  * @property {HeadFacts[]} focus in the order of layers and heads; empty for views that are no attention
- * @property {string[]} covered
+ * @property {string[]|null} covered null where it is not known
  * @property {PoolingFacts} [pooling] where its cells stand for several weights from the start
  * @property {TopFacts|null} [top] the single weights that are known all the same
  * @property {{name: string, unit: string, says: string}[]} [measures] exact ones, taken of every weight

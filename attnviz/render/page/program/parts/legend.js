@@ -1,6 +1,6 @@
 // What the colours and signs of a map mean: a line of items below it, and more lines where one is too short.
 
-import { LOG_FLOOR, differenceColor, weightColor } from "../core/colors.js";
+import { differenceColor, endOfLog, weightColor } from "../core/colors.js";
 import { exactText, weightText } from "../core/words.js";
 
 /**
@@ -162,7 +162,7 @@ export function scaleCells(shading, columns) {
  */
 function scaleLowEnd({ isDifference, top, scale }) {
   if (isDifference) return `−${weightText(top)}`;
-  return scale === "log" && top > 0 ? `≤ ${exactText(top * LOG_FLOOR)}` : "0";
+  return scale === "log" && top > 0 ? `≤ ${exactText(top * endOfLog())}` : "0";
 }
 
 /**

@@ -46,11 +46,11 @@ export class TableControls {
   }
 
   /**
-   * @param {string} together what all heads do
+   * @param {string} together what all heads do; empty where that is not known
    * @param {HTMLElement} about how to read the table
    */
   tell(together, about) {
-    this.together.append(element("span", {}, `· ${together}`));
+    if (together) this.together.append(element("span", {}, `· ${together}`));
     this.together.after(about);
   }
 

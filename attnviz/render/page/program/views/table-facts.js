@@ -201,7 +201,7 @@ export function tableThings(map) {
  * @returns {string}
  */
 export function tableCoverage(map) {
-  const covered = map.facts.covered.length;
+  const covered = map.facts.covered?.length ?? 0;
   const all = map.keys.tokens.filter(({ kind }) => kind !== "special").length;
   const things = tableThings(map);
   const named = map.facts.block === "cross" && things === "words" ? "source words" : things;

@@ -158,5 +158,6 @@ function paintTableRow(brush, head, y, spans, picked, palette) {
 function paintTableRest(brush, { heads, map }, y, palette) {
   const more = heads.length - TABLE_PICTURE_ROWS;
   const rest = more > 0 ? `and ${more} more ${more === 1 ? "head" : "heads"}; ` : "";
-  brush.text(TABLE_EDGE, y, `${rest}all heads together link ${tableCoverage(map)}`, { fill: palette.muted });
+  const linked = map.facts.covered ? `all heads together link ${tableCoverage(map)}` : "";
+  brush.text(TABLE_EDGE, y, `${rest}${linked}`, { fill: palette.muted });
 }

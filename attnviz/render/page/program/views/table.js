@@ -173,6 +173,7 @@ class FocusTable {
    */
   together(map) {
     const { covered } = map.facts;
+    if (!covered) return "";
     const all = map.keys.tokens.filter(({ kind }) => kind !== "special").length;
     const rest = covered.length > TABLE_NAMED ? `, and ${covered.length - TABLE_NAMED} more` : "";
     const named =
