@@ -1,8 +1,8 @@
 """What a capture hands on: weights in blocks of query rows, so that the whole square need never exist."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from attnviz.arrays import Array
 
@@ -45,6 +45,21 @@ class Observer(Protocol):
 
     def update(self, block: RowBlock) -> None:
         """Take one block; what is not copied here is gone afterwards."""
+        ...
+
+
+class Rows(Protocol):
+    """Rows of an input's weights, given when asked for: an observer's way round, for two inputs in step."""
+
+    def blocks(self, rows: range) -> Iterator[RowBlock]:
+        """Give some rows of all heads, over all keys: one block for each layer, in ascending order.
+
+        Args:
+            rows: the positions of the queries.
+
+        Raises:
+            CaptureFailed: a check of the weights failed.
+        """
         ...
 
 
@@ -120,4 +135,17 @@ class SumsObserver(Protocol):
 
     def take(self, sums: RowSums) -> None:
         """Take the sums of some rows."""
+        ...
+
+
+@runtime_checkable
+class NeedsSums(Observer, Protocol):
+    """An observer that makes nothing of blocks but their sums.
+
+    A capture may hand it sums that it has in a cheaper way, and none of the blocks they are of.
+    """
+
+    @property
+    def sums(self) -> SumsObserver:
+        """What takes the sums."""
         ...

@@ -16,6 +16,7 @@ from attnviz.analysis.patterns.naming import Pattern
 from attnviz.analysis.streaming.focusing import Observe
 from attnviz.analysis.streaming.measuring import Measuring
 from attnviz.analysis.streaming.patterning import Patterning, pattern_names
+from attnviz.analysis.streaming.sums import Summing
 from attnviz.errors import RequestError
 from attnviz.frame import Frame, frame_of
 from attnviz.record import Attention
@@ -179,7 +180,8 @@ class PassingRows:
     def measured(self, heads: Sequence[HeadId], names: Sequence[str]) -> Measured:
         """Take measures of some heads."""
         measuring = Measuring(self.frame, names)
-        self.observe(measuring, Selection(heads=",".join(map(str, self.frame.head_ids))))
+        observer = measuring if measuring.needs_weights else Summing(measuring)
+        self.observe(observer, Selection(heads=",".join(map(str, self.frame.head_ids))))
         return measuring.result(heads)
 
     def patterns(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Pattern]:

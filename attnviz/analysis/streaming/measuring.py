@@ -71,6 +71,11 @@ class Measuring:
         return tuple(one.name for one in self._measures if self._is_taken(one))
 
     @property
+    def needs_weights(self) -> bool:
+        """Whether some measure that was asked for does not follow from what rows come to."""
+        return any(one.needs_weights(self._ground) for one in self._measures)
+
+    @property
     def left_out(self) -> Mapping[str, str]:
         """By the names of measures that mean something and are not taken, why not."""
         why = {} if self.asked is not None else dict.fromkeys(self._dear, "puts every row in order: name it")

@@ -43,6 +43,11 @@ class Summing:
     observer: SumsObserver
     _seen: dict[tuple[int, int, int], Array] = field(default_factory=dict, init=False, repr=False)
 
+    @property
+    def sums(self) -> SumsObserver:
+        """What takes the sums, which a capture may have without making the weights."""
+        return self.observer
+
     @cached_property
     def _adding(self) -> "Adding":
         return Adding(self.observer.wanted)

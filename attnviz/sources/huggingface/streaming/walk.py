@@ -9,7 +9,7 @@ from torch import Tensor
 
 from attnviz.errors import CaptureFailed
 from attnviz.frame import Frame
-from attnviz.observe import Observer, RowBlock
+from attnviz.observe import NeedsSums, Observer, RowBlock
 from attnviz.record import MASS_TOLERANCE
 from attnviz.sources.chosen import Chosen
 from attnviz.sources.huggingface.capturing.capture import HandOn
@@ -19,6 +19,7 @@ from attnviz.sources.huggingface.paths.call import Call, Vectors
 from attnviz.sources.huggingface.paths.masks import seen_by_any_head
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall
+from attnviz.sources.huggingface.streaming.fused import hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
 from attnviz.sources.huggingface.streaming.scale import Scale
@@ -75,6 +76,8 @@ class Walk:
         """
         sight = RowSight(site, call)
         if isinstance(call, FusedCall | TableCall) and is_whole(site, call):
+            if (given := self._by_fused_calls(site, call)) is not None:
+                return given
             layout = self._layout(site, call, sight)
             plain = None if layout.has_blind else Softmax.of(call, call.scale)
             sample = self._sample(call)
@@ -85,6 +88,15 @@ class Walk:
         usual = call.as_usual()
         self._beside(call).take(site, call, usual)
         return usual
+
+    def _by_fused_calls(self, site: Site, call: FusedCall | TableCall) -> Tensor | None:
+        """Hand on sums that need no weights, where these are wanted alone and cost less so."""
+        observer = self.observer
+        if self.rows is not None or not isinstance(observer, NeedsSums) or not is_cheaper(call.query.device):
+            return None
+        usual = call.as_usual()
+        done = hand_on_sums(call, observer.sums, usual, layer=site.layer, heads=self.frame.heads)
+        return usual if done else None
 
     def _layout(self, site: Site, call: Vectors, sight: RowSight) -> Layout:
         """Find what a call's queries see, and hold it against what they saw when the model was watched."""
