@@ -115,6 +115,22 @@ def test_a_command_imports_no_more_modules_than_its_budget(command: str, tmp_pat
     assert len(names) <= BUDGETS[command], f"{len(names)} modules, of them ours: {ours(names)}"
 
 
+@pytest.mark.parametrize("command", BUDGETS)
+def test_the_interpreter_itself_reports_no_more_imports(command: str, tmp_path: Path) -> None:
+    """Count what `python -X importtime` reports, which leaves out what is imported by name at run time."""
+    asked = [part.format(fox=FOX) for part in command.split()]
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "attnviz", *asked],
+        cwd=tmp_path, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    reported = [
+        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
+    ]
+    assert len(reported) > 100
+    assert len(reported) <= BUDGETS[command]
+    assert not {name.split(".")[0] for name in reported} & set(HEAVY)
+
+
 @pytest.mark.parametrize("verb", OF_OTHER_VERBS)
 def test_no_verb_loads_what_only_another_needs(verb: str, tmp_path: Path) -> None:
     asked = ["info"] if verb == "info" else [verb, FOX, *(["-o", "fox.npz"] if verb == "export" else [])]

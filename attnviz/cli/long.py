@@ -16,6 +16,9 @@ WHOLE = Long()
 
 _FLOAT32_BYTES = 4
 
+# Weights of so many bytes fit everywhere.
+_ALWAYS = 2**26
+
 # Less of the mass than this is not worth a note.
 _TOLD = 0.005
 
@@ -41,8 +44,10 @@ def is_too_long(frame: "Frame", window: Window | None, at_once: int | None = Non
     shown = window or Window(range(len(frame.queries)), range(len(frame.keys)))
     if at_once is not None and len(shown.queries) > at_once:
         return True
-    cells = len(frame.head_ids) * len(shown.queries) * len(shown.keys)
-    return cells * _FLOAT32_BYTES > memory.budget()
+    needed = len(frame.head_ids) * len(shown.queries) * len(shown.keys) * _FLOAT32_BYTES
+    if needed <= _ALWAYS and memory.limit() is None:
+        return False  # to ask how much is free takes longer than to read a sentence
+    return needed > memory.budget()
 
 
 def tell_window(whole: "Frame", part: "Attention", window: Window) -> None:
