@@ -23,6 +23,9 @@ from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.watching.sites import Site, Watched, once, shape_of
 from attnviz.sources.keep import refuse_beyond_memory
 
+# Of logits that are differentiated, their probabilities and the gradients by both are kept too.
+_BACKWARDS = 4
+
 # Answers a call in the model's place, in the layout of `call.as_usual()`; `call.gated` is one such answer.
 Change = Callable[[Site, Call], Tensor]
 
@@ -184,15 +187,17 @@ def _accepted(model: nn.Module, arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refuse_too_many_logits(model: Any, arguments: Mapping[str, Any]) -> None:  # noqa: ANN401
-    """Refuse logits that would take more than half of this machine's memory.
+    """Refuse logits that would take more than was allowed, or half of this machine's memory.
 
     Raises:
         BudgetError: they would.
     """
     tokens = arguments.get("decoder_input_ids", arguments.get("input_ids"))
     if isinstance(tokens, Tensor) and (known := vocabulary(model)):
-        count = tokens.shape[-1]
-        refuse_beyond_memory(count * known, f"the logits of {known} tokens after each of {count}")
+        count, backwards = tokens.shape[-1], torch.is_grad_enabled()
+        what = f"the logits of {known} tokens after each of {count}"
+        copies = _BACKWARDS if backwards else 1
+        refuse_beyond_memory(count * known * copies, f"{what}, and gradients by them," if backwards else what)
 
 
 def _without_nan(outcome: Outcome) -> Outcome:
