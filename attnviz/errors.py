@@ -41,6 +41,10 @@ class MissingInternals(RequestError):
     """A measure needs query, key or value vectors that this record was made without."""
 
 
+class MissingWeights(RequestError):
+    """Single weights are needed, and what was saved of a long input holds only what they come to."""
+
+
 class SourceError(AttnvizError):
     """The model or the file cannot be used."""
 

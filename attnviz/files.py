@@ -11,6 +11,14 @@ from typing import Any
 
 from attnviz.errors import AttnvizError, Damaged, NotFound, OutputExists, Unwritable
 
+# What a .safetensors file may say it is, and what reads it.
+DIGEST = "attnviz/digest/1"
+READERS = {
+    "attnviz/record/1": "attnviz.read",
+    DIGEST: "attnviz.read_digest",
+    "attnviz/history/1": "attnviz.history.read_history",
+}
+
 
 @contextmanager
 def whole_file(path: Path, *, force: bool = False) -> Iterator[Path]:
@@ -115,6 +123,25 @@ def _umask() -> int:
     return mask
 
 
+def _is_another(schema: object) -> str:
+    """Say what reads a file of another kind of ours."""
+    reader = READERS.get(schema) if isinstance(schema, str) else None
+    return f"; it says {schema}, which {reader} reads" if reader else ""
+
+
+def schema_of(path: Path) -> str | None:
+    """Give the schema a .safetensors file says it has; None if it says none, or is no such file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = json.loads((file.metadata() or {}).get("attnviz", "null"))
+    except (OSError, ValueError, SafetensorError):
+        return None
+    schema = facts.get("schema") if isinstance(facts, dict) else None
+    return schema if isinstance(schema, str) else None
+
+
 @contextmanager
 def tensor_file(path: Path, what: str, schema: str) -> Iterator[tuple[dict[str, Any], Any]]:
     """Open a .safetensors file of ours; whatever goes wrong while it is read means that it is damaged.
@@ -139,8 +166,9 @@ def tensor_file(path: Path, what: str, schema: str) -> Iterator[tuple[dict[str, 
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads((file.metadata() or {}).get("attnviz", "null"))
-            if not isinstance(facts, dict) or facts.get("schema") != schema:
-                raise Damaged(f"not a {what}: {path} does not say {schema}")
+            told = facts.get("schema") if isinstance(facts, dict) else None
+            if told != schema:
+                raise Damaged(f"not a {what}: {path} does not say {schema}{_is_another(told)}")
             yield facts, file
     except Damaged:
         raise

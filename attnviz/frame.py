@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.errors import OutOfRange, RequestError
+from attnviz.errors import MissingWeights, OutOfRange
 from attnviz.observe import RowBlock
 from attnviz.record import Attention, Block, Mask, Prediction, Token, View
 from attnviz.relation import Followed
@@ -120,10 +120,10 @@ def refuse_pooled(record: Attention) -> None:
     """Refuse a record whose cells stand for many weights where single ones are needed.
 
     Raises:
-        RequestError: it is one.
+        MissingWeights: it is one.
     """
     if record.pooling is not None:
-        raise RequestError(
+        raise MissingWeights(
             "single weights are needed: got a pooled record, whose cells stand for many, allowed a whole "
             "record, or a part of one"
         )
@@ -141,7 +141,7 @@ def blocks_of(
         side_by_side: whether all layers come for some rows before any comes for the rows behind them.
 
     Raises:
-        RequestError: the record's cells stand for several weights each.
+        MissingWeights: the record's cells stand for several weights each.
     """
     refuse_pooled(record)
     queries, keys = len(record.queries), len(record.keys)

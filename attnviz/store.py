@@ -67,7 +67,8 @@ def read(path: str | Path) -> Attention:
     Raises:
         NotFound: there is no such file.
         UnknownSuffix: it is of a format that is only written.
-        Damaged: it is truncated, garbled, or no record of attnviz.
+        Damaged: it is truncated, garbled, or no record of attnviz; of a digest the message says that
+            `attnviz.read_digest` reads it.
     """
     source = Path(path)
     if source.is_file() and source.suffix.lower() != ".safetensors":

@@ -123,7 +123,8 @@ class Focus:
         tokens: the tokens looked at; the same as `queries` but in cross-attention.
         predictions: what the model expects after each query, one for each, or none at all.
         heads: what each head reads.
-        together: what they read between them.
+        together: what they read between them; None of some heads of a saved digest, which knows it
+            of all its heads only.
     """
 
     model: str
@@ -134,4 +135,4 @@ class Focus:
     tokens: tuple[Token, ...]
     predictions: tuple[Prediction, ...]
     heads: tuple[HeadFocus, ...]
-    together: Together
+    together: Together | None

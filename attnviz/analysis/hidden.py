@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from attnviz.analysis.readers import special_keys
 from attnviz.analysis.sight import sight_of
 from attnviz.errors import RequestError
+from attnviz.frame import refuse_pooled
 from attnviz.record import Attention, Internals
 from attnviz.selection import HeadId
 
@@ -28,6 +29,7 @@ def drop_special(record: Attention, *, renormalize: bool = False) -> Attention:
 
     Raises:
         RequestError: no query or no key would be left.
+        MissingWeights: the record's cells stand for several weights each.
 
     >>> from attnviz.record import Token
     >>> tokens = (Token("[CLS]", kind="special"), Token("lazy"), Token("dog"))
@@ -39,6 +41,7 @@ def drop_special(record: Attention, *, renormalize: bool = False) -> Attention:
     >>> drop_special(record, renormalize=True).weights[0, 0, 0].tolist()
     [0.0, 1.0]
     """
+    refuse_pooled(record)
     rows, columns = _written(record)
     if not rows.size or not columns.size:
         raise RequestError("cannot drop special tokens: nothing else would be left to look, or to look at")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.sight import sight_of
+from attnviz.frame import refuse_pooled
 from attnviz.record import Attention, Mask, Prediction, Token
 
 
@@ -30,6 +31,9 @@ def merge_words(record: Attention) -> Attention:
         The same by words; a word of several pieces has no id, its text is the slice of the source text from
         the first to the last of them, or theirs put together where they have no place in it.
 
+    Raises:
+        MissingWeights: the record's cells stand for several weights each.
+
     >>> from dataclasses import replace
     >>> import attnviz
     >>> weights = [[0.2, 0.4, 0.4], [0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]
@@ -39,6 +43,7 @@ def merge_words(record: Attention) -> Attention:
     >>> [token.text for token in merged.keys], merged.weights[0, 0, 1].tolist()
     (['a', 'jumping'], [0.25, 0.75])
     """
+    refuse_pooled(record)
     rows, columns = word_starts(record.queries), word_starts(record.keys)
     queries, keys = words_of(record, record.queries, rows), words_of(record, record.keys, columns)
 

@@ -107,15 +107,15 @@ class _Kept:
     Attributes:
         drawn: the weights, or the maxima of cells where they do not fit.
         heads: those to draw.
-        measured: their measures.
-        focus: what they read.
+        measured: their measures; None where a saved digest lacks them.
+        focus: what they read; None likewise.
         save: writes the record or the digest into a folder.
     """
 
     drawn: "Attention"
     heads: "Sequence[HeadId]"
-    measured: "Measured"
-    focus: "Focus"
+    measured: "Measured | None"
+    focus: "Focus | None"
     save: "Callable[[Path], object]"
 
 
@@ -135,8 +135,6 @@ def _kept(seen: "Look") -> _Kept:
             lambda folder: save(record, folder / "record.safetensors"),
         )
     digest = digested(seen)
-    assert digest.measured is not None  # as it is made with everything
-    assert digest.focus is not None
     return _Kept(
         digest.maxima,
         seen.heads,
@@ -170,10 +168,11 @@ def _write_block(folder: Path, kept: _Kept, out: Output) -> "Iterator[None]":
         yield
     (folder / "grid.png").write_bytes(encode(heatmap(kept.drawn, heads=kept.heads, theme=theme), ".png"))
     yield
-    tables: dict[str, tuple[RenderableType, str]] = {
-        "measures": (MeasuresTable(kept.measured, caption), measures_json(kept.measured)),
-        "focus": (FocusTable(kept.focus, caption=caption), focus_json(kept.focus)),
-    }
+    tables: dict[str, tuple[RenderableType, str]] = {}
+    if kept.measured:
+        tables["measures"] = MeasuresTable(kept.measured, caption), measures_json(kept.measured)
+    if kept.focus:
+        tables["focus"] = FocusTable(kept.focus, caption=caption), focus_json(kept.focus)
     for name, (table, machine) in tables.items():
         (folder / f"{name}.txt").write_text(plain(table, out.width), encoding="utf-8")
         (folder / f"{name}.json").write_text(machine + "\n", encoding="utf-8")

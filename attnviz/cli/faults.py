@@ -18,6 +18,7 @@ ADVICE: dict[type[AttnvizError], str] = {
     errors.RequestError: "attnviz --help lists the verbs, attnviz VERB --help what each takes",
     errors.OutOfRange: "numbers count from 0, negative ones from the end: --layer -1 is the last",
     errors.MissingInternals: "choose another --layer or --model; a saved record holds weights alone",
+    errors.MissingWeights: "read the text again: with --model in place of --record",
     errors.EmptyText: 'give at least one word, such as "The quick brown fox"',
     errors.UnknownSuffix: "the suffix of the file name chooses the format",
     errors.OutputExists: "add --force to replace it, or choose another name",

@@ -140,14 +140,25 @@ def open_source(given: Input, by: Model) -> "tuple[Source, Prompt]":
         SourceError: the model or a file cannot be used.
     """
     if given.record is not None:
-        from attnviz.sources.saved import SavedSource
-
         _refuse_beside_a_record(given, by)
-        return SavedSource(given.record), Prompt()
+        return _saved(given.record), Prompt()
     prompt = _prompt(given)
     if by.model != Model().model and prompt.image is None and prompt.audio is None:
         refuse_unreadable(prompt.text)  # before a model is loaded, which takes seconds
     return open_model(by), prompt
+
+
+def _saved(path: Path) -> "Source":
+    """Open a saved record, or what was saved of an input whose record does not fit."""
+    from attnviz.files import DIGEST, schema_of
+
+    if schema_of(path) == DIGEST:
+        from attnviz.studies.digested import DigestSource
+
+        return DigestSource(path)
+    from attnviz.sources.saved import SavedSource
+
+    return SavedSource(path)
 
 
 def open_model(by: Model) -> "Source":

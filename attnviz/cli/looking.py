@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnviz.cli.digested import digest_behind, refuse_on_digest
 from attnviz.cli.inputs import block_of, meant_of, open_source, record_of, say_which
 from attnviz.cli.long import WHOLE, is_too_long, refuse_on_long, window_of
 from attnviz.cli.options import BEST, Heads, Input, Long, Model, Ranked, Tokens, Viewed
@@ -58,7 +59,13 @@ class Look:
         """The rows of the heads looked over, to rank them by."""
         from attnviz.analysis.ranking import PassingRows, RecordRows
 
-        return RecordRows(self.record) if self.record else PassingRows(self.frame, self.observe)
+        if self.record:
+            return RecordRows(self.record)
+        if of := digest_behind(self.reading):
+            from attnviz.studies.digested import DigestRows
+
+            return DigestRows(of)
+        return PassingRows(self.frame, self.observe)
 
     def observe(self, observer: "Observer", selection: Selection) -> None:
         """Let an observer see the weights of some heads pass by."""
@@ -127,6 +134,10 @@ def look_over(
     """Look at the heads meant of one block: at all their weights at once where these fit; see `look`."""
     meant = meant_of(outline, which, default)
     frame = reading.frame(meant, block=outline.block)
+    if of := digest_behind(reading):
+        refuse_on_digest(of, viewed, tokens, long)
+        say_which(outline, which, default)
+        return Look(source, reading, frame, None, outline.resolve(meant))
     if is_too_long(frame, window_of(frame, long), at_once):
         refuse_on_long(frame, viewed, tokens)
         say_which(outline, which, default)

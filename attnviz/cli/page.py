@@ -187,11 +187,18 @@ class _Looking:
 
     def _block(self, outline: "Outline") -> "Iterator[Attention | Digest]":
         """Record one block, and the views of it; of one that does not fit, what it comes to."""
+        from attnviz.cli.digested import digest_behind, refuse_on_digest
         from attnviz.cli.inputs import meant_of, shown
         from attnviz.cli.long import is_too_long, refuse_on_long, tell_window, window_of
         from attnviz.cli.streamed import digested_of
 
         meant = meant_of(outline, self.which, "all")
+        if of := digest_behind(self.reading):
+            for name in self.holds.views:
+                refuse_on_digest(of, Viewed(name), Tokens(), self.long)
+            refuse_on_digest(of, Viewed(), Tokens(), self.long)
+            yield digested_of(self.reading, meant, outline.block)
+            return
         frame = self.reading.frame(meant, block=outline.block)
         window = window_of(frame, self.long)
         if is_too_long(frame, window):

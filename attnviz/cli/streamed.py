@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from attnviz.cli.digested import digest_behind, focus_in, measures_in
 from attnviz.cli.long import tell_pooling
 from attnviz.cli.outputs import note
 
@@ -28,6 +29,16 @@ def pooled(seen: "Look", statistic: "Statistic" = "maximum") -> "Attention":
     Raises:
         BudgetError: not even that fits.
     """
+    if of := digest_behind(seen.reading):
+        part = of.part(seen.selection)
+        record = part.maxima if statistic == "maximum" else part.means
+    else:
+        record = _pooled_anew(seen, statistic)
+    tell_pooling(record)
+    return record
+
+
+def _pooled_anew(seen: "Look", statistic: "Statistic") -> "Attention":
     from attnviz.analysis.streaming.pooling import PoolMaps, fit
     from attnviz.studies.digest import allowed
 
@@ -35,9 +46,7 @@ def pooled(seen: "Look", statistic: "Statistic" = "maximum") -> "Attention":
     size = fit(frame, allowed())
     maps = PoolMaps(frame, size, size)
     seen.observe(maps, seen.selection)
-    record = maps.maxima() if statistic == "maximum" else maps.means()
-    tell_pooling(record)
-    return record
+    return maps.maxima() if statistic == "maximum" else maps.means()
 
 
 def digested(seen: "Look") -> "Digest":
@@ -51,15 +60,22 @@ def digested_of(reading: "Reading", selection: "Selection", block: "Block") -> "
     Raises:
         BudgetError: not even that fits.
     """
-    from attnviz.cli.progress import progress
-    from attnviz.studies.digest import digest_of
-
-    with progress("reading") as tick:
-        found = digest_of(reading, selection, block=block, progress=tick)
+    if of := digest_behind(reading):
+        found = of.part(selection)
+    else:
+        found = _digested_anew(reading, selection, block)
     tell_pooling(found.maxima)
     for name, why in found.left_out.items():
         note(f"{name}: {why}")
     return found
+
+
+def _digested_anew(reading: "Reading", selection: "Selection", block: "Block") -> "Digest":
+    from attnviz.cli.progress import progress
+    from attnviz.studies.digest import digest_of
+
+    with progress("reading") as tick:
+        return digest_of(reading, selection, block=block, progress=tick)
 
 
 def focused(seen: "Look", tell: int) -> "Focus":
@@ -73,6 +89,8 @@ def focused(seen: "Look", tell: int) -> "Focus":
         from attnviz.analysis.focus import focus
 
         return focus(seen.record, seen.heads, top=tell)
+    if of := digest_behind(seen.reading):
+        return focus_in(of, seen.heads, tell)
     from attnviz.analysis.streaming.focusing import Focusing
 
     focusing = Focusing(_frame(seen), tell, seen.heads)
@@ -87,6 +105,8 @@ def measured_of(seen: "Look") -> "Measured":
         from attnviz.analysis.measures.table import measure
 
         return measure(seen.record, seen.heads)
+    if of := digest_behind(seen.reading):
+        return measures_in(seen, of)
     from attnviz.analysis.streaming.measuring import Measuring
 
     measuring = Measuring(_frame(seen))
@@ -96,8 +116,11 @@ def measured_of(seen: "Look") -> "Measured":
     return measuring.result(seen.heads)
 
 
-def parted(seen: "Look") -> "Parts":
-    """Sum up what the parts of an input read of each other."""
+def parted(seen: "Look") -> "Parts | None":
+    """Sum up what the parts of an input read of each other; None of a digest, which a note says lacks it."""
+    if digest_behind(seen.reading):
+        note("what the parts read of each other is not in a digest")
+        return None
     from attnviz.analysis.parts import Dividing, between_parts
 
     if seen.record is not None:

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 import numpy as np
 
 from attnviz.errors import MissingInternals, RequestError
-from attnviz.frame import Frame, blocks_of, frame_of
+from attnviz.frame import Frame, blocks_of, frame_of, refuse_pooled
 from attnviz.observe import Observer
 from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
@@ -89,21 +89,16 @@ class SavedReading:
         choose(self.outlines, block)
         if internals:
             raise MissingInternals("a saved record has no query, key and value vectors")
-        part = _part(self.saved, selection)
-        return part if window is None else cut(part, window)
+        part = part_of(self.saved, *chosen(self.saved, selection))
+        if window is None:
+            return part
+        refuse_pooled(part)
+        return cut(part, window)
 
     def frame(self, selection: Selection = EVERYTHING, *, block: Block | None = None) -> Frame:
         """Say what the record does beside its weights; see `Reading`."""
         choose(self.outlines, block)
-        layers, heads = _chosen(self.saved, selection)
-        return replace(
-            frame_of(self.saved),
-            layers=layers,
-            heads=heads,
-            sinks=tuple(layer for layer in self.saved.sinks if layer in layers),
-            taught=_of(self.saved.taught, layers, heads),
-            follows=_of(self.saved.follows, layers, heads),
-        )
+        return part_of_frame(frame_of(self.saved), *chosen(self.saved, selection))
 
     def observe(
         self,
@@ -145,15 +140,14 @@ class SavedReading:
         return RequestError(f"a saved record cannot be run again: allowed its model, {self.saved.model}")
 
 
-def _part(record: Attention, selection: Selection) -> Attention:
+def part_of(record: Attention, layers: Sequence[int], heads: Sequence[int]) -> Attention:
     """Keep some layers and heads of a record."""
-    layers, heads = _chosen(record, selection)
     rows = np.ix_([record.layers.index(n) for n in layers], [record.heads.index(n) for n in heads])
     return replace(
         record,
         weights=record.weights[rows],
-        layers=layers,
-        heads=heads,
+        layers=tuple(layers),
+        heads=tuple(heads),
         sight={layer: mask for layer, mask in record.sight.items() if layer in layers},
         sinks=tuple(layer for layer in record.sinks if layer in layers),
         taught=_of(record.taught, layers, heads),
@@ -161,10 +155,22 @@ def _part(record: Attention, selection: Selection) -> Attention:
     )
 
 
-def _chosen(record: Attention, selection: Selection) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def part_of_frame(frame: Frame, layers: Sequence[int], heads: Sequence[int]) -> Frame:
+    """Keep some layers and heads of what is known beside weights."""
+    return replace(
+        frame,
+        layers=tuple(layers),
+        heads=tuple(heads),
+        sinks=tuple(layer for layer in frame.sinks if layer in layers),
+        taught=_of(frame.taught, layers, heads),
+        follows=_of(frame.follows, layers, heads),
+    )
+
+
+def chosen(record: Attention | Frame, selection: Selection) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Give the numbers of the layers and heads meant, heads named one by one completed to a grid."""
-    chosen = selection.resolve(record.layers, record.heads)
-    return tuple(sorted({head.layer for head in chosen})), tuple(sorted({head.index for head in chosen}))
+    meant = selection.resolve(record.layers, record.heads)
+    return tuple(sorted({head.layer for head in meant})), tuple(sorted({head.index for head in meant}))
 
 
 def _of(known: Mapping[HeadId, Fact], layers: Sequence[int], heads: Sequence[int]) -> dict[HeadId, Fact]:

@@ -15,11 +15,12 @@ from attnviz.analysis.measures.measured import Measured
 from attnviz.analysis.streaming.digest import Digest
 from attnviz.analysis.streaming.topkeys import Top
 from attnviz.errors import RequestError, UnknownSuffix
-from attnviz.files import tensor_file, whole_file
+from attnviz.files import DIGEST, tensor_file, whole_file
 from attnviz.frame import Frame, frame_of
 from attnviz.record import Attention, Prediction
+from attnviz.studies.digest_focus import focus_facts, focus_from
 
-SCHEMA = "attnviz/digest/1"
+SCHEMA = DIGEST
 
 Facts = dict[str, Any]
 Arrays = dict[str, NDArray[Any]]
@@ -29,12 +30,14 @@ _ANEW = ("schema", "versions", "pooling")
 
 _STATISTICS = ("means", "spreads", "over_chance")
 
+_FIRST_KEY = "measure_first_key"
+
 
 def save_digest(digest: Digest, path: str | Path, *, force: bool = False) -> Path:
     """Write a digest; the suffix chooses the format.
 
     Args:
-        digest: what is left of an input; what was told of it in words (`Digest.focus`) is not kept.
+        digest: what is left of an input.
         path: ends in .safetensors, .npz, .json or .csv; only the first can be read back, and the last holds
             the top keys alone.
         force: replace what is there.
@@ -56,7 +59,7 @@ def save_digest(digest: Digest, path: str | Path, *, force: bool = False) -> Pat
 
 
 def read_digest(path: str | Path) -> Digest:
-    """Read a digest back from its .safetensors file; it equals the one written, but for its focus.
+    """Read a digest back from its .safetensors file; it equals the one written.
 
     Raises:
         NotFound: there is no such file.
@@ -71,7 +74,7 @@ def read_digest(path: str | Path) -> Digest:
 
 
 def facts(digest: Digest) -> Facts:
-    """Give everything of a digest but its arrays and its focus, as the JSON of docs/record.md."""
+    """Give everything of a digest but its arrays, as the JSON of docs/record.md."""
     frame, of_maps = digest.frame, store.facts(digest.maxima)
     keys = [token.facts() for token in frame.keys]
     return {
@@ -83,6 +86,7 @@ def facts(digest: Digest) -> Facts:
         **({"predictions": [one.facts() for one in frame.predictions]} if frame.predictions else {}),
         **({"top": digest.top.most} if digest.top else {}),
         **({"measured": _measured_facts(digest.measured)} if digest.measured else {}),
+        **({"focus": focus_facts(digest.focus)} if digest.focus else {}),
         "left_out": dict(digest.left_out),
         "versions": of_maps["versions"],
     }
@@ -97,6 +101,7 @@ def arrays(digest: Digest) -> Arrays:
     if measured is not None:
         shape = len(digest.frame.layers), len(digest.frame.heads), len(measured.names)
         found |= {f"measure_{name}": getattr(measured, name).reshape(shape) for name in _STATISTICS}
+        found[_FIRST_KEY] = measured.first_key.reshape(shape[:2])
     if picture is not None:
         found["picture"] = picture
     found |= store.rare_arrays(digest.maxima)
@@ -108,7 +113,7 @@ def _measured_facts(measured: Measured) -> Facts:
         "names": list(measured.names),
         "units": list(measured.units),
         "counted": measured.counted,
-        "sink_rate": float(measured.sink_rate),
+        "sink_rate": measured.sink_rate,
     }
 
 
@@ -127,6 +132,7 @@ def _from_facts(told: Facts, held: Arrays) -> Digest:
         means=means,
         top=_top(held, frame, told["top"]) if "top" in told else None,
         measured=_measured(told["measured"], held, frame) if "measured" in told else None,
+        focus=focus_from(told["focus"], frame) if "focus" in told else None,
         left_out=dict(told["left_out"]),
     )
 
@@ -161,6 +167,7 @@ def _measured(told: Facts, held: Arrays, frame: Frame) -> Measured:
         shape = len(frame.layers), len(frame.heads), len(names)
         _expect(f"measure_{name}", held[f"measure_{name}"].shape, shape)
     _expect("units", (len(told["units"]),), (len(names),))
+    _expect(_FIRST_KEY, held[_FIRST_KEY].shape, (len(frame.layers), len(frame.heads)))
     means, spreads, above = (
         _read_only(held[f"measure_{name}"].reshape(-1, len(names))) for name in _STATISTICS
     )
@@ -177,7 +184,7 @@ def _measured(told: Facts, held: Arrays, frame: Frame) -> Measured:
         over_chance=above,
         counted=told["counted"],
         queries=frame.queries,
-        sink_rate=told["sink_rate"],
+        first_key=_read_only(held[_FIRST_KEY].reshape(-1)),
     )
 
 

@@ -56,9 +56,11 @@ def everything() -> Digest:
     [made(), made(square(40, 17)), made(top=0), made(square(1)), made(square(700)), everything()],
     ids=["window", "cross", "no keys", "one", "many", "everything"],
 )
-def test_a_digest_loads_back_equal_but_for_its_focus(digest: Digest, tmp_path: Path) -> None:
+def test_a_digest_loads_back_equal(digest: Digest, tmp_path: Path) -> None:
+    assert digest.focus is not None
     path = save_digest(digest, tmp_path / "x.safetensors")
-    assert read_digest(path) == replace(digest, focus=None)
+    assert read_digest(path) == digest
+    assert read_digest(path) != replace(digest, focus=None)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
@@ -71,7 +73,7 @@ def test_a_digest_loads_back_equal_but_for_its_focus(digest: Digest, tmp_path: P
 def test_a_digest_of_any_text_loads_back_equal(texts: list[str], pool: int, tmp_path: Path) -> None:
     plain = square(len(texts))
     side = tuple(replace(token, text=text) for token, text in zip(plain.queries, texts, strict=True))
-    digest = made(replace(plain, queries=side, keys=side, text="".join(texts)), pool=pool, tell=0)
+    digest = made(replace(plain, queries=side, keys=side, text="".join(texts)), pool=pool)
     assert read_digest(save_digest(digest, tmp_path / "x.safetensors", force=True)) == digest
     for suffix in (".npz", ".json", ".csv"):
         assert save_digest(digest, tmp_path / f"x{suffix}", force=True).stat().st_size > 0
@@ -93,6 +95,7 @@ def test_the_file_says_what_it_holds(tmp_path: Path) -> None:
         "measure_means": [2, 3, measures],
         "measure_spreads": [2, 3, measures],
         "measure_over_chance": [2, 3, measures],
+        "measure_first_key": [2, 3],
         "sight": [1, 8, 8],
     }
     assert told["schema"] == "attnviz/digest/1"
@@ -170,10 +173,50 @@ def test_what_is_not_there_or_only_written_cannot_be_read(tmp_path: Path) -> Non
         read_digest(save_digest(made(), tmp_path / "x.json"))
 
 
+@pytest.mark.parametrize(
+    ("path", "change"),
+    [
+        (("heads", 0, "head"), "L7H0"),
+        (("heads", 0, "words"), [[40, 0.5]]),
+        (("heads", 0, "words"), [[-1, 0.5]]),
+        (("heads", 0, "links"), [[0, 99, 0.5]]),
+        (("heads", 0, "pattern", "label"), None),
+        (("heads", 0, "pattern", "evidence"), [[None, 40, 0.5]]),
+        (("heads", 0, "entropy"), [0.0]),
+        (("together", "covered"), [40]),
+        (("together", "links"), [["fox", 0, 0, 0.5]]),
+    ],
+    ids=str,
+)
+def test_what_heads_read_must_fit_the_input(
+    path: tuple[str | int, ...], change: object, tmp_path: Path
+) -> None:
+    told = json.loads(json.dumps(facts(made())))
+    place: Any = told["focus"]
+    for step in path[:-1]:
+        place = place[step]
+    if change is None:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = change
+    file = save_digest(made(), tmp_path / "x.safetensors")
+    save_file(load_file(file), file, {"attnviz": json.dumps(told)})
+    with pytest.raises(Damaged):
+        read_digest(file)
+
+
+def test_what_is_no_number_is_null_in_what_heads_read(tmp_path: Path) -> None:
+    digest = made(square(1))
+    told = save_digest(digest, tmp_path / "x.json").read_text()
+    assert digest.focus is not None
+    assert np.isnan(digest.focus.heads[0].pattern.error)
+    assert json.loads(told, parse_constant=pytest.fail)["focus"]["heads"][0]["pattern"]["error"] is None
+
+
 def test_records_and_digests_are_not_taken_for_each_other(tmp_path: Path) -> None:
-    with pytest.raises(Damaged, match="not a digest"):
+    with pytest.raises(Damaged, match=r"not a digest: .* says attnviz/record/1, which attnviz.read reads"):
         read_digest(attnviz.save(square(4), tmp_path / "record.safetensors"))
-    with pytest.raises(Damaged, match="not a record"):
+    with pytest.raises(Damaged, match=r"not a record: .* attnviz/digest/1, which attnviz.read_digest reads"):
         attnviz.read(save_digest(made(), tmp_path / "digest.safetensors"))
 
 

@@ -1,10 +1,12 @@
 """What measures of heads come to."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.measures.sinks import rate
 from attnviz.record import Block, Token, View
 from attnviz.selection import HeadId
 
@@ -27,8 +29,7 @@ class Measured:
             for what is no mass.
         counted: the number of queries that count, which are those the user or the model wrote.
         queries: the record's queries.
-        sink_rate: the share of these heads whose queries, all of them, give the first key more than
-            `sinks.SINK` on average.
+        first_key: float64 (head,), what its queries, all of them, give the first key on average.
     """
 
     model: str
@@ -43,4 +44,21 @@ class Measured:
     over_chance: NDArray[np.float64]
     counted: int
     queries: tuple[Token, ...]
-    sink_rate: float
+    first_key: NDArray[np.float64]
+
+    @property
+    def sink_rate(self) -> float:
+        """The share of these heads that give the first key more than `sinks.SINK`."""
+        return rate(self.first_key)
+
+    def of(self, heads: Sequence[HeadId]) -> "Measured":
+        """Give the measures of some of these heads, in that order."""
+        rows = [self.heads.index(head) for head in heads]
+        return replace(
+            self,
+            heads=tuple(heads),
+            means=self.means[rows],
+            spreads=self.spreads[rows],
+            over_chance=self.over_chance[rows],
+            first_key=self.first_key[rows],
+        )

@@ -1,15 +1,20 @@
 """What is left of an input whose squares do not fit: maps in cells, top keys, measures, findings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
+from math import isnan
 
 import numpy as np
 
-from attnviz.analysis.findings import Focus
+from attnviz.analysis.findings import Average, Focus, HeadFocus
 from attnviz.analysis.measures.measured import Measured
+from attnviz.analysis.patterns.naming import Pattern
 from attnviz.analysis.streaming.topkeys import Top
 from attnviz.frame import Frame
 from attnviz.record import Attention
+
+# What is compared field by field: some of their numbers may be NaN.
+_OF_NUMBERS = (Frame, Measured, Focus, HeadFocus, Pattern, Average)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +46,12 @@ class Digest:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def _repr_html_(self) -> str:
+        """Show itself in a notebook, as a record does."""
+        from attnviz import inline
+
+        return inline(self)
+
     def __repr__(self) -> str:
         tokens = f"{len(self.frame.queries)} queries x {len(self.frame.keys)} keys"
         cells = f"{len(self.maxima.queries)} x {len(self.maxima.keys)}"
@@ -51,6 +62,10 @@ def _alike(one: object, other: object) -> bool:
     """Compare results that hold arrays; what is no number on both sides is alike."""
     if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
         return np.array_equal(one, other, equal_nan=True)
-    if isinstance(one, Frame | Measured) and is_dataclass(other) and type(one) is type(other):
+    if isinstance(one, float) and isinstance(other, float):
+        return one == other or (isnan(one) and isnan(other))
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return one == other or (len(one) == len(other) and all(map(_alike, one, other)))
+    if isinstance(one, _OF_NUMBERS) and type(one) is type(other):
         return all(_alike(getattr(one, each.name), getattr(other, each.name)) for each in fields(one))
     return bool(one == other)

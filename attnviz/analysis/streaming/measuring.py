@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from attnviz.analysis.measures.catalogue import Measure, applicable_on, measures_of
 from attnviz.analysis.measures.ground import FIRST, Ground, Rows
 from attnviz.analysis.measures.measured import Measured
-from attnviz.analysis.measures.sinks import rate
 from attnviz.analysis.streaming.even import Evenly
 from attnviz.analysis.streaming.moments import Moments
 from attnviz.analysis.streaming.sums import Adding, exact
@@ -154,7 +153,7 @@ class Measuring:
             over_chance=(self._moments.means - self._even / counted)[places],
             counted=counted,
             queries=self.frame.queries,
-            sink_rate=rate(self._firsts.means[at[0], at[1]]),
+            first_key=self._firsts.means[at[0], at[1]],
         )
 
     @cached_property

@@ -47,7 +47,8 @@ def focus_json(
     `mass`, which is in queries' worth of attention. `tokens` are the keys; `queries` are written where they
     are others, and `predictions`, one for each query, where there are any; `parts` of an input that has
     several are as in `parts_json`. `spreads` are standard deviations: of a head's averages over its queries,
-    and in `together` of a word's mass over the heads.
+    and in `together` of a word's mass over the heads; null of some heads of a saved digest, which knows it of
+    all of them alone.
 
     Args:
         focus: what to write.
@@ -72,7 +73,7 @@ def focus_json(
             **({"ranking": _ranking(ranking)} if ranking else {}),
             **({"effects": measured_fields(effects)} if effects else {}),
             "heads": [{**head_fields(head), **_known(head.head, effects, follows)} for head in focus.heads],
-            "together": _together(focus.together),
+            "together": _together(focus.together) if focus.together else None,
             **({"relations": relations_fields(grammar)} if grammar else {}),
             **({"parts": parts_fields(parts)} if parts else {}),
         }

@@ -47,7 +47,7 @@ def has_focus(contents: Contents, record: Attention) -> bool:
     return contents.focus and record.view == "weights" and record.weights.size <= MOST_WEIGHTS
 
 
-def heads_of(contents: Contents, record: Attention) -> tuple[list[Fields], list[str]]:
+def heads_of(contents: Contents, record: Attention) -> tuple[list[Fields], list[str] | None]:
     """Say what each head of a record reads, and which keys they cover; nothing where that is not said."""
     if not has_focus(contents, record):
         return [], []
@@ -80,8 +80,10 @@ def _measured(digest: "Digest | None", head: HeadId) -> Fields:
     return {"measures": [number(mean) for mean in digest.measured.means[place].tolist()]}
 
 
-def covered(found: Focus) -> list[str]:
-    """Name the keys at either end of some head's link."""
+def covered(found: Focus) -> list[str] | None:
+    """Name the keys at either end of some head's link; None where that is not known."""
+    if found.together is None:
+        return None
     return [printable(found.tokens[place].text) for place in found.together.covered]
 
 

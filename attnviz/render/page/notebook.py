@@ -4,14 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 from math import isqrt
+from typing import TYPE_CHECKING
 
 from attnviz.record import Attention
 from attnviz.render.page.contents import Contents, gather, title_of
+from attnviz.render.page.fitting import coarser, fit_digests
 from attnviz.render.page.framed import frame
 from attnviz.render.page.pooled import is_pooled
 from attnviz.render.page.size import beside, estimate, shrink
-from attnviz.render.page.written import write
+from attnviz.render.page.written import told_of_pooled, write
 from attnviz.selection import numbers_as_ranges
+
+if TYPE_CHECKING:
+    from attnviz.analysis.streaming.digest import Digest
 
 # A notebook keeps every page it shows, so each has about so many bytes at most.
 MOST_BYTES = 2_000_000
@@ -29,11 +34,12 @@ _PERHAPS = 200
 # What a cell of a pooled map takes in the file, at most.
 _LETTERS_PER_CELL = 1.0
 
+_WHOLE_DIGEST = "Finer: <code>attnviz.page(digest).save(&quot;attention.html&quot;)</code>"
 _WHOLE = "For all of it: <code>attnviz.page(record).save(&quot;attention.html&quot;)</code>"
 
 
-def inline(record: Attention) -> str:
-    """Show a record inside a notebook.
+def inline(record: "Attention | Digest") -> str:
+    """Show a record, or a digest, inside a notebook.
 
     A large one is made smaller, and a line below says how and where the whole of it is to be had. It never
     takes more than about two seconds.
@@ -41,6 +47,8 @@ def inline(record: Attention) -> str:
     Returns:
         HTML: a frame with a page of its own, which reaches nothing around it.
     """
+    if not isinstance(record, Attention):
+        return _inline_digest(record)
     kept, left_out = _few(record)
     if kept is None:
         return f"<p>{escape(f'{record!r}: too large to show here')}. {_WHOLE}</p>"
@@ -50,6 +58,21 @@ def inline(record: Attention) -> str:
     less = "; ".join([*left_out, *_smaller_in(contents)])
     below = f"<p>Made smaller to fit here: {escape(less)}. {_WHOLE}</p>" if less else ""
     return frame(write(contents), f"{title_of(record)}: {contents.title}") + below
+
+
+def _inline_digest(digest: "Digest") -> str:
+    """Show a digest: maps as fine, and as many of the keys each query reads most, as there is room for."""
+    whole = gather(digest)
+    contents, _ = fit_digests(replace(whole, inline=True), MOST_BYTES)
+    made = write(contents)
+    while made.size > MOST_BYTES and (less := coarser(contents)):
+        contents, made = less, write(less)
+    if made.size > MOST_BYTES:
+        return f"<p>{escape(f'{digest!r}: too large to show here')}. {_WHOLE_DIGEST}</p>"
+    shown = frame(made, f"{title_of(digest.maxima)}: {contents.title}")
+    if told_of_pooled(contents) == told_of_pooled(whole):
+        return shown
+    return f"{shown}<p>Made smaller to fit here: {escape(told_of_pooled(contents))}. {_WHOLE_DIGEST}</p>"
 
 
 def _few(record: Attention) -> tuple[Attention | None, list[str]]:

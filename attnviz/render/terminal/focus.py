@@ -7,7 +7,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
+from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.patterns.cells import GRID_PATTERNS, PATTERNS
 from attnviz.render.labels import printable_sentence
 from attnviz.render.terminal import sentences
@@ -94,9 +94,9 @@ class FocusTable:
             if options.max_width >= _WIDE
             else _as_blocks(heads)
         )
-        if len(heads) > 1:
+        if len(heads) > 1 and self.focus.together:
             yield ""
-            yield _as_blocks([_together_entry(self.focus, at)])
+            yield _as_blocks([_together_entry(self.focus, self.focus.together, at)])
         if said := sentences.said(self.focus, _MOST_SAID):
             yield ""
             yield _as_line("said" if self._speaks() else "given", said)
@@ -181,17 +181,17 @@ def _head_entry(head: HeadFocus, at: _At, things: str, beside: Sequence[Beside])
     )
 
 
-def _together_entry(focus: Focus, at: _At) -> _Entry:
-    links = focus.together.links
+def _together_entry(focus: Focus, together: Together, at: _At) -> _Entry:
+    links = together.links
     told = set(sorted(links, key=lambda link: -link.weight)[:_MOST_LINKS])
     pieces = [at.link(link) + Text(f" {link.head}", style="dim") for link in links if link in told]
     if len(links) > len(told):
         pieces.append(Text(f"and {len(links) - len(told):,} weaker ones", style="dim"))
     return _Entry(
         name="all ",
-        words=at.words(focus.together.words),
+        words=at.words(together.words),
         links=tuple(pieces),
-        pattern=(Text(f"together they link {sentences.coverage(focus)}"),),
+        pattern=(Text(f"together they link {sentences.coverage(focus, together)}"),),
     )
 
 

@@ -5,7 +5,7 @@ from math import isnan
 
 from rich.text import Text
 
-from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link
+from attnviz.analysis.focus import Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.patterns.evidence import Evidence
 from attnviz.analysis.patterns.find import NO_PATTERN, Pattern
 from attnviz.analysis.patterns.naming import BROAD
@@ -163,13 +163,13 @@ def breadth(head: HeadFocus, things: str = "words") -> list[Text]:
     return [reads, *aside]
 
 
-def coverage(focus: Focus) -> str:
+def coverage(focus: Focus, together: Together) -> str:
     """Say how many of the words the heads' links reach between them.
 
     Written "all 9 words" or "8 of 9 words"; where a decoder looks across, they are the source's words, and
     of a picture the patches and of a sound the frames.
     """
-    covered, coverable = len(focus.together.covered), focus.together.coverable
+    covered, coverable = len(together.covered), together.coverable
     words = things(focus)
     words = "source words" if focus.block == "cross" and words == "words" else words
     return f"all {coverable:,} {words}" if covered == coverable else f"{covered:,} of {coverable:,} {words}"
@@ -219,7 +219,8 @@ def in_a_sentence(focus: Focus) -> Text | None:
         return None
     clauses = [Text.assemble(str(head.head), " ", _named(head)) for head in telling[1:]]
     first = Text.assemble(f"{telling[0].head} reads ", _named(telling[0]))
-    whole = f"; together they link {coverage(focus)}." if len(focus.heads) > 1 else "."
+    together = focus.together if len(focus.heads) > 1 else None
+    whole = f"; together they link {coverage(focus, together)}." if together else "."
     return Text(", ").join([first, *clauses]) + whole
 
 
