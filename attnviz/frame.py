@@ -161,6 +161,34 @@ def blocks_of(
         )
 
 
+@dataclass(frozen=True, eq=False)
+class RecordRows:
+    """The rows of a record; see `Rows`.
+
+    Attributes:
+        record: whose rows.
+    """
+
+    record: Attention
+
+    def __post_init__(self) -> None:
+        refuse_pooled(self.record)
+
+    def blocks(self, rows: range) -> Iterator[RowBlock]:
+        """Give some rows; see `Rows`."""
+        some = slice(rows.start, rows.stop)
+        for layer, weights in zip(self.record.layers, self.record.weights, strict=True):
+            yield RowBlock(layer, rows.start, weights[:, some], visible=partial(self._seen, layer, rows))
+
+    def _seen(self, layer: int, rows: range) -> Mask | None:
+        """Say what some queries of a layer could see, without the whole square; see `Attention.visible`."""
+        record, keys = self.record, len(self.record.keys)
+        if layer in record.sight:
+            return record.sight[layer][rows.start : rows.stop]
+        earlier = keys - len(record.queries)
+        return np.tri(len(rows), keys, earlier + rows.start, dtype=bool) if record.causal else None
+
+
 def _rows_seen(seen: Callable[[int], Mask], layer: int, rows: slice) -> Mask:
     """Say what some queries of a layer could see: (query, key)."""
     return seen(layer)[rows]

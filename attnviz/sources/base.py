@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from attnviz.anatomy import Anatomy
 from attnviz.errors import RequestError
 from attnviz.frame import Frame
-from attnviz.observe import Observer
+from attnviz.observe import Observer, Rows
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline
 from attnviz.prompt import Prompt
@@ -115,6 +115,27 @@ class Reading(Protocol):
             RequestError: there is no such block.
             OutOfRange: the selection names a layer or head that is not there.
             BudgetError: it does not fit this machine's memory even so.
+            CaptureFailed: a check of the weights failed.
+        """
+        ...
+
+    def rows(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, allowed: int | None = None
+    ) -> Rows:
+        """Give the rows of the layers and heads of `frame(selection)` when they are asked for.
+
+        So two readings can be walked in step. This takes memory for the vectors of all these layers, or for
+        their weights where these cannot be made of vectors.
+
+        Args:
+            selection: the layers and heads meant.
+            block: as in `record`.
+            allowed: how many bytes the vectors may take; None means what weights may.
+
+        Raises:
+            RequestError: there is no such block.
+            OutOfRange: the selection names a layer or head that is not there.
+            BudgetError: they do not fit.
             CaptureFailed: a check of the weights failed.
         """
         ...

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from attnviz.anatomy import KEY, OUTPUT, QUERY, SAMPLE, VALUE, Anatomy, Projection
 from attnviz.errors import CaptureFailed, EmptyText, MissingInternals, RequestError
 from attnviz.frame import Frame
-from attnviz.model.layers import MultiHead, multi_head_attention, output_of_heads
+from attnviz.model.layers import MultiHead, output_of_heads
 from attnviz.model.network import (
     ANSWERS,
     LayerGates,
@@ -32,6 +32,7 @@ from attnviz.record import Attention, Block, Internals, Token
 from attnviz.relation import Followed
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
+from attnviz.sources.builtin_rows import BuiltinRows
 from attnviz.sources.chosen import Chosen
 from attnviz.sources.gating import gates_by_layer
 from attnviz.sources.keep import KeepRows, refuse_beyond_memory
@@ -273,25 +274,27 @@ class BuiltinReading:
     ) -> None:
         """Run the network and hand the weights of the heads selected on; see `Reading`."""
         frame = self.frame(selection, block=block)
-        chosen, last = Chosen(observer, frame), frame.layers[-1]
         if side_by_side and len(frame.layers) > 1:
-            self._observe_side_by_side(chosen, frame.layers)
+            rows, count = self.rows(selection, block=block), len(self.tokens)
+            size = max(
+                1, _CELLS // (count * len(frame.layers) * self.source.network.layers[0].attention.heads)
+            )
+            for start in range(0, count, size):
+                for each in rows.blocks(range(start, min(start + size, count))):
+                    observer.update(each)
         else:
-            self.source.observe(self.tokens, chosen, upto=last)
+            self.source.observe(self.tokens, Chosen(observer, frame), upto=frame.layers[-1])
 
-    def _observe_side_by_side(self, observer: Observer, layers: Sequence[int]) -> None:
-        """Run the network, then go over the rows of several layers at once."""
-        network, reading = self.source.network, self.source.run(self.tokens, upto=layers[-1])
-        count = len(self.tokens)
-        rows = max(1, _CELLS // (count * sum(network.layers[layer].attention.heads for layer in layers)))
-        for start in range(0, count, rows):
-            for layer in layers:
-                inputs, attention = (
-                    reading.inputs[layer][start : start + rows],
-                    network.layers[layer].attention,
-                )
-                attended = multi_head_attention(inputs, reading.memories[layer], attention, first=start)
-                observer.update(RowBlock(layer, start, attended.weights))
+    def rows(
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        allowed: int | None = None,  # noqa: ARG002 - these vectors are small
+    ) -> BuiltinRows:
+        """Run the network, and give rows of its weights when they are asked for; see `Reading`."""
+        frame = self.frame(selection, block=block)
+        return BuiltinRows(self.source.network, self.source.run(self.tokens, upto=frame.layers[-1]), frame)
 
     def outcome(self, gates: Gates = OPEN) -> Outcome:
         """Judge of every word whether it was replaced; see `Reading`.

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 import numpy as np
 
 from attnviz.errors import MissingInternals, RequestError
-from attnviz.frame import Frame, blocks_of, frame_of, refuse_pooled
+from attnviz.frame import Frame, RecordRows, blocks_of, frame_of, refuse_pooled
 from attnviz.observe import Observer
 from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
@@ -111,6 +111,16 @@ class SavedReading:
         """Hand the layers and heads asked for on; see `Reading`."""
         for each in blocks_of(self.record(selection, block=block), side_by_side=side_by_side):
             observer.update(each)
+
+    def rows(
+        self,
+        selection: Selection = EVERYTHING,
+        *,
+        block: Block | None = None,
+        allowed: int | None = None,  # noqa: ARG002 - readings are asked alike
+    ) -> RecordRows:
+        """Give the rows of the layers and heads asked for; see `Reading`."""
+        return RecordRows(self.record(selection, block=block))
 
     def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike
         """A record has no model to run; see `Reading`.

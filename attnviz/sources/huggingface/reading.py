@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from attnviz.errors import CaptureFailed, MissingInternals, RequestError
-from attnviz.frame import Frame, blocks_of
-from attnviz.observe import Observer, RowBlock
+from attnviz.frame import Frame, RecordRows, blocks_of
+from attnviz.observe import Observer, RowBlock, Rows
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline, choose
 from attnviz.record import Attention, Block, Weights, leaking
@@ -32,7 +32,7 @@ from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
-from attnviz.sources.huggingface.streaming.side_by_side import side_by_side
+from attnviz.sources.huggingface.streaming.side_by_side import KeptRows, OwnRows, keep_rows
 from attnviz.sources.huggingface.streaming.stream import stream
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
 from attnviz.sources.windowed import placed
@@ -128,14 +128,30 @@ class PretrainedReading:
         own = observer if cut.is_whole else OwnBlocks(observer, cut)
         if not side_by_side:
             self._hand_on(outline, frame, own, None)
-        elif not self._is_long(outline, frame) or not self._side_by_side(frame, own):
+        elif (kept := self._kept_rows(outline, frame)) is None:
             for each in blocks_of(self.record(selection, block=block), side_by_side=True):
                 observer.update(each)
+        else:
+            for rows in kept.pieces:
+                for each in kept.blocks(rows):
+                    own.update(each)
 
-    def _side_by_side(self, frame: Frame, observer: Observer) -> bool:
-        """Hand rows of all layers on at once, if each of them attends in one call."""
+    def rows(
+        self, selection: Selection = EVERYTHING, *, block: Block | None = None, allowed: int | None = None
+    ) -> Rows:
+        """Run the model, and give rows of what some heads look at when they are asked for; see `Reading`."""
+        frame, outline = self._frame(selection, block), choose(self.outlines, block)
+        if (kept := self._kept_rows(outline, frame, allowed)) is None:
+            return RecordRows(self.record(selection, block=block))
+        cut = self._cut(outline, frame.layers)
+        return kept if cut.is_whole else OwnRows(kept, cut)
+
+    def _kept_rows(self, outline: Outline, frame: Frame, allowed: int | None = None) -> KeptRows | None:
+        """Keep what rows of many tokens are made of, if each layer attends in one call."""
+        if not self._is_long(outline, frame):
+            return None
         with quiet():
-            return side_by_side(self.feed, self.watched.sites, observer, frame, Checks())
+            return keep_rows(self.feed, self.watched.sites, frame, Checks(), allowed)
 
     def _is_long(self, outline: Outline, frame: Frame) -> bool:
         """Say whether the layers of a frame have more tokens than are looked at at once."""
