@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.sight import sight_of
-from attnviz.frame import refuse_pooled
+from attnviz.frame import Frame, refuse_pooled
 from attnviz.record import Attention, Mask, Prediction, Token
 
 
@@ -99,13 +99,15 @@ def _belong(one: Token, other: Token) -> bool:
     return of_words and (one.word, one.part) == (other.word, other.part)
 
 
-def words_of(record: Attention, tokens: Sequence[Token], starts: NDArray[np.intp]) -> tuple[Token, ...]:
+def words_of(
+    record: Attention | Frame, tokens: Sequence[Token], starts: NDArray[np.intp]
+) -> tuple[Token, ...]:
     """Make one token of each run of a record's tokens, given where the runs begin."""
     stops = np.append(starts[1:], len(tokens))
     return tuple(_word(record, tokens[start:stop]) for start, stop in zip(starts, stops, strict=True))
 
 
-def _word(record: Attention, pieces: Sequence[Token]) -> Token:
+def _word(record: Attention | Frame, pieces: Sequence[Token]) -> Token:
     """Make one token of the pieces of a word."""
     if len(pieces) == 1:
         return pieces[0]

@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from attnviz.cli.long import WHOLE
 from attnviz.cli.options import BlockName, Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
     from attnviz.analysis.comparing.contrast import Contrast
     from attnviz.outline import Outline
-    from attnviz.record import Attention
     from attnviz.selection import HeadId
     from attnviz.sources.base import Reading
+
+    # One of two inputs: as it is read, the block that is meant, and the heads.
+    _Side = tuple[Reading, Outline, Heads]
 
 _SUFFIXES = (".txt", ".json", ".png", ".svg", ".pdf")
 _PICTURES = _SUFFIXES[2:]
@@ -127,14 +130,11 @@ def _contrast(
     source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
 ) -> None:
     """Hold two records against each other."""
-    from attnviz.analysis.comparing.contrast import contrast
     from attnviz.cli.outputs import show, terminal_theme
     from attnviz.render.machine.contrast import contrast_json
     from attnviz.render.terminal.contrast import TOLD, ContrastView
 
-    first, second, heads = _records(source, by, which, against, tokens, long)
-    found = contrast(first, second, *heads)
-    mapped = _mapped(found, heads, which)
+    found, mapped = _contrasted(source, by, which, against, tokens, long)
     machine = contrast_json(found, mapped)
     if _suffix(out) in _PICTURES:
         from attnviz.render.figure import encode
@@ -146,6 +146,26 @@ def _contrast(
         show(ContrastView(found, terminal_theme(out), mapped, against.top or TOLD), machine, out)
 
 
+def _contrasted(
+    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long
+) -> "tuple[Contrast, tuple[HeadId, ...]]":
+    """Hold both sides against each other, and say whose difference maps to draw."""
+    from attnviz.analysis.comparing.contrast import contrast
+    from attnviz.cli.inputs import block_of, open_reading, record_of
+
+    other = against.other(source, by)
+    reading = open_reading(source, by)
+    outline = block_of(reading, which)
+    second = open_reading(*other)
+    meant = _of_the_second(which, outline, second)
+    sides = (reading, outline, which), (second, block_of(second, meant), meant)
+    if long == WHOLE and any(_is_too_long(*side) for side in sides):
+        return _streamed(sides, tokens)
+    (before, heads), (after, _) = (record_of(*side, tokens, default="all", long=long) for side in sides)
+    found = contrast(before, after, *heads)
+    return found, _mapped(found, heads, which)
+
+
 def _mapped(found: "Contrast", heads: "tuple[HeadId, ...]", which: Heads) -> "tuple[HeadId, ...]":
     """Say whose difference maps to draw: a few that were asked for, or what changed most."""
     if which.head is None:
@@ -153,20 +173,45 @@ def _mapped(found: "Contrast", heads: "tuple[HeadId, ...]", which: Heads) -> "tu
     return heads if len(heads) <= _MOST_MAPS else tuple(change.head for change in found.ranked[:_MOST_MAPS])
 
 
-def _records(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long
-) -> "tuple[Attention, Attention, tuple[HeadId, ...]]":
-    """Record both sides, and say which heads of the first are meant."""
-    from attnviz.cli.inputs import block_of, open_reading, record_of
+def _is_too_long(reading: "Reading", outline: "Outline", which: Heads) -> bool:
+    from attnviz.cli.inputs import meant_of
+    from attnviz.cli.long import is_too_long
+    from attnviz.cli.streamed import AT_ONCE
 
-    other = against.other(source, by)
-    reading = open_reading(source, by)
-    outline = block_of(reading, which)
-    first, heads = record_of(reading, outline, which, tokens, default="all", long=long)
-    reading = open_reading(*other)
-    meant = _of_the_second(which, outline, reading)
-    second, _ = record_of(reading, block_of(reading, meant), meant, tokens, default="all", long=long)
-    return first, second, heads
+    return is_too_long(reading.frame(meant_of(outline, which, "all"), block=outline.block), None, AT_ONCE)
+
+
+def _streamed(sides: "tuple[_Side, _Side]", tokens: Tokens) -> "tuple[Contrast, tuple[HeadId, ...]]":
+    """Hold inputs whose squares do not fit against each other while their rows pass by."""
+    from attnviz.cli.inputs import meant_of, say_which
+    from attnviz.cli.long import refuse_on_long
+    from attnviz.cli.outputs import note
+    from attnviz.cli.progress import progress
+    from attnviz.render.contrasts import pooled
+    from attnviz.studies.contrasting import Part, contrast_of
+
+    def part(reading: "Reading", outline: "Outline", which: Heads) -> Part:
+        found = Part(reading, meant_of(outline, which, "all"), outline.block)
+        refuse_on_long(found.frame, Viewed(), tokens)
+        say_which(outline, which, "all")
+        return found
+
+    first, second = (part(*side) for side in sides)
+    _, outline, which = sides[0]
+    heads = outline.resolve(first.selection)
+    asked = which.head is not None
+    with progress("comparing") as tick:
+        found = contrast_of(
+            first,
+            second,
+            heads,
+            maps=heads if asked and len(heads) <= _MOST_MAPS else _MOST_MAPS if asked else 1,
+            progress=tick,
+        )
+    for told in pooled(found):
+        note(told)
+    assert found.pooled is not None  # as of every contrast that came in pieces
+    return found, found.pooled.heads
 
 
 def _of_the_second(which: Heads, first: "Outline", reading: "Reading") -> Heads:

@@ -6,11 +6,12 @@ from pathlib import PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.comparing.contrast import Change, Contrast, Match, Shift, Side
+from attnviz.analysis.comparing.contrast import Change, Contrast, Match, PooledDifferences, Shift, Side
 from attnviz.record import Token
-from attnviz.render.labels import printable, printable_sentence
+from attnviz.render.labels import from_to, printable, printable_sentence
 from attnviz.render.notes import percent
 from attnviz.render.pooling import pool
+from attnviz.runs import Runs
 from attnviz.selection import HeadId
 
 # Of more words that were replaced, or that have no match, the others are counted.
@@ -161,10 +162,49 @@ def pool_differences(differences: NDArray[np.floating], rows: int, columns: int)
 
 
 def difference_map(contrast: Contrast, head: HeadId) -> NDArray[np.float64]:
-    """Give a head's differences, and last that of the mass elsewhere if there is any: (query, column)."""
-    place = contrast.row(head)
-    cells = np.where(contrast.visible[place], contrast.differences[place], np.nan)
-    return cells if contrast.is_whole else np.column_stack([cells, contrast.elsewhere[place]])
+    """Give a head's differences, and last that of the mass elsewhere if there is any: (query, column).
+
+    Where they are pooled, of each cell the largest.
+    """
+    cells, elsewhere = squares(contrast, head)
+    return cells if elsewhere is None else np.column_stack([cells, elsewhere])
+
+
+def squares(contrast: Contrast, head: HeadId) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Give a head's differences, (query, key), and that of the mass elsewhere if there is any, (query,)."""
+    if contrast.pooled is not None:
+        place = contrast.pooled.heads.index(head)
+        cells, elsewhere = contrast.pooled.cells[place], contrast.pooled.elsewhere[place]
+    else:
+        place = contrast.row(head)
+        cells = np.where(contrast.visible[place], contrast.differences[place], np.nan)
+        elsewhere = contrast.elsewhere[place]
+    return cells, None if contrast.is_whole else elsewhere
+
+
+def pooled(contrast: Contrast) -> Iterator[str]:
+    """Say how many differences were made into how many cells, and what of them a cell shows."""
+    if maps := in_runs(contrast):
+        to = f"{maps.queries.runs} x {maps.keys.runs}"
+        yield f"pooled {maps.queries.count} x {maps.keys.count} to {to}, largest difference per cell"
+
+
+def in_runs(contrast: Contrast) -> PooledDifferences | None:
+    """Give the pooled differences, if any cell stands for several."""
+    return contrast.pooled if contrast.pooled and contrast.pooled.has_runs else None
+
+
+def run_tokens(found: Sequence[Match], runs: Runs) -> tuple[Token, ...]:
+    """Give a token for each run of matched tokens, labelled by its ends, as long as the matches go."""
+    ends = zip(runs.first.tolist(), (runs.behind - 1).tolist(), strict=True)
+    return tuple(
+        Token(
+            label(found[first]) if first == last else from_to(label(found[first]), label(found[last])),
+            kind="special" if all(match.first.is_special for match in found[first : last + 1]) else "text",
+            run=(first, last),
+        )
+        for first, last in ends
+    )
 
 
 def overview(contrast: Contrast) -> tuple[NDArray[np.float64], list[int], list[int]]:

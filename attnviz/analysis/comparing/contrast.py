@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.comparing.ground import pair_up, to_words
 from attnviz.analysis.comparing.matching import Matching, match
+from attnviz.analysis.comparing.paired import refuse_unlike
 from attnviz.analysis.focus import Average
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.readers import counted_queries
 from attnviz.errors import OutOfRange, RequestError
 from attnviz.frame import refuse_pooled
 from attnviz.record import Attention, Block, Token, View
+from attnviz.runs import Runs
 from attnviz.selection import HeadId
 
 
@@ -92,6 +94,31 @@ class Shift:
 
 
 @dataclass(frozen=True, eq=False)
+class PooledDifferences:
+    """What changed in a few heads, where the differences of all are too many: of each cell the largest.
+
+    Attributes:
+        heads: whose.
+        queries: the matched queries, cut into the rows.
+        keys: the matched keys, cut into the columns.
+        cells: float64 (head, row, column), the differences of largest magnitude with their sign, -1 to 1;
+            NaN where no query could see a key.
+        elsewhere: float64 (head, row), the same of the mass on keys that have no match.
+    """
+
+    heads: tuple[HeadId, ...]
+    queries: Runs
+    keys: Runs
+    cells: NDArray[np.float64]
+    elsewhere: NDArray[np.float64]
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether any cell stands for several differences."""
+        return self.queries.runs < self.queries.count or self.keys.runs < self.keys.count
+
+
+@dataclass(frozen=True, eq=False)
 class Contrast:
     """Two records held against each other.
 
@@ -105,9 +132,12 @@ class Contrast:
         queries: the rows that are compared.
         keys: the columns that are compared.
         changes: one for each head, in the order they were asked for.
-        differences: float64 (head, query, key), the second's weights minus the first's, -1 to 1.
+        differences: float64 (head, query, key), the second's weights minus the first's, -1 to 1; of no head
+            where they are pooled.
         elsewhere: float64 (head, query), the same of the mass on keys that have no match.
         visible: (head, query, key), whether a query could see a key on either side.
+        shifts: what changed most in each of `changes`, where the differences are not at hand.
+        pooled: the differences of a few heads, where those of all are too many.
     """
 
     first: Side
@@ -122,6 +152,8 @@ class Contrast:
     differences: NDArray[np.float64]
     elsewhere: NDArray[np.float64]
     visible: NDArray[np.bool_]
+    shifts: tuple[Shift, ...] = ()
+    pooled: PooledDifferences | None = None
 
     @property
     def ranked(self) -> tuple[Change, ...]:
@@ -156,6 +188,8 @@ class Contrast:
             OutOfRange: it was not compared.
         """
         place = self.row(head)
+        if self.shifts:
+            return self.shifts[place]
         counted = np.flatnonzero([query.counted for query in self.queries])
         cells = np.concatenate([self.differences[place], self.elsewhere[place][:, None]], axis=1)[counted]
         row, key = np.unravel_index(np.abs(cells).argmax(), cells.shape)
@@ -194,7 +228,7 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
         first.head(head)
     for record in (first, second):
         refuse_pooled(record)
-    _refuse_unlike(first, second)
+    refuse_unlike(first, second)
     before_merging = first, second
     if not pair_up(first, second):
         first, second = to_words(first, second)
@@ -203,7 +237,7 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
         for one, other in zip((first, second), before_merging, strict=True)
     )
     rows, columns = match(first.queries, second.queries), match(first.keys, second.keys)
-    queries = _matches(first.queries, second.queries, rows, _counted(first, second, rows))
+    queries = matches(first.queries, second.queries, rows, _counted(first, second, rows))
     if not any(query.counted for query in queries) or not columns.pairs:
         raise RequestError("nothing to compare: no word of one text has a match in the other")
     before = np.stack([_cells(first, head, rows, columns, side=0) for head in chosen])
@@ -226,7 +260,7 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
         by_words=by_words,
         same_heads=same,
         queries=queries,
-        keys=_matches(first.keys, second.keys, columns, [True] * len(columns.pairs)),
+        keys=matches(first.keys, second.keys, columns, [True] * len(columns.pairs)),
         changes=changes,
         differences=difference[..., :-1],
         elsewhere=difference[..., -1],
@@ -240,25 +274,16 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     )
 
 
-def _refuse_unlike(first: Attention, second: Attention) -> None:
-    """Refuse records whose numbers are not of one kind."""
-    if first.view != second.view:
-        raise RequestError(f"different views: got {first.view} and {second.view}, allowed the same one")
-    if "cross" in (first.block, second.block) and first.block != second.block:
-        raise RequestError(
-            f"different blocks: got {first.block} and {second.block} attention, allowed the same"
-        )
-
-
 def _counted(first: Attention, second: Attention, rows: Matching) -> list[bool]:
     """Say which of the matched queries count on both sides."""
     one, other = counted_queries(first), counted_queries(second)
     return [bool(one[i] and other[j]) for i, j in rows.pairs]
 
 
-def _matches(
+def matches(
     first: Sequence[Token], second: Sequence[Token], matching: Matching, counted: Sequence[bool]
 ) -> tuple[Match, ...]:
+    """Give matched tokens, and say which of them count."""
     pairs = zip(matching.pairs, counted, strict=True)
     return tuple(Match(first[i], second[j], counts) for (i, j), counts in pairs)
 

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
+from typing import NamedTuple
 
 from attnviz.analysis.comparing.matching import match
 from attnviz.analysis.words import merge_words
+from attnviz.frame import Frame, Sides
 from attnviz.record import Attention, Token
 
 Tokens = Sequence[Token]
+Written = Attention | Frame
 
 
-def pair_up(first: Attention, second: Attention) -> bool:
+def pair_up(first: Sides, second: Sides) -> bool:
     """Say whether the tokens of both stand for each other one by one, as pieces of the same words."""
     sides = ((first.queries, second.queries), (first.keys, second.keys))
     return all(_begins(one) == _begins(other) and match(one, other).is_whole for one, other in sides)
@@ -24,16 +27,29 @@ def to_words(first: Attention, second: Attention) -> tuple[Attention, Attention]
     Here a sign without letters or digits is one by itself. Of one and the same text, further pieces are
     merged until both sides are cut at the same places: "doesn't" stays whole if one side has it whole.
     """
-    queries = _alike(first, second, first.queries, second.queries)
-    keys = _alike(first, second, first.keys, second.keys)
+    one, other = alike(first, second)
     return (
-        merge_words(replace(first, queries=queries[0], keys=keys[0])),
-        merge_words(replace(second, queries=queries[1], keys=keys[1])),
+        merge_words(replace(first, queries=one.queries, keys=one.keys)),
+        merge_words(replace(second, queries=other.queries, keys=other.keys)),
     )
 
 
+class Numbered(NamedTuple):
+    """The tokens of one side, the words they are pieces of numbered anew."""
+
+    queries: tuple[Token, ...]
+    keys: tuple[Token, ...]
+
+
+def alike(first: Written, second: Written) -> tuple[Numbered, Numbered]:
+    """Number the words of both sides, so that what is the same word is one on both; see `to_words`."""
+    queries = _alike(first, second, first.queries, second.queries)
+    keys = _alike(first, second, first.keys, second.keys)
+    return Numbered(queries[0], keys[0]), Numbered(queries[1], keys[1])
+
+
 def _alike(
-    first: Attention, second: Attention, one: Tokens, other: Tokens
+    first: Written, second: Written, one: Tokens, other: Tokens
 ) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
     """Number the words of one side of both records anew."""
     starts, other_starts = _word_starts(one), _word_starts(other)

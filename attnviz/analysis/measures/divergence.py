@@ -53,6 +53,26 @@ def divergences_of(weights: Array) -> Array:
     return per_row
 
 
+def divergences_between(first: Array, second: Array) -> Array:
+    """Measure how differently each head of one group reads from each of another, row by row, in bits.
+
+    Shape:
+        first: (head, query, key).
+        second: (other head, query, key).
+
+    Returns:
+        Bits per pair and row, (head, other head, query); see `divergence`.
+
+    >>> import numpy as np
+    >>> divergences_between(np.array([[[1.0, 0.0]]]), np.array([[[1.0, 0.0]], [[0.0, 1.0]]])).tolist()
+    [[[0.0], [1.0]]]
+    """
+    xp = namespace(first, second)
+    one, other = _whole(xp, first), _whole(xp, second)
+    # One head at a time: the full (head, head, query, key) product need not exist.
+    return xp.stack([_between(xp, _Whole(*(part[at] for part in one)), other) for at in range(len(first))])
+
+
 class _Whole(NamedTuple):
     """Rows that sum to 1, as what each lacks is one more key.
 

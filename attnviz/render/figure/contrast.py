@@ -21,7 +21,8 @@ from attnviz.render.figure.drawing import PLAIN
 from attnviz.render.figure.fonts import Lettering, letter
 from attnviz.render.figure.frame import Words, draw_words
 from attnviz.render.figure.layout import Content, Layout, Sheet, fit
-from attnviz.render.figure.sides import NumberLabels, TokenLabels
+from attnviz.render.figure.runs import RunLabels
+from attnviz.render.figure.sides import NumberLabels, Side, TokenLabels
 from attnviz.render.figure.size import Size
 from attnviz.render.figure.stack import NameLabels, sheet_of, stack, wrapped
 from attnviz.render.theme import Theme
@@ -35,6 +36,9 @@ _LABEL_SHARE = 0.2
 
 # In letters: the side of a cell of the overview.
 _OVERVIEW_CELL = 2.6
+
+# Beside so many columns that are runs of keys, what is elsewhere is one column wider.
+_COLUMNS_PER_ELSEWHERE = 40
 
 # Numbers are printed in the cells of squares up to this many tokens a side, if they can be read.
 _NUMBERED = 12
@@ -71,12 +75,12 @@ def draw_contrast(
 
 
 def _draw(contrast: Contrast, heads: Sequence[HeadId], theme: Theme, sheet: Sheet) -> Figure:
-    maps = [contrasts.difference_map(contrast, head) for head in heads]
+    maps = [_cells_of(contrast, head) for head in heads]
     titles = [_name(contrast, head) for head in heads]
-    rows, columns = _tokens(contrast.queries), _columns(contrast)
+    rows, columns = _rows(contrast), _columns(contrast)
     source, notes = contrasts.heading(contrast), list(_notes(contrast, maps))
     lettering = letter([source, *notes, *(token.text for token in rows + columns)])
-    content = _content(rows, columns, lettering, sheet, len(heads))
+    content = _content(contrast, lettering, sheet, len(heads))
     upper, lower, lines = _lay_out(contrast, sheet, content, notes, lettering)
     top = max((float(np.nanmax(np.abs(cells))) for cells in maps), default=0.0) or 1.0
     canvas = open_canvas(sheet, lower, DifferenceScale(theme, top), lettering)
@@ -115,6 +119,7 @@ def _notes(contrast: Contrast, maps: Sequence[NDArray[np.float64]]) -> Iterator[
     """Say what was matched, and what the colours mean."""
     yield from contrasts.matched(contrast)
     yield from contrasts.unchanged(contrast)
+    yield from contrasts.pooled(contrast)
     if any(np.isnan(cells).any() for cells in maps):
         yield "grey: keys the query cannot see"
     if np.isnan(contrasts.overview(contrast)[0]).any():
@@ -135,20 +140,50 @@ def _tokens(matches: Sequence[Match]) -> tuple[Token, ...]:
     )
 
 
+def _rows(contrast: Contrast) -> tuple[Token, ...]:
+    maps = contrasts.in_runs(contrast)
+    return contrasts.run_tokens(contrast.queries, maps.queries) if maps else _tokens(contrast.queries)
+
+
 def _columns(contrast: Contrast) -> tuple[Token, ...]:
+    if maps := contrasts.in_runs(contrast):
+        return contrasts.run_tokens(contrast.keys, maps.keys)
     elsewhere = () if contrast.is_whole else (Token(contrasts.ELSEWHERE, kind="special"),)
     return _tokens(contrast.keys) + elsewhere
 
 
-def _content(
-    rows: Sequence[Token], columns: Sequence[Token], lettering: Lettering, sheet: Sheet, panels: int
-) -> Content:
+def _width_of_elsewhere(contrast: Contrast) -> int:
+    """Say how many columns wide what is elsewhere is drawn: beside hundreds of them one would not be seen."""
+    if contrast.is_whole:
+        return 0
+    maps = contrasts.in_runs(contrast)
+    return max(1, maps.keys.runs // _COLUMNS_PER_ELSEWHERE) if maps else 1
+
+
+def _cells_of(contrast: Contrast, head: HeadId) -> NDArray[np.float64]:
+    """Give a head's differences, and last, as wide as it is drawn, that of the mass elsewhere."""
+    cells, elsewhere = contrasts.squares(contrast, head)
+    if elsewhere is None:
+        return cells
+    return np.column_stack([cells, *[elsewhere] * _width_of_elsewhere(contrast)])
+
+
+def _content(contrast: Contrast, lettering: Lettering, sheet: Sheet, panels: int) -> Content:
+    rows, columns = _rows(contrast), _columns(contrast)
     limit = _LABEL_SHARE * sheet.width / sheet.letter
-    return Content(
-        panels=panels,
-        rows=TokenLabels(rows, lettering, limit).every,
-        columns=TokenLabels(columns, lettering, limit).every,
-    )
+    if contrasts.in_runs(contrast) is None:
+        return Content(
+            panels=panels,
+            rows=TokenLabels(rows, lettering, limit).every,
+            columns=TokenLabels(columns, lettering, limit).every,
+        )
+    beside, along = _width_of_elsewhere(contrast), RunLabels(columns, lettering, 0)
+
+    def labels(step: int) -> Side:
+        side = along.every(step)
+        return replace(side, count=side.count + beside)
+
+    return Content(panels=panels, rows=RunLabels(rows, lettering, 0).every, columns=labels, marked=True)
 
 
 def _cells(layout: Layout, sheet: Sheet) -> tuple[int, int]:
@@ -191,7 +226,8 @@ def _draw_map(
         canvas.label_columns(axes, KEYS)
     if not contrast.is_whole:
         # What is elsewhere is no key: a line parts it from them.
-        axes.axvline(layout.labels.columns.count - 1.5, color=canvas.theme.muted, linewidth=2 * HAIRLINE)
+        line = layout.labels.columns.count - _width_of_elsewhere(contrast) - 0.5
+        axes.axvline(line, color=canvas.theme.muted, linewidth=2 * HAIRLINE)
     if len(titles) > 1:
         left, top = layout.corner(number)
         corner = left, top - 1.5 * layout.letter

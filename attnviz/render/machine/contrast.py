@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from attnviz.analysis.comparing.contrast import Change, Contrast, Match, Side
 from attnviz.render.machine.plain import Fields, as_text, identity, plain, tokens
 from attnviz.selection import HeadId
@@ -15,6 +17,9 @@ def contrast_json(contrast: Contrast, heads: Sequence[HeadId]) -> str:
     `divergence` and its `spread` over the rows are in bits, 0 to 1. `weights` of a difference are the
     second's minus the first's, a row for each of `queries` and a column for each of `keys`; `elsewhere`, one
     for each query, is the same of the mass on keys without a match, of which `mass` is a side's mean share.
+    Of long inputs a cell of `weights` is the difference of largest magnitude of a run of queries and a run
+    of keys, and `elsewhere` that of a run of queries: `pooling` tells how many there were, which are cut as
+    evenly as can be.
     `dropped` is the share on tokens taken out before, where some were.
 
     Args:
@@ -63,9 +68,15 @@ def _change(contrast: Contrast, change: Change) -> Fields:
 
 def _difference(contrast: Contrast, head: HeadId) -> Fields:
     place = contrast.row(head)
+    named = {**identity(head), "against": str(contrast.changes[place].against)}
+    if contrast.pooled is None:
+        cells, elsewhere = contrast.differences[place], contrast.elsewhere[place]
+        return {**named, "weights": plain(cells), "elsewhere": plain(elsewhere)}
+    maps, at = contrast.pooled, contrast.pooled.heads.index(head)
+    pooling = {"statistic": "largest", "queries": maps.queries.count, "keys": maps.keys.count}
     return {
-        **identity(head),
-        "against": str(contrast.changes[place].against),
-        "weights": plain(contrast.differences[place]),
-        "elsewhere": plain(contrast.elsewhere[place]),
+        **named,
+        **({"pooling": pooling} if maps.has_runs else {}),
+        "weights": plain(np.nan_to_num(maps.cells[at])),
+        "elsewhere": plain(maps.elsewhere[at]),
     }

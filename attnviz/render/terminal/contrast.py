@@ -1,17 +1,17 @@
 """Two records held against each other: heads ranked by how much they changed, and in what the first did."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from attnviz.analysis.comparing.contrast import Change, Contrast
+from attnviz.analysis.comparing.contrast import Change, Contrast, Match
 from attnviz.render import contrasts
+from attnviz.render.positions import spans
 from attnviz.render.terminal.cells import elide
 from attnviz.render.terminal.differences import difference_ink
 from attnviz.render.terminal.flow import Flow
@@ -19,6 +19,7 @@ from attnviz.render.terminal.ink import ink_for
 from attnviz.render.terminal.legend import key_list, scale_top
 from attnviz.render.terminal.square import Axis, Layout, Panel, draw, lay_out, printed
 from attnviz.render.theme import Theme
+from attnviz.runs import Runs
 from attnviz.selection import TOGETHER, HeadId
 
 # So many heads are listed unless told otherwise.
@@ -80,18 +81,19 @@ class ContrastView:
     def _maps(self, console: Console, width: int) -> Iterator[RenderableType | Segment]:
         """Draw the differences of some heads, all on one scale."""
         maps = [contrasts.difference_map(self.contrast, head) for head in self.heads]
-        panels = [
-            Panel(title(self.contrast, head), cells) for head, cells in zip(self.heads, maps, strict=True)
-        ]
-        layout = lay_out(width, panels, _rows(self.contrast), _columns(self.contrast))
-        shrunk = [Panel(panel.title, _shrunk(panel.values, layout)) for panel in panels]
+        panels = [_panel(self.contrast, head) for head in self.heads]
+        rows, columns = _rows(self.contrast), _columns(self.contrast)
+        layout = lay_out(width, panels, rows, columns)
+        shrunk = [_shrunk(panel, layout) for panel in panels]
         ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "change")
         yield from printed(draw(shrunk, layout, ink))
         if layout.numbers and layout.columns.labels != layout.rows.labels:
             yield Flow(tuple(key_list(layout.columns)))
         signs = [ink.masked("not visible to the query")] if np.isnan(maps).any() else []
-        if layout.pools:
+        if layout.pools or contrasts.in_runs(self.contrast):
             signs.append(Text("each cell: the largest of several differences"))
+        if layout.sink:
+            signs.append(Text(f"last column: {contrasts.ELSEWHERE}"))
         yield Flow((ink.scale(layout.cell), *signs))
         yield ""
 
@@ -101,8 +103,19 @@ def title(contrast: Contrast, head: HeadId) -> str:
     return f"{contrasts.name(contrast.changes[contrast.row(head)], contrast)}: second minus first"
 
 
-def _shrunk(cells: NDArray[np.floating], layout: Layout) -> NDArray[np.floating]:
-    return contrasts.pool_differences(cells, len(layout.rows), len(layout.columns))
+def _panel(contrast: Contrast, head: HeadId) -> Panel:
+    """Give a head's differences; beside runs of keys, what is elsewhere stands apart."""
+    if contrasts.in_runs(contrast) is None:
+        return Panel(title(contrast, head), contrasts.difference_map(contrast, head))
+    return Panel(title(contrast, head), *contrasts.squares(contrast, head))
+
+
+def _shrunk(panel: Panel, layout: Layout) -> Panel:
+    cells = contrasts.pool_differences(panel.values, len(layout.rows), len(layout.columns))
+    if panel.sink is None:
+        return replace(panel, values=cells)
+    sink = contrasts.pool_differences(panel.sink[:, None], len(layout.rows), 1)[:, 0]
+    return replace(panel, values=cells, sink=sink)
 
 
 def _ranked(contrast: Contrast, told: int, width: int) -> Table:
@@ -131,17 +144,27 @@ def _amount(change: Change, top: float, bar: int) -> Text:
 
 
 def _rows(contrast: Contrast) -> Axis:
+    if maps := contrasts.in_runs(contrast):
+        return _of_runs("from ↓", contrast.queries, maps.queries)
     labels = tuple(map(contrasts.label, contrast.queries))
     return _axis("from ↓", labels, tuple(not match.counted for match in contrast.queries))
 
 
 def _columns(contrast: Contrast) -> Axis:
+    if maps := contrasts.in_runs(contrast):
+        return _of_runs("to →", contrast.keys, maps.keys)
     labels = [*map(contrasts.label, contrast.keys)]
     muted = [match.first.is_special for match in contrast.keys]
     if not contrast.is_whole:
         labels.append(contrasts.ELSEWHERE)
         muted.append(True)
     return _axis("to →", tuple(labels), tuple(muted))
+
+
+def _of_runs(name: str, found: Sequence[Match], runs: Runs) -> Axis:
+    tokens = contrasts.run_tokens(found, runs)
+    axis = _axis(name, tuple(token.text for token in tokens), tuple(token.is_special for token in tokens))
+    return replace(axis, spans=spans(tokens), runs=True)
 
 
 def _numbers(name: str, numbers: Sequence[int]) -> Axis:
