@@ -13,6 +13,7 @@ from attnviz.render.page.notebook import MOST_BYTES, _shares, inline
 from attnviz.render.page.written import Page
 from tests.render import samples
 from tests.render.page.bare import bare_program
+from tests.render.page.digests import digest
 from tests.render.page.opened import Element, _Reader, opened
 
 __all__ = ["bare_program"]
@@ -138,3 +139,34 @@ def test_a_page_too_heavy_for_a_notebook_says_so():
 def test_a_page_shows_itself():
     made = page(samples.fox())
     assert framed(made._repr_html_()).attributes["srcdoc"] == made
+
+
+def test_a_digest_shows_itself_whole_where_it_is_small():
+    made = digest(samples.long(60), cells=20)
+    html = made._repr_html_()
+    inside = opened(framed(html).attributes["srcdoc"])
+    assert inside.facts["inline"] is True
+    assert inside.weights().shape[-2:] == (20, 20)
+    assert [one["title"] for one in inside.facts["maps"]] == [
+        "self-attention, maxima",
+        "self-attention, means",
+    ]
+    assert "smaller" not in html
+
+
+def test_a_large_digest_is_made_smaller_and_says_so():
+    made = digest(record_of(2, 8, 600), cells=400)
+    noise = np.random.default_rng(0).random(made.maxima.weights.shape, dtype=np.float32)
+    noise.flags.writeable = False
+    html = replace(made, maxima=replace(made.maxima, weights=noise))._repr_html_()
+    assert len(framed(html).attributes["srcdoc"]) <= MOST_BYTES
+    assert "Made smaller to fit here: 5,760,000 weights pooled to" in html
+    assert "attnviz.page(digest)" in html
+
+
+def test_a_digest_too_large_at_any_size_is_told_of():
+    record = attnviz.from_arrays(even(1, 1, 800), ["x" * 3000] * 800)
+    html = digest(record, cells=8)._repr_html_()
+    assert "<iframe" not in html
+    assert "800 queries x 800 keys in 8 x 8 cells" in html
+    assert "too large to show here" in html
