@@ -155,12 +155,13 @@ def test_a_digest_shows_itself_whole_where_it_is_small():
 
 
 def test_a_large_digest_is_made_smaller_and_says_so():
-    made = digest(record_of(2, 8, 600), cells=400)
+    made = digest(record_of(2, 16, 360), cells=180)
     noise = np.random.default_rng(0).random(made.maxima.weights.shape, dtype=np.float32)
     noise.flags.writeable = False
-    html = replace(made, maxima=replace(made.maxima, weights=noise))._repr_html_()
+    maxima, means = (replace(cells, weights=noise) for cells in (made.maxima, made.means))
+    html = replace(made, maxima=maxima, means=means)._repr_html_()
     assert len(framed(html).attributes["srcdoc"]) <= MOST_BYTES
-    assert "Made smaller to fit here: 5,760,000 weights pooled to" in html
+    assert "Made smaller to fit here: 4,147,200 weights pooled to" in html
     assert "attnviz.page(digest)" in html
 
 
