@@ -112,7 +112,7 @@ def measured_of(seen: "Look") -> "Measured":
     measuring = Measuring(_frame(seen))
     seen.observe(measuring, seen.selection)
     for name, why in measuring.left_out.items():
-        note(f"{name} is left out: it {why}, by --sort {name}")
+        note(f"{name}: {why}; --sort {name} takes it")
     return measuring.result(seen.heads)
 
 

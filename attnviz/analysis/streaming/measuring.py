@@ -77,9 +77,13 @@ class Measuring:
     @property
     def left_out(self) -> Mapping[str, str]:
         """By the names of measures that mean something and are not taken, why not."""
-        why = {} if self.asked is not None else dict.fromkeys(self._dear, "puts every row in order: name it")
+        why = (
+            {}
+            if self.asked is not None
+            else dict.fromkeys(self._dear, "left out, as it puts every row in order")
+        )
         without = [one.name for one in self._measures if not self._is_taken(one)]
-        return why | dict.fromkeys(without, "needs every weight, and sums of rows came")
+        return why | dict.fromkeys(without, "left out, as it needs every weight and sums of rows came")
 
     @property
     def wanted(self) -> Wanted:

@@ -22,6 +22,7 @@ from attnviz.analysis.streaming import measuring as module
 from attnviz.analysis.streaming.measuring import Measuring
 from attnviz.analysis.streaming.moments import Moments
 from attnviz.analysis.streaming.sums import Summing, row_sums
+from attnviz.arrays import on_cpu
 from attnviz.errors import RequestError
 from attnviz.frame import frame_of
 from attnviz.observe import RowBlock
@@ -156,7 +157,7 @@ def test_cells_are_listed_or_multiplied_alike_on_torch(monkeypatch: pytest.Monke
         monkeypatch.setattr(repeats, "_LISTED", listed)
         for behind, mask in enumerate(masks):
             found = Repeats(tokens).mass(as_torch(weights), 0, 0, behind)
-            np.testing.assert_allclose(found.numpy(), (weights * mask).sum(-1), atol=1e-6)
+            np.testing.assert_allclose(on_cpu(found), (weights * mask).sum(-1), atol=1e-6)
 
 
 @pytest.mark.parametrize("name", RECORDS)
@@ -231,7 +232,7 @@ def test_what_takes_an_order_of_every_row_is_left_out_of_long_texts_and_said(
     monkeypatch.setattr(module, "_SORTED", 8)
     measuring = Measuring(frame_of(record))
     assert set(applicable(record)) - set(measuring.names) == {"gini"}
-    assert dict(measuring.left_out) == {"gini": "puts every row in order: name it"}
+    assert dict(measuring.left_out) == {"gini": "left out, as it puts every row in order"}
     named = Measuring(frame_of(record), ["gini"])
     assert (named.names, dict(named.left_out)) == (("gini",), {})
     assert "gini" in measure(record).names
