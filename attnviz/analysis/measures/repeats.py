@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.streaming.sums import near
 from attnviz.arrays import Array, namespace
 
 Places = NDArray[np.intp]
@@ -48,6 +49,7 @@ class Repeats:
         Returns:
             Shares of the mass, (head, query).
         """
+        weights = near(weights)
         xp = namespace(weights)
         found = self._among_listed(xp, weights, at, first_key, behind)
         numbers = self.numbers[at : at + weights.shape[1]]
@@ -58,10 +60,13 @@ class Repeats:
 
     def _among_listed(self, xp: ModuleType, weights: Array, at: int, first_key: int, behind: int) -> Array:
         """Give the mass on listed cells: (head, query)."""
-        row, column, ends = self._cells(xp, weights, at, first_key, behind)
-        if not row.shape[0]:
+        places, ends = self._cells(xp, weights, at, first_key, behind)
+        if not places.shape[0]:
             return xp.zeros_like(weights[..., 0])
-        return _added(xp, weights[:, row, column], ends)
+        flat = xp.reshape(weights, (weights.shape[0], -1))
+        if xp is np:  # places are known to be inside, and to look costs most of the time
+            return _added(xp, np.take(flat, places, axis=1, mode="clip"), ends)
+        return _added(xp, xp.take(flat, places, axis=1), ends)
 
     def _often(self, xp: ModuleType, weights: Array, queries: Places, first: int, rows: Places) -> Array:
         """Give the same for rows of one frequent token, whose column of zeros and ones is multiplied.
@@ -86,24 +91,24 @@ class Repeats:
 
     def _cells(
         self, xp: ModuleType, weights: Array, at: int, first_key: int, behind: int
-    ) -> tuple[Array, Array, Array]:
-        """List cells row by row: their rows, their columns, and where each row's list starts and ends.
+    ) -> tuple[Array, Array]:
+        """List cells row by row: their places among all cells, and where each row's list starts and ends.
 
         The same rows come for every head of every layer, so their lists are kept.
         """
         rows, columns = weights.shape[-2:]
         key = xp, weights.device, at, rows, first_key, columns, behind
         if key in self._kept:
-            found: tuple[Array, Array, Array] = self._kept[key]
+            found: tuple[Array, Array] = self._kept[key]
             return found
         listed = self._listed(at, rows, first_key - behind, columns)
-        row, column, ends = (xp.asarray(array, device=weights.device) for array in listed)
+        places, ends = (xp.asarray(array, device=weights.device) for array in listed)
         if self._size + len(listed[0]) <= _LISTED:
             self._size += len(listed[0])
-            self._kept[key] = row, column, ends
-        return row, column, ends
+            self._kept[key] = places, ends
+        return places, ends
 
-    def _listed(self, at: int, rows: int, first: int, columns: int) -> tuple[Any, Any, Places]:
+    def _listed(self, at: int, rows: int, first: int, columns: int) -> tuple[Places, Places]:
         """List cells as `_cells` does; `first` is the position whose token decides about the first column."""
         queries = np.arange(at, at + rows)
         order, starts, ranks = self._order
@@ -114,7 +119,7 @@ class Repeats:
         inside = (column >= 0) & (column < columns)
         row, column = row[inside], column[inside]
         ends = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))])
-        return row.astype(np.int32), column.astype(np.int32), ends.astype(np.intp)
+        return row * columns + column, ends.astype(np.intp)
 
     @cached_property
     def _order(self) -> tuple[Places, Places, Places]:

@@ -20,7 +20,7 @@ from attnviz.analysis.streaming.patterning import Patterning
 from attnviz.analysis.streaming.reducing import SHORT, Reducing
 from attnviz.analysis.streaming.sights import union, written_in
 from attnviz.frame import Frame
-from attnviz.observe import Observer, RowBlock
+from attnviz.observe import Observer, RowBlock, RowSums, Wanted
 from attnviz.selection import HeadId, Selection
 
 Floats = NDArray[np.floating]
@@ -73,9 +73,23 @@ class Focusing:
         self._given: dict[HeadId, _Given] = {}
         self._told: dict[HeadId, Callable[..., HeadFocus]] = {}
 
+    @property
+    def wanted(self) -> Wanted:
+        """What of rows is to be added up."""
+        return self._reducing.wanted
+
     def update(self, block: RowBlock) -> None:
         """Take some rows."""
-        reduced = self._reducing.reduced(block)
+        self.see(block)
+
+    def see(self, block: RowBlock, sums: RowSums | None = None) -> None:
+        """Take some rows whose sums may be known already.
+
+        Args:
+            block: the rows.
+            sums: what they come to, of all that is `wanted`.
+        """
+        reduced = self._reducing.reduced(block, sums)
         if reduced is None:
             return
         of_layer = self._reducing.heads[reduced.layer]

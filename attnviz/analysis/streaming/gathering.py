@@ -1,8 +1,8 @@
 """What all rows of a head come to, added up as they come."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import nan
 
 import numpy as np
@@ -13,8 +13,8 @@ from attnviz.analysis.patterns.evidence import Strongest
 from attnviz.analysis.patterns.naming import SELF
 from attnviz.analysis.patterns.score import Chances, Score, Tally
 from attnviz.analysis.patterns.shapes import Places
-from attnviz.analysis.streaming.layout import ASKED_AGAIN, Layout
-from attnviz.analysis.streaming.reducing import SHORT, Reduced
+from attnviz.analysis.streaming.layout import Layout, listed
+from attnviz.analysis.streaming.reducing import BY_ROW, SHORT, Reduced
 from attnviz.analysis.streaming.sights import Sight
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.selection import HeadId
@@ -22,9 +22,11 @@ from attnviz.selection import HeadId
 Numbers = NDArray[np.float64]
 Floats = NDArray[np.floating]
 
-# What is kept of each row, and what is added up for each key.
-_BY_ROW = ("mass", "squares", "itself", "special", "entropy", "distance")
+# What is added up for each key.
 _BY_KEY = ("received", "squared", "by_mass", "by_share")
+
+# Of so many cells of patterns heads are scored at once.
+_CELLS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +36,13 @@ class HeadRows:
     Attributes:
         layout: what is known of the input.
         sight: what the head's queries see.
-        rows: by name, (row,) of the queries that count: as in `Reduced`.
+        rows: by name, (row,) of the queries that count: as in `Reduced.lines`.
         keys: by name, (key,), added up over these queries: what a key is "received", the squares of that
             ("squared"), and what it is given times the row's mass ("by_mass"), or times the share of this
             that each key in reach would have ("by_share").
         scores: of each pattern's cells.
         resting: what the head gives itself, of all it sees.
-        strongest: by name, the strongest links of each pattern for which they are kept.
+        strongest: gives the strongest links of a pattern for which they are kept, or of "self".
     """
 
     layout: Layout
@@ -49,7 +51,7 @@ class HeadRows:
     keys: Mapping[str, Numbers]
     scores: Sequence[Score]
     resting: Score
-    strongest: Mapping[str, Strongest]
+    strongest: Callable[[str], Strongest]
 
     @cached_property
     def queries(self) -> Places:
@@ -144,17 +146,52 @@ class HeadRows:
         return Score(share, share - 1.0, error, 0.0, len(seen))
 
 
+@dataclass(frozen=True, eq=False)
+class _Picked:
+    """The weights of cells that were picked out of some rows of a head.
+
+    Attributes:
+        rows: the positions of the queries.
+        keys: the positions of the keys that were there.
+        weights: (cell,), of the patterns for which links are kept, and where queries meet themselves.
+        bounds: (pattern and itself, and one more), where each of these begins.
+    """
+
+    rows: range
+    keys: range
+    weights: Floats
+    bounds: Places
+
+    def give(self, layout: Layout, name: str, strongest: Strongest) -> None:
+        """Have the strongest links of a pattern kept."""
+        number = (*layout.linked, SELF).index(name)
+        weights = self.weights[self.bounds[number] : self.bounds[number + 1]]
+        if not len(weights) or weights.max() <= strongest.enough:
+            return
+        queries, keys = self._cells(layout, name)
+        counted = layout.counted[queries]
+        strongest.take(weights[counted], queries[counted], keys[counted])
+
+    def _cells(self, layout: Layout, name: str) -> tuple[Places, Places]:
+        """Give the queries and keys of a pattern's cells, in the order of a `Plan`."""
+        queries = np.arange(self.rows.start, self.rows.stop)
+        if name != SELF:
+            row, key = listed(layout, layout.cells[name], queries, self.keys.start, len(self.keys))
+            return queries[row], key + self.keys.start
+        own = layout.own[queries]
+        there = (own >= 0) & (own >= self.keys.start) & (own < self.keys.stop)
+        return queries[there], own[there]
+
+
 class _OfLayer:
     """What came so far of the heads of one layer."""
 
     def __init__(self, layout: Layout, heads: int) -> None:
         queries, keys = len(layout.own), len(layout.special)
         exact = np.float64 if keys <= SHORT else np.float32
-        self.tally = Tally.nothing(heads, len(layout.names))
-        self.rows = {name: np.zeros((heads, queries), dtype=exact) for name in _BY_ROW}
-        self.keys = {name: np.zeros((heads, keys), dtype=exact) for name in _BY_KEY}
-        kept = [name for name in layout.listed if name not in ASKED_AGAIN]
-        self.strongest = [{name: Strongest() for name in (*kept, SELF)} for _ in range(heads)]
+        self.lines = np.zeros((heads, len(BY_ROW) + len(layout.names), queries), dtype=exact)
+        self.keys = np.zeros((heads, len(_BY_KEY), keys), dtype=exact)
+        self.picked: list[list[_Picked]] = [[] for _ in range(heads)]
 
 
 class Gathering:
@@ -182,50 +219,57 @@ class Gathering:
         return done
 
     def _add(self, kept: _OfLayer, reduced: Reduced) -> None:
-        heads = np.array(reduced.heads)
-        chances = reduced.sight.chances(reduced.queries)
-        more = Tally.of(reduced.on, reduced.mass, reduced.squares, chances)
-        kept.tally.put(heads, kept.tally.part(heads).with_more(more))
-        for name in _BY_ROW:
-            kept.rows[name][heads[:, None], reduced.queries] = getattr(reduced, name)
-        for name, sums in zip(_BY_KEY, _by_key(reduced, chances), strict=True):
-            kept.keys[name][heads, reduced.keys] += sums
-        self._keep_strongest(kept, reduced)
-
-    def _keep_strongest(self, kept: _OfLayer, reduced: Reduced) -> None:
-        """Keep the strongest links of the patterns that need no second look."""
-        plan = reduced.plan
-        numbers = {name: number for number, name in enumerate((*self._layout.listed, SELF))}
-        for place, picked in zip(reduced.heads, reduced.picked, strict=True):
-            for name, strongest in kept.strongest[place].items():
-                cells = plan.of(numbers[name])
-                if cells.start == cells.stop or picked[cells].max() <= strongest.enough:
-                    continue
-                better = cells.start + np.flatnonzero(picked[cells] > strongest.enough)
-                queries, keys = plan.where(better)
-                counted = self._layout.counted[queries]
-                strongest.take(picked[better][counted], queries[counted], keys[counted])
+        plan, sums = reduced.plan, _by_key(reduced)
+        part = plan.bounds[-1 - (len(self._layout.linked) + 1) * plan.rows :: plan.rows]
+        rows, keys = (
+            range(start, start + many)
+            for start, many in ((plan.start, plan.rows), (plan.first_key, plan.width))
+        )
+        for number, place in enumerate(reduced.heads):
+            kept.lines[place, :, rows.start : rows.stop] = reduced.lines[number]
+            kept.keys[place, :, reduced.keys] += sums[number]
+            some = reduced.picked[number, part[0] :].copy()
+            kept.picked[place].append(_Picked(rows, keys, some, part - part[0]))
 
     def _whole(self, kept: _OfLayer, reduced: Reduced) -> Iterator[tuple[int, HeadRows]]:
         """Give what all rows of heads come to, whose last rows these are, by the head's place."""
-        heads, queries = np.array(reduced.heads), np.flatnonzero(self._layout.counted)
-        rows = {
-            name: values[heads[:, None], queries].astype(np.float64) for name, values in kept.rows.items()
-        }
-        scores, resting = kept.tally.part(heads).scores(), _resting(rows, queries, reduced.sight)
-        for number, place in enumerate(reduced.heads):
+        queries = np.flatnonzero(self._layout.counted)
+        chances = reduced.sight.chances(queries)
+        most = max(1, _CELLS // (len(self._layout.names) * len(self._layout.counted)))
+        for first in range(0, len(reduced.heads), most):
+            yield from self._some(kept, reduced.sight, chances, reduced.heads[first : first + most])
+
+    def _some(
+        self, kept: _OfLayer, sight: Sight, chances: Chances, heads: Sequence[int]
+    ) -> Iterator[tuple[int, HeadRows]]:
+        queries = np.flatnonzero(self._layout.counted)
+        lines = kept.lines[np.array(heads)][..., queries].astype(np.float64)
+        rows = {name: lines[:, place] for place, name in enumerate(BY_ROW)}
+        scores = Tally.of(lines[:, len(BY_ROW) :], rows["mass"], rows["squares"], chances).scores()
+        resting = _resting(rows, queries, sight)
+        for number, place in enumerate(heads):
+            keys = kept.keys[place].astype(np.float64)
             yield (
                 place,
                 HeadRows(
                     layout=self._layout,
-                    sight=reduced.sight,
+                    sight=sight,
                     rows={name: values[number] for name, values in rows.items()},
-                    keys={name: values[place].astype(np.float64) for name, values in kept.keys.items()},
+                    keys=dict(zip(_BY_KEY, keys, strict=True)),
                     scores=scores[number],
                     resting=resting[number],
-                    strongest=kept.strongest[place],
+                    strongest=partial(_strongest, self._layout, kept.picked[place]),
                 ),
             )
+            kept.picked[place] = []
+
+
+def _strongest(layout: Layout, picked: Sequence[_Picked], name: str) -> Strongest:
+    """Find the strongest links of a pattern."""
+    strongest = Strongest()
+    for some in picked:
+        some.give(layout, name, strongest)
+    return strongest
 
 
 def _resting(rows: Mapping[str, Numbers], queries: Places, sight: Sight) -> list[Score]:
@@ -240,22 +284,29 @@ def _resting(rows: Mapping[str, Numbers], queries: Places, sight: Sight) -> list
     return [score for [score] in Tally.of(itself[:, None], mass, squares, ground).scores()]
 
 
-def _by_key(reduced: Reduced, chances: Chances) -> list[Floats]:
-    """Add up for each key what it is given, as `HeadRows.keys` has it: (head, key of the block) each."""
-    weights = reduced.weights
-    factors = np.zeros((3, weights.shape[0], weights.shape[1]))
-    factors[0][:, reduced.rows] = 1.0
-    factors[1][:, reduced.rows] = reduced.mass
-    factors[2][:, reduced.rows] = reduced.mass / np.maximum(chances.reach, 1)
-    sums = [_products(factor, weights) for factor in factors]
-    return [sums[0], _squares(factors[0], weights), *sums[1:]]
+def _by_key(reduced: Reduced) -> Floats:
+    """Add up for each key what it is given, as `HeadRows.keys` has it: (head, sum, key of the block)."""
+    weights, rows, mass = reduced.weights, reduced.rows, reduced.line("mass")
+    reach = (reduced.sight.seen - reduced.sight.itself)[reduced.queries]
+    factors = np.zeros((*weights.shape[:1], len(_BY_KEY), weights.shape[1]))
+    factors[:, 0, rows] = 1.0
+    factors[:, 2, rows] = mass
+    factors[:, 3, rows] = mass / np.maximum(reach, 1)
+    sums = _products(factors, reduced.own_weights)
+    sums[:, 1] = _squares(factors[:, 0], weights)
+    return sums
 
 
 def _products(factors: Numbers, weights: Array) -> Floats:
-    """Add up rows times their factors, (head, query): (head, key)."""
+    """Add up rows times their factors, (head, sum, query): (head, sum, key).
+
+    In the library the weights are of, so that its own threads do it.
+    """
     xp = namespace(weights)
-    of_rows = xp.astype(xp.asarray(factors[:, None], device=weights.device), weights.dtype)
-    return on_cpu(xp.matmul(of_rows, weights))[:, 0]
+    if weights.dtype not in (xp.float32, xp.float64):
+        weights = xp.astype(weights, xp.float32)
+    of_rows = xp.astype(xp.asarray(factors, device=weights.device), weights.dtype)
+    return on_cpu(xp.matmul(of_rows, weights))
 
 
 def _squares(counted: Numbers, weights: Array) -> Floats:
@@ -263,4 +314,4 @@ def _squares(counted: Numbers, weights: Array) -> Floats:
     if isinstance(weights, np.ndarray):  # without a second array as large as the block
         some = weights if counted.all() else weights[:, counted[0] > 0]
         return np.asarray(np.einsum("hqk,hqk->hk", some, some))
-    return _products(counted, weights * weights)
+    return _products(counted[:, None], weights * weights)[:, 0]

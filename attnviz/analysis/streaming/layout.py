@@ -85,8 +85,14 @@ class Layout:
 
     @cached_property
     def listed(self) -> tuple[str, ...]:
-        """The others."""
-        return tuple(name for name in self.names if name not in self.columns)
+        """The others; last those that need no second look."""
+        others = [name for name in self.names if name not in self.columns]
+        return tuple(sorted(others, key=lambda name: name not in ASKED_AGAIN))
+
+    @cached_property
+    def linked(self) -> tuple[str, ...]:
+        """The listed patterns that need no second look."""
+        return tuple(name for name in self.listed if name not in ASKED_AGAIN)
 
     @cached_property
     def where_possible(self) -> Mask:
@@ -137,6 +143,7 @@ class Plan:
             pattern those of the first row, then of the second row ...; where queries meet themselves last.
         bounds: (listed pattern and itself x row, and one more), where each of these begins.
         dense: of patterns with many cells, by their place among the listed ones, the sets of keys they are.
+        own_in: by the names of patterns that are whole keys, whether a query is one of them: (row,).
     """
 
     start: int
@@ -146,6 +153,7 @@ class Plan:
     places: Places
     bounds: Places
     dense: dict[int, "Sets"]
+    own_in: dict[str, Mask]
 
     def where(self, cells: slice | Places = slice(None)) -> tuple[Places, Places]:
         """Give the queries and keys of cells picked out, as positions."""
@@ -156,7 +164,7 @@ class Plan:
         """Say where a listed pattern's cells are; those of the last are where queries meet themselves."""
         return slice(int(self.bounds[listed * self.rows]), int(self.bounds[(listed + 1) * self.rows]))
 
-    def summed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def summed(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
         """Add up cells picked out.
 
         Shape:
@@ -165,12 +173,17 @@ class Plan:
         Returns:
             (head, listed pattern and itself, row).
         """
-        size = np.diff(self.bounds)
-        some = np.flatnonzero(size)
-        sums = np.zeros((len(values), len(size)))
+        some, starts = self._filled
+        sums = np.zeros((len(values), len(self.bounds) - 1))
         if len(some):
-            sums[:, some] = np.add.reduceat(values, self.bounds[some], axis=1)
+            sums[:, some] = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
         return sums.reshape(len(values), -1, self.rows)
+
+    @cached_property
+    def _filled(self) -> tuple[Places, Places]:
+        """Say which lists have cells, and where they begin."""
+        some = np.flatnonzero(np.diff(self.bounds))
+        return some, self.bounds[some]
 
     def count(self, seen: Seen) -> Places:
         """Count the cells that each query sees: (listed pattern and itself, row)."""
@@ -218,7 +231,8 @@ class Plans:
         places.append(there * width + own[there])
         counts.append(np.bincount(there, minlength=rows))
         bounds = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-        return Plan(start, rows, first_key, width, np.concatenate(places), bounds, dense)
+        own_in = {name: keys[layout.own[queries]] for name, keys in layout.columns.items()}
+        return Plan(start, rows, first_key, width, np.concatenate(places), bounds, dense, own_in)
 
 
 def listed(

@@ -16,6 +16,9 @@ from attnviz.selection import HeadId
 Places = NDArray[np.integer]
 Floats = NDArray[np.floating]
 
+# Places of heads, of rows and of keys in a block, and the weights there: (cell,) each.
+Found = tuple[Places, Places, Places, Floats]
+
 # A link is told if it carries twice what evenly spread mass would give it, and always from the second on.
 TOLD_FROM, TOLD_ALWAYS = 0.1, 0.5
 
@@ -24,6 +27,9 @@ _DIGITS = 6
 
 # What sums in single precision may lack.
 _NEARLY = 0.999
+
+# From this query on the first key and the one before the query are two.
+_ALONE = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +150,51 @@ def links_in(layout: Layout, reduced: Reduced) -> tuple[Places, Links]:
         The place of each link's head, ascending, and the links in the order of the text.
     """
     enough = _at_least(enough_to_tell(reduced.sight.written[reduced.queries]))
-    # No weight of a row is above the root of the sum of all their squares, which spares many rows.
-    worth = np.sqrt(reduced.squares) >= _NEARLY * enough
-    head, row, key, weight = _strong(reduced.weights, reduced.rows, enough, worth)
+    known = _known(layout, reduced)
+    left = reduced.line("squares") - sum(given**2 for given, _ in known)
+    # No other weight of a row is above the root of the sum of their squares, which spares most rows.
+    worth = np.sqrt(np.maximum(left, 0.0)) >= _NEARLY * enough
+    worth |= reduced.queries + layout.start < _ALONE  # there what is known may be one and the same
+    parts = [_strong(reduced.weights, reduced.rows, enough, worth)]
+    parts += [_given(reduced.rows, enough, ~worth, *each) for each in known]
+    head, row, key, weight = _in_order(parts)
     query, key = row + reduced.plan.start, key + reduced.plan.first_key
     told = ~layout.special[key] & (layout.own[query] != key)
     kept = query[told].astype(np.int32), key[told].astype(np.int32), weight[told].astype(np.float32)
     return head[told], Links(*kept)
+
+
+def _known(layout: Layout, reduced: Reduced) -> list[tuple[Floats, Places]]:
+    """Give what queries give keys that many heads rest on, (head, row), and where these stand, (row,).
+
+    What is left of a row without them is mostly spread too wide for a link, and then it need not be searched.
+    """
+    before = reduced.queries + layout.start - 1 - reduced.plan.first_key
+    keys = {"first": np.full_like(before, -reduced.plan.first_key), "previous": before}
+    return [(reduced.on(layout, name), keys[name]) for name in keys if name in layout.names]
+
+
+def _given(rows: Places, enough: Floats, asked: Mask, given: Floats, keys: Places) -> Found:
+    """Give cells that are known if they are enough.
+
+    Shape:
+        rows: (row,), the places of the rows in their block.
+        enough: (row,).
+        asked, given: (head, row).
+        keys: (row,).
+    """
+    head, row = np.nonzero(asked & (given >= enough))
+    return head, rows[row], keys[row], given[head, row]
+
+
+def _in_order(parts: Sequence[Found]) -> Found:
+    """Put cells in the order of heads, rows and keys."""
+    some = [part for part in parts if len(part[0])]
+    if len(some) < 2:
+        return some[0] if some else parts[0]
+    head, row, key, weight = (np.concatenate(each) for each in zip(*some, strict=True))
+    order = np.lexsort((key, row, head))
+    return head[order], row[order], key[order], weight[order]
 
 
 def _at_least(values: Floats) -> NDArray[np.float32]:
@@ -159,9 +203,7 @@ def _at_least(values: Floats) -> NDArray[np.float32]:
     return np.where(rounded < values, np.nextafter(rounded, np.float32(np.inf)), rounded)
 
 
-def _strong(
-    weights: Array, rows: Places, enough: NDArray[np.float32], worth: Mask
-) -> tuple[Places, Places, Places, Floats]:
+def _strong(weights: Array, rows: Places, enough: NDArray[np.float32], worth: Mask) -> Found:
     """Find weights that are enough, row after row of each head.
 
     Shape:
@@ -174,6 +216,8 @@ def _strong(
         Heads, places of queries, keys and weights: (link,) each.
     """
     head, row = np.nonzero(worth)
+    if not len(head):
+        return head, row, row, np.zeros(0)
     at, enough = head * weights.shape[1] + rows[row], enough[row]
     lines = weights.reshape(-1, weights.shape[-1])
     if isinstance(lines, np.ndarray):

@@ -105,7 +105,7 @@ def found_of(rows: HeadRows, *, every: bool = False) -> Found:
         column = Columns(np.arange(len(layout.special)) == most)
         one = Held(name, rows.on_key(int(most)), column, tried=len(layout.single))
         shapes.append(_held(rows, one, every=every))
-    resting = Held(SELF, rows.resting, evidence=strongest_links(layout.sides, rows.strongest[SELF]))
+    resting = _held(rows, Held(SELF, rows.resting), every=every)
     broad = Held(BROAD, rows.broad())
 
     def is_within(one: Held, other: Held) -> bool:
@@ -126,7 +126,7 @@ def _held(rows: HeadRows, held: Held, *, every: bool) -> Held:
         asked = held.name == _PUNCTUATION and held.may_be_clear
         holds = not asked or _needs_its_places(rows, held.score)
         return replace(held, holds=holds, evidence=_keys(rows, held.cells.keys))
-    return replace(held, evidence=strongest_links(rows.layout.sides, rows.strongest[held.name]))
+    return replace(held, evidence=strongest_links(rows.layout.sides, rows.strongest(held.name)))
 
 
 def _keys(rows: HeadRows, keys: Mask) -> tuple[Evidence, ...]:

@@ -1,6 +1,6 @@
 """What is needed of the rows of a block to say what its heads read, in a few passes over their weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,41 +11,43 @@ from attnviz.analysis.patches import patch_distance, patch_distances
 from attnviz.analysis.readers import Mask
 from attnviz.analysis.streaming.layout import Layout, Plan, Plans
 from attnviz.analysis.streaming.sights import Sight
-from attnviz.analysis.streaming.sums import Adding, near
+from attnviz.analysis.streaming.sums import Adding, exact
 from attnviz.arrays import Array, namespace, on_cpu
-from attnviz.errors import OutOfRange
 from attnviz.frame import Frame
-from attnviz.observe import RowBlock, Wanted
-from attnviz.selection import HeadId, numbers_as_ranges
+from attnviz.observe import RowBlock, RowSums, Wanted
+from attnviz.selection import HeadId
 
 Numbers = NDArray[np.float64]
+Floats = NDArray[np.floating]
 
 # Up to so many keys weights are taken in double precision, which costs little there.
 SHORT = 1024
 
 _SPECIAL = "added by the model"
 
+# What is known of each row; what it gives each pattern's cells stands behind these.
+BY_ROW = ("mass", "squares", "itself", "special", "entropy", "distance")
+
 
 @dataclass(frozen=True, eq=False)
 class Reduced:
-    """The rows of queries that count, of some heads of one layer.
+    """The rows of some heads of one layer.
 
     Attributes:
         layer: the layer's number.
         heads: the places of the heads among those of the layer that are asked for.
-        queries: (row,), the positions of the queries.
+        queries: (row,), the positions of the queries that count.
         last: whether no row comes after these.
         sight: what the layer's queries see.
         plan: where in the weights the cells of patterns are.
-        weights: (head, query, key) of all queries of the block, of any array library.
-        mass: (head, row), on all keys but a query itself.
-        squares: (head, row), of these weights.
-        itself: (head, row), what a query gives itself.
-        special: (head, row), what it gives tokens the model added.
-        on: (head, shape, row), what it gives each pattern's cells.
+        weights: (head, query, key) of all queries of the block: numpy's where they are in the processor's
+            memory, and else of any array library.
+        own_weights: the same, of the library they came in.
+        lines: (head, line, query) of all queries of the block, by `BY_ROW`: "mass", on all keys but a query
+            itself; "squares", of these weights; "itself", what a query gives itself; "special", what it gives
+            tokens the model added; "entropy", in bits; "distance", how far it looks, in tokens or patches;
+            behind these what it gives each pattern's cells.
         picked: (head, cell), the weights of the plan's cells.
-        entropy: (head, row), bits.
-        distance: (head, row), how far a query looks, in tokens or patches.
     """
 
     layer: int
@@ -55,14 +57,17 @@ class Reduced:
     sight: Sight
     plan: Plan
     weights: Array
-    mass: Numbers
-    squares: Numbers
-    itself: Numbers
-    special: Numbers
-    on: Numbers
-    picked: Numbers
-    entropy: Numbers
-    distance: Numbers
+    own_weights: Array
+    lines: Numbers
+    picked: Floats
+
+    def line(self, name: str) -> Numbers:
+        """Give one of the lines of the rows that count: (head, row)."""
+        return self.lines[:, BY_ROW.index(name), self.rows]
+
+    def on(self, layout: Layout, name: str) -> Numbers:
+        """Give what the rows that count give a pattern's cells: (head, row)."""
+        return self.lines[:, len(BY_ROW) + layout.names.index(name), self.rows]
 
     @property
     def keys(self) -> slice:
@@ -71,7 +76,7 @@ class Reduced:
 
     @property
     def rows(self) -> NDArray[np.intp]:
-        """The places of the rows in the block: (row,)."""
+        """The places in the block of the rows that count: (row,)."""
         return self.queries - self.plan.start
 
 
@@ -90,10 +95,8 @@ class Reducing:
         Raises:
             OutOfRange: the frame lacks one of the heads.
         """
+        frame.refuse_missing(heads)
         there, asked = frame.head_ids, set(heads)
-        if missing := sorted(asked.difference(there)):
-            held = f"layers {numbers_as_ranges(frame.layers)}, heads {numbers_as_ranges(frame.heads)}"
-            raise OutOfRange(f"no head {missing[0]}: this record holds {held}")
         self.layout = Layout(frame)
         self.heads = {
             layer: tuple(head for head in there if head.layer == layer and head in asked)
@@ -105,18 +108,65 @@ class Reducing:
         }
         self._plans = Plans(self.layout)
 
-    def reduced(self, block: RowBlock) -> Reduced | None:
-        """Reduce a block; None where it has none of the heads asked for."""
+    @cached_property
+    def wanted(self) -> Wanted:
+        """What of rows is to be added up."""
+        layout = self.layout
+        return Wanted(
+            keys={_SPECIAL: layout.special, **layout.columns},
+            steps=(),
+            counted=np.zeros(len(layout.own), dtype=bool),
+            first=None if layout.is_picture else layout.start,
+        )
+
+    def reduced(self, block: RowBlock, sums: RowSums | None = None) -> Reduced | None:
+        """Reduce a block; None where it has none of the heads asked for.
+
+        Args:
+            block: the rows.
+            sums: what they come to, of all that is `wanted`; None where that is not known.
+        """
         of_layer = self._places.get(block.layer, [])
         here = [place - block.first_head for place in of_layer]
         heads = [number for number, place in enumerate(here) if 0 <= place < block.weights.shape[0]]
         if not heads:
             return None
         sight = self._sight(block)
-        block = _taken(block, [here[number] for number in heads])
+        some = [here[number] for number in heads]
+        if some != list(range(block.weights.shape[0])) or self._is_short:
+            block, sums = self._taken(block, some), None
+        own_weights = block.weights
+        block = replace(block, weights=exact(own_weights))
         _, rows, width = block.weights.shape
         plan = self._plans.at(block.start, rows, block.first_key, width)
-        return self._reduced(block, heads, sight, plan)
+        if sums is None:
+            sums = self._adding.up(block, sight.seen[plan.start : plan.start + plan.rows])
+        picked = _picked(block.weights, plan)
+        return Reduced(
+            layer=block.layer,
+            heads=heads,
+            queries=plan.start + np.flatnonzero(self.layout.counted[plan.start : plan.start + plan.rows]),
+            last=plan.start + plan.rows == len(self.layout.own),
+            sight=sight,
+            plan=plan,
+            weights=block.weights,
+            own_weights=own_weights,
+            lines=self._lines(block, plan, sums, plan.summed(picked)),
+            picked=picked,
+        )
+
+    @property
+    def _is_short(self) -> bool:
+        return len(self.layout.special) <= SHORT
+
+    def _taken(self, block: RowBlock, heads: Sequence[int]) -> RowBlock:
+        """Take heads of a block, and short rows in double precision."""
+        some = slice(heads[0], heads[-1] + 1) if len(heads) == heads[-1] - heads[0] + 1 else list(heads)
+        weights, entropy = block.weights[some], None if block.entropy is None else block.entropy[some]
+        if self._is_short:
+            weights = on_cpu(weights).astype(np.float32, copy=False).astype(np.float64)
+            entropy = None if entropy is None else on_cpu(entropy)
+        return replace(block, weights=weights, entropy=entropy)
 
     def _sight(self, block: RowBlock) -> Sight:
         if block.layer not in self.sights:
@@ -124,57 +174,40 @@ class Reducing:
         self.sights[block.layer].cover(block)
         return self.sights[block.layer]
 
-    def _reduced(self, block: RowBlock, heads: Sequence[int], sight: Sight, plan: Plan) -> Reduced:
-        layout = self.layout
-        counted = np.flatnonzero(layout.counted[plan.start : plan.start + plan.rows])
-        seen = sight.seen[plan.start : plan.start + plan.rows]
-        sums = self._adding.up(block, seen)
-        picked = _picked(block.weights, plan)
-        of_listed = plan.summed(picked)
-        itself = of_listed[:, -1]
-        total, squares, entropy = (_double(part) for part in (sums.mass, sums.squares, sums.entropy))
-        on = {name: _double(part) for name, part in sums.on.items()}
+    def _lines(self, block: RowBlock, plan: Plan, sums: RowSums, of_listed: Numbers) -> Numbers:
+        """Give what is known of each row: (head, line, query), see `Reduced`.
+
+        Args:
+            block: the rows.
+            plan: where the cells of patterns are.
+            sums: what the rows come to.
+            of_listed: what they give each listed pattern, and themselves.
+        """
+        itself, total = of_listed[:, -1], on_cpu(sums.mass)
+        lines = np.empty((len(total), len(BY_ROW) + len(self.layout.names), plan.rows))
+        np.maximum(total - itself, 0.0, out=lines[:, 0])
+        np.maximum(on_cpu(sums.squares) - itself**2, 0.0, out=lines[:, 1])
+        lines[:, 2] = itself
+        lines[:, 3] = on_cpu(sums.on[_SPECIAL])
+        lines[:, 4] = on_cpu(sums.entropy)
+        lines[:, 5] = self._distance(block, sums.distance, plan, total)
         for number, sets in plan.dense.items():
             of_listed[:, number] = sets.own(_products(block, sets.keys), itself)
-        shapes = np.stack(list(self._shapes(plan, on, of_listed)), axis=1)
-        return Reduced(
-            layer=block.layer,
-            heads=heads,
-            queries=counted + plan.start,
-            last=plan.start + plan.rows == len(layout.own),
-            sight=sight,
-            plan=plan,
-            weights=block.weights,
-            mass=np.maximum(total - itself, 0.0)[:, counted],
-            squares=np.maximum(squares - itself**2, 0.0)[:, counted],
-            itself=itself[:, counted],
-            special=on[_SPECIAL][:, counted],
-            on=shapes[..., counted],
-            picked=picked,
-            entropy=entropy[:, counted],
-            distance=self._distance(block, sums.distance, plan, total)[:, counted],
-        )
+        shapes, (columns, listed) = lines[:, len(BY_ROW) :], self._shapes
+        for place, (name, own) in zip(columns, plan.own_in.items(), strict=True):
+            np.maximum(on_cpu(sums.on[name]) - itself * own, 0.0, out=shapes[:, place])
+        shapes[:, listed] = of_listed[:, :-1]
+        return lines
 
-    def _shapes(self, plan: Plan, on: Mapping[str, Numbers], of_listed: Numbers) -> Iterator[Numbers]:
-        """Give what each pattern gets, in their order: (head, query) each."""
-        own = self.layout.own[plan.start : plan.start + plan.rows]
-        for name in self.layout.names:
-            if name in self.layout.columns:
-                yield np.maximum(on[name] - of_listed[:, -1] * self.layout.columns[name][own], 0.0)
-            else:
-                yield of_listed[:, self.layout.listed.index(name)]
+    @cached_property
+    def _shapes(self) -> tuple[list[int], list[int]]:
+        """The places of patterns that are whole keys among all, and those of the others."""
+        names, layout = self.layout.names, self.layout
+        return [names.index(name) for name in layout.columns], [names.index(name) for name in layout.listed]
 
     @cached_property
     def _adding(self) -> Adding:
-        layout = self.layout
-        return Adding(
-            Wanted(
-                keys={_SPECIAL: layout.special, **layout.columns},
-                steps=(),
-                counted=np.zeros(len(layout.own), dtype=bool),
-                first=None if layout.is_picture else layout.start,
-            )
-        )
+        return Adding(self.wanted)
 
     def _distance(self, block: RowBlock, travelled: Array | None, plan: Plan, mass: Numbers) -> Numbers:
         """Say how far queries look: (head, query)."""
@@ -185,29 +218,13 @@ class Reducing:
         return np.stack([patch_distance(weights, apart) for weights in on_cpu(block.weights)])
 
 
-def _taken(block: RowBlock, heads: Sequence[int]) -> RowBlock:
-    """Take heads of a block, in the processor's memory as numpy's, and short rows in double precision."""
-    weights = near(block.weights)
-    entropy = block.entropy
-    if list(heads) != list(range(weights.shape[0])):
-        some = slice(heads[0], heads[-1] + 1) if len(heads) == heads[-1] - heads[0] + 1 else list(heads)
-        weights, entropy = weights[some], None if entropy is None else entropy[some]
-    xp = namespace(weights)
-    if weights.shape[-1] <= SHORT:
-        weights = on_cpu(xp.astype(weights, xp.float32)).astype(np.float64)
-        entropy = None if entropy is None else on_cpu(entropy)
-    elif weights.dtype not in (xp.float32, xp.float64):
-        weights = xp.astype(weights, xp.float32)
-    return replace(block, weights=weights, entropy=entropy)
-
-
-def _picked(weights: Array, plan: Plan) -> Numbers:
+def _picked(weights: Array, plan: Plan) -> Floats:
     """Pick cells out: (head, cell)."""
     flat = weights.reshape(weights.shape[0], -1)
-    if isinstance(flat, np.ndarray):
-        return _double(flat[:, plan.places])
+    if isinstance(flat, np.ndarray):  # places are known to be inside, and to look costs most of the time
+        return np.take(flat, plan.places, axis=1, mode="clip")
     xp = namespace(flat)
-    return _double(xp.take(flat, xp.asarray(plan.places, device=flat.device), axis=1))
+    return on_cpu(xp.take(flat, xp.asarray(plan.places, device=flat.device), axis=1))
 
 
 def _products(block: RowBlock, sets: Mask) -> Numbers:

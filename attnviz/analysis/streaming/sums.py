@@ -17,6 +17,10 @@ from attnviz.observe import RowBlock, RowSums, SumsObserver, Wanted
 # Of a set with fewer of the keys than one in so many, picking its columns is quicker than a product with all.
 _RARE = 64
 
+# So much of a row numpy adds up in one thread. With more it wakes threads of its own, which then wait for
+# their next turn on the very processors where other libraries' threads, those of the softmax, are to work.
+_ALONE = 8192
+
 
 def row_sums(block: RowBlock, wanted: Wanted, seen: Array | None = None) -> RowSums:
     """Add up rows of weights.
@@ -119,7 +123,7 @@ class Adding:
             first_head=block.first_head,
             mass=mass,
             entropy=entropy(weights) if block.entropy is None else near(block.entropy),
-            squares=namespace(weights).vecdot(weights, weights),
+            squares=_squares(weights),
             distance=travelled,
             on={name: keys.mass(weights, block.first_key) for name, keys in self._sets.items()},
             beside={step: self._beside(weights, block, step) for step in self.wanted.steps},
@@ -129,12 +133,15 @@ class Adding:
 
     @cached_property
     def _sets(self) -> dict[str, "_Keys"]:
-        return {name: _Keys(np.asarray(keys)) for name, keys in self.wanted.keys.items()}
+        distinct: dict[bytes, _Keys] = {}
+        return {
+            name: distinct.setdefault(np.asarray(keys).tobytes(), _Keys(np.asarray(keys)))
+            for name, keys in self.wanted.keys.items()
+        }
 
     def _ones(self, weights: Array) -> Array:
         """Add up all weights: (head, query)."""
-        xp = namespace(weights)
-        return xp.matmul(weights, _ramp(xp, weights, weights.shape[-1])[0][: weights.shape[-1]])
+        return namespace(weights).sum(weights, axis=-1)
 
     def _far(self, weights: Array, block: RowBlock) -> tuple[Array, Array]:
         """Give mass, and weight times distance: (head, query) each.
@@ -147,8 +154,8 @@ class Adding:
         rows, columns = weights.shape[1:]
         at = self._place(block)
         start, stop = min(max(at, 0), columns), min(max(at + rows, 0), columns)
-        ones, upwards, downwards = _ramp(xp, weights, max(columns, abs(at) + columns))
-        further = xp.arange(rows, device=weights.device, dtype=weights.dtype)
+        ones, upwards, downwards = _ramp(xp, weights, max(rows, abs(at) + columns))
+        further = upwards[:rows]
         before = before_far = after = after_far = 0.0
         if start:
             behind = downwards[downwards.shape[0] - at :][:start]
@@ -158,9 +165,8 @@ class Adding:
             after, after_far = _products(xp, weights[..., stop:], (ones[: columns - stop], ahead))
         square = weights[..., start:stop]
         apart = _apart(xp, weights.device, weights.dtype, rows, (start - at, stop - at))
-        mass = before + xp.matmul(square, ones[: stop - start]) + after
-        within_far = xp.vecdot(square, apart)
-        return mass, before_far + further * before + within_far + after_far - further * after
+        mass = before + xp.sum(square, axis=-1) + after
+        return mass, before_far + further * (before - after) + xp.vecdot(square, apart) + after_far
 
     def _place(self, block: RowBlock) -> int:
         """Say where among the block's columns its first query stands; it may be outside of them."""
@@ -205,16 +211,23 @@ class _Keys:
     def _places(self) -> NDArray[np.intp]:
         return np.flatnonzero(self.keys)
 
+    @cached_property
+    def _is_dense(self) -> bool:
+        return len(self._places) * _RARE > len(self.keys)
+
     def mass(self, weights: Array, first_key: int) -> Array:
         """Add up what each query gives the set: (head, query)."""
         xp = namespace(weights)
         columns = weights.shape[-1]
-        if len(self._places) * _RARE > len(self.keys):
-            return xp.matmul(weights, self._column(xp, weights)[first_key : first_key + columns])
+        if self._is_dense:
+            [mass] = _products(xp, weights, [self._column(xp, weights)[first_key : first_key + columns]])
+            return mass
         here = self._places - first_key
         here = here[(here >= 0) & (here < columns)]
         if not len(here):
             return xp.zeros_like(weights[..., 0])
+        if len(here) == 1:
+            return xp.asarray(weights[..., int(here[0])], copy=True)
         return xp.sum(xp.take(weights, xp.asarray(here, device=weights.device), axis=-1), axis=-1)
 
     def _column(self, xp: ModuleType, weights: Array) -> Array:
@@ -231,8 +244,23 @@ def _products(xp: ModuleType, weights: Array, columns: Sequence[Array]) -> Seque
     product reads the weights once.
     """
     if xp is np:
-        return [weights @ column for column in columns]
+        return [_dots(weights, column) for column in columns]
     return list(xp.unstack(xp.matmul(weights, xp.stack(columns, axis=-1)), axis=-1))
+
+
+def _dots(weights: Array, others: Array) -> Array:
+    """Multiply rows, key by key, with others or with one column, and add up: (head, query)."""
+    parts = [
+        np.vecdot(weights[..., first : first + _ALONE], others[..., first : first + _ALONE])
+        for first in range(0, weights.shape[-1], _ALONE)
+    ]
+    return sum(parts[1:], parts[0]) if parts else np.zeros_like(weights[..., 0])
+
+
+def _squares(weights: Array) -> Array:
+    """Add up the squares of each row: (head, query)."""
+    xp = namespace(weights)
+    return _dots(weights, weights) if xp is np else xp.vecdot(weights, weights)
 
 
 def _column(xp: ModuleType, weights: Array, true: NDArray[np.bool_]) -> Array:

@@ -112,8 +112,7 @@ def test_blocks_of_another_device_say_the_same(monkeypatch: pytest.MonkeyPatch) 
     whole = focus(record)
     for module in (reducing, gathering):
         monkeypatch.setattr(module, "SHORT", 0)
-    for module in (reducing, sums):
-        monkeypatch.setattr(module, "near", lambda array: array)
+    monkeypatch.setattr(sums, "near", lambda array: array)
     assert_same(told(record, in_blocks(record, 20, 4, FORMS["torch"], cut=True)), whole, within=1e-4)
 
 
