@@ -29,6 +29,9 @@ DOG, PUPPY = "The dog sleeps under the old table.", "A puppy is lying beneath a 
 CAT_SAT, DOG_SAT = "The cat sat on the mat.", "The dog sat on the mat."
 FOX = (HERE / "texts" / "fox.txt").read_text(encoding="utf-8").strip()
 
+# A text whose weights take more than they may here.
+LONG = "--file texts/long.txt --max-memory 4MB"
+
 # File made, and the command that makes it; a name alone in the command is a file of this folder.
 FROM_RECORDS = {
     "fox.focus.txt": "focus --record fox.safetensors",
@@ -74,6 +77,8 @@ FROM_BUILTIN = {
     "fox.ablate.png": "ablate --file texts/fox.txt",
     "fox.ablate.json": "ablate --file texts/fox.txt",
     "fox.explain.txt": "explain --file texts/fox.txt --level beginner --width 80",
+    "long.layer.png": f"heatmap {LONG} --layer 1",
+    "long.focus.txt": f"focus {LONG} --layer 1",
     "fox.explain.md": "explain --file texts/fox.txt --head L1H2 --query jumps",
 }
 # What takes long to draw, and is made only anew.
@@ -82,6 +87,7 @@ ANIMATED = {"history.gif": "play history.safetensors --layer 1 --frames 22 --siz
 TERMINAL = {
     "fox.heatmap.txt": "heatmap --record fox.safetensors --layer 1 --color never --width 100",
     "fox.head.txt": "heatmap --record fox.safetensors --head L1H0 --color never --width 100",
+    "long.heatmap.txt": f"heatmap {LONG} --head L1H0 --color never --width 80",
     "form.continuation.txt": (
         "heatmap --record form.continuation.safetensors --head L0H1 --color never --width 120"
     ),
