@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.long import WHOLE
 from attnviz.cli.options import BlockName, Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
 from attnviz.errors import RequestError
 
@@ -159,7 +158,8 @@ def _contrasted(
     second = open_reading(*other)
     meant = _of_the_second(which, outline, second)
     sides = (reading, outline, which), (second, block_of(second, meant), meant)
-    if long == WHOLE and any(_is_too_long(*side) for side in sides):
+    is_whole = long.start is None and long.stop is None
+    if is_whole and any(_is_too_long(*side) for side in sides):
         return _streamed(sides, tokens)
     (before, heads), (after, _) = (record_of(*side, tokens, default="all", long=long) for side in sides)
     found = contrast(before, after, *heads)

@@ -1,6 +1,6 @@
 """What is said of two records held against each other, in words a terminal and a figure share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 
 import numpy as np
@@ -189,9 +189,40 @@ def pooled(contrast: Contrast) -> Iterator[str]:
         yield f"pooled {maps.queries.count} x {maps.keys.count} to {to}, largest difference per cell"
 
 
+def positions(contrast: Contrast) -> Iterator[str]:
+    """Say what positions beside runs count, where these are not all there is."""
+    if in_runs(contrast) and not contrast.is_whole:
+        yield f"positions count {_things(contrast)} that were matched"
+
+
 def in_runs(contrast: Contrast) -> PooledDifferences | None:
     """Give the pooled differences, if any cell stands for several."""
     return contrast.pooled if contrast.pooled and contrast.pooled.has_runs else None
+
+
+def top_of(contrast: Contrast, heads: Sequence[HeadId]) -> float:
+    """Give the largest difference that colours tell from others, 0 if there is none.
+
+    What is elsewhere adds up many keys: beside runs of keys, whose differences are small, it may be beyond.
+    """
+    every = [squares(contrast, head) for head in heads]
+    of_keys = _largest(cells for cells, _ in every)
+    if of_keys and in_runs(contrast):
+        return of_keys
+    return max(of_keys, _largest(elsewhere for _, elsewhere in every if elsewhere is not None))
+
+
+def beyond(contrast: Contrast, heads: Sequence[HeadId]) -> Iterator[str]:
+    """Say how far what is elsewhere goes beyond the colours, if it does."""
+    most = _largest(squares(contrast, head)[1] for head in heads if not contrast.is_whole)
+    if most > top_of(contrast, heads):
+        yield f"{ELSEWHERE} goes beyond the colours, to a change of {most:.2g}"
+
+
+def _largest(maps: Iterable[NDArray[np.float64] | None]) -> float:
+    return max(
+        (float(np.nanmax(np.abs(cells), initial=0.0)) for cells in maps if cells is not None), default=0.0
+    )
 
 
 def run_tokens(found: Sequence[Match], runs: Runs) -> tuple[Token, ...]:

@@ -103,6 +103,59 @@ def test_heads_are_removed_whatever_the_memory(text: str) -> None:
     assert_alike(json.loads(small.out), json.loads(whole.out))
 
 
+@pytest.mark.parametrize(
+    "against",
+    [["--with-text", TEXT.replace("lazy", "very lazy", 3)], ["--with-text", TEXT, "-H", "L1H2,L0H3"]],
+    ids=["another text", "heads of the same"],
+)
+def test_texts_are_compared_whatever_the_memory(text: str, against: list[str]) -> None:
+    whole, streamed = (attnviz("compare", "-f", text, *against, "--json", *memory) for memory in ([], MEMORY))
+    assert (streamed.code, streamed.err) == (0, whole.err)  # 405 rows need not be pooled
+    assert_alike(json.loads(streamed.out), json.loads(whole.out))
+
+
+def test_a_long_difference_map_is_pooled_and_says_so(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text(TEXT * 2)
+    second.write_text((TEXT * 2).replace("lazy", "sleepy"))
+    other = ["--with-text", second.read_text(), "--max-memory", "2MB"]
+    done = attnviz("compare", "-f", str(first), *other)
+    assert done.code == 0
+    told = [line for line in done.err.splitlines() if "pooled" in line]
+    assert told == ["note: pooled 810 x 810 to 512 x 512, largest difference per cell"]
+    assert "each cell: the largest of several differences" in done.out
+    picture = tmp_path / "x.png"
+    assert attnviz("compare", "-f", str(first), *other, "-o", str(picture)).code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_saved_record_is_compared_whatever_the_memory(text: str, tmp_path: Path) -> None:
+    path = package.save(
+        package.load("builtin").attend(TEXT.replace("fox", "dog")), tmp_path / "dog.safetensors"
+    )
+    for command in (
+        ["-f", text, "--with-record", str(path)],
+        ["--record", str(path), "--with-record", str(path)],
+    ):
+        whole, streamed = (attnviz("compare", *command, "--json", *memory) for memory in ([], MEMORY))
+        assert streamed.code == 0
+        assert_alike(json.loads(streamed.out), json.loads(whole.out))
+
+
+def test_parts_of_long_texts_are_compared_exactly(text: str) -> None:
+    other = ["--with-text", TEXT.replace("fox", "dog"), "--from", "10", "--to", "40"]
+    whole, small = (attnviz("compare", "-f", text, *other, "--json", *memory) for memory in ([], MEMORY))
+    assert (small.code, small.out) == (0, whole.out)
+    assert "pooled" not in small.err
+
+
+@pytest.mark.parametrize("option", [["--words"], ["--special", "drop"]])
+def test_tokens_of_long_texts_that_are_compared_stay_as_they_are(text: str, option: list[str]) -> None:
+    done = attnviz("compare", "-f", text, "--with-text", "The fox.", *option, *MEMORY)
+    assert done.code == 2
+    assert f"got {' '.join(option)}, allowed with a part of it" in done.err
+
+
 WINDOWS = [("100", "140", range(100, 141), range(100, 141)), ("7-9", "0-404", range(7, 10), range(405))]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.errors import MissingInternals
-from attnviz.frame import Frame, frame_of
+from attnviz.frame import Frame, RecordRows, frame_of
 from attnviz.observe import RowBlock
 from attnviz.prompt import Prompt
 from attnviz.record import Attention
@@ -68,6 +68,28 @@ def test_blocks_are_the_record(reading: Reading, selection: Selection, side_by_s
     starts = [start for start, _ in gathered.came]
     assert len(gathered.came) > len(record.layers)
     assert not side_by_side or starts == sorted(starts)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=str)
+@pytest.mark.parametrize("rows", [range(7), range(301, 302), range(100, 160)], ids=str)
+def test_rows_are_the_records(reading: Reading, selection: Selection, rows: range) -> None:
+    record = reading.record(selection)
+    blocks = list(reading.rows(selection).blocks(rows))
+    assert [(block.layer, block.start, block.first_key) for block in blocks] == [
+        (layer, rows.start, 0) for layer in record.layers
+    ]
+    weights = np.stack([block.weights for block in blocks])
+    np.testing.assert_allclose(weights, record.weights[:, :, rows.start : rows.stop], atol=2e-6)
+
+
+@given(records(), st.data())
+def test_rows_of_any_record_say_what_their_queries_could_see(record: Attention, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(record.queries) - 1))
+    rows = range(start, data.draw(st.integers(start + 1, len(record.queries))))
+    for layer, block in zip(record.layers, RecordRows(record).blocks(rows), strict=True):
+        seen = block.visible()
+        expected = record.visible(layer)[rows.start : rows.stop]
+        assert expected.all() if seen is None else np.array_equal(seen, expected)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)

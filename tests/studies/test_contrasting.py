@@ -1,7 +1,6 @@
 """Readings held against each other in step: the same as their whole records held against each other."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +9,11 @@ from hypothesis import strategies as st
 
 import attnviz
 from attnviz.analysis.comparing.contrast import Contrast, contrast
-from attnviz.errors import BudgetError, OutOfRange, RequestError
+from attnviz.errors import OutOfRange, RequestError
 from attnviz.prompt import Prompt
 from attnviz.record import Attention, Token, from_arrays
 from attnviz.render.contrasts import pool_differences
-from attnviz.selection import HeadId, Selection
+from attnviz.selection import HeadId
 from attnviz.sources.saved import SavedReading
 from attnviz.studies import contrasting
 from attnviz.studies.contrasting import Part, contrast_of
@@ -29,42 +28,42 @@ def part(record: Attention) -> Part:
     return Part(SavedReading(record), block=record.block)
 
 
-def assert_alike(found: Contrast, whole: Contrast, most: int) -> None:
+def assert_alike(found: Contrast, whole: Contrast, most: int, atol: float = 1e-6) -> None:
     """Hold a contrast that came in pieces against that of whole records."""
     for name in ("block", "view", "by_words", "same_heads", "queries", "keys", "is_whole"):
         assert getattr(found, name) == getattr(whole, name), name
     for side, other in ((found.first, whole.first), (found.second, whole.second)):
         assert replace(side, elsewhere=0) == replace(other, elsewhere=0)
-        assert side.elsewhere == pytest.approx(other.elsewhere, abs=1e-6)
+        assert side.elsewhere == pytest.approx(other.elsewhere, abs=atol)
     assert [(change.head, change.against) for change in found.changes] == [
         (change.head, change.against) for change in whole.changes
     ]
     for change, expected in zip(found.changes, whole.changes, strict=True):
-        assert change.divergence.mean == pytest.approx(expected.divergence.mean, abs=1e-6)
-        assert change.divergence.spread == pytest.approx(expected.divergence.spread, abs=1e-6)
+        assert change.divergence.mean == pytest.approx(expected.divergence.mean, abs=atol)
+        assert change.divergence.spread == pytest.approx(expected.divergence.spread, abs=atol)
         shift = found.largest(change.head)
-        assert abs(shift.weight) == pytest.approx(abs(whole.largest(change.head).weight), abs=1e-6)
+        assert abs(shift.weight) == pytest.approx(abs(whole.largest(change.head).weight), abs=atol)
         row, cells = whole.row(change.head), (whole.differences, whole.elsewhere)
         there = cells[1][row, shift.query] if shift.key is None else cells[0][row, shift.query, shift.key]
-        assert shift.weight == pytest.approx(there, abs=1e-6)
+        assert shift.weight == pytest.approx(there, abs=atol)
         assert found.queries[shift.query].counted
-    assert_pooled(found, whole, most)
+    assert_pooled(found, whole, most, atol)
 
 
-def assert_pooled(found: Contrast, whole: Contrast, most: int) -> None:
+def assert_pooled(found: Contrast, whole: Contrast, most: int, atol: float) -> None:
     maps = found.pooled
     assert maps is not None
     rows, columns = min(most, len(whole.queries)), min(most, len(whole.keys))
     for head, cells, elsewhere in zip(maps.heads, maps.cells, maps.elsewhere, strict=True):
         place = whole.row(head)
         shown = np.where(whole.visible[place], whole.differences[place], np.nan)
-        assert_same_size(cells, pool_differences(shown, rows, columns))
-        assert_same_size(elsewhere, pool_differences(whole.elsewhere[place][:, None], rows, 1)[:, 0])
+        assert_same_size(cells, pool_differences(shown, rows, columns), atol)
+        assert_same_size(elsewhere, pool_differences(whole.elsewhere[place][:, None], rows, 1)[:, 0], atol)
 
 
-def assert_same_size(found: np.ndarray, expected: np.ndarray) -> None:
+def assert_same_size(found: np.ndarray, expected: np.ndarray, atol: float) -> None:
     """Differences may tie up to rounding, and then either sign is right."""
-    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-6)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=atol)
 
 
 @given(records(), records(), st.integers(1, 60), st.integers(1, 4))
@@ -123,7 +122,7 @@ def test_heads_that_are_asked_for_are_compared_and_mapped() -> None:
         contrast_of(part(first), part(second), [HeadId(2, 0)])
 
 
-def test_texts_of_the_built_in_model_and_of_a_saved_record(tmp_path: Path) -> None:
+def test_texts_of_the_built_in_model_and_of_a_saved_record() -> None:
     source = attnviz.load("builtin")
     first, second = (Part(source.read(Prompt(text))) for text in (CAT, DOG))
     with pytest.MonkeyPatch.context() as patch:

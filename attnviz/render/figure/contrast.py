@@ -37,6 +37,9 @@ _LABEL_SHARE = 0.2
 # In letters: the side of a cell of the overview.
 _OVERVIEW_CELL = 2.6
 
+# Differences of long inputs up to this are written in percent.
+_SMALL = 0.01
+
 # Beside so many columns that are runs of keys, what is elsewhere is one column wider.
 _COLUMNS_PER_ELSEWHERE = 40
 
@@ -78,20 +81,26 @@ def _draw(contrast: Contrast, heads: Sequence[HeadId], theme: Theme, sheet: Shee
     maps = [_cells_of(contrast, head) for head in heads]
     titles = [_name(contrast, head) for head in heads]
     rows, columns = _rows(contrast), _columns(contrast)
-    source, notes = contrasts.heading(contrast), list(_notes(contrast, maps))
+    source, notes = contrasts.heading(contrast), list(_notes(contrast, heads))
     lettering = letter([source, *notes, *(token.text for token in rows + columns)])
     content = _content(contrast, lettering, sheet, len(heads))
     upper, lower, lines = _lay_out(contrast, sheet, content, notes, lettering)
-    top = max((float(np.nanmax(np.abs(cells))) for cells in maps), default=0.0) or 1.0
-    canvas = open_canvas(sheet, lower, DifferenceScale(theme, top), lettering)
+    top = contrasts.top_of(contrast, heads) or 1.0
+    scale, name = _unit(contrast, top)
+    canvas = open_canvas(sheet, lower, DifferenceScale(theme, scale * top), lettering)
     if upper is not None:
         _draw_overview(replace(canvas, layout=upper), contrast, source)
     pooled = _cells(lower, sheet)
     for number, cells in enumerate(maps):
-        _draw_map(canvas, number, titles, contrasts.pool_differences(cells, *pooled), contrast)
-    draw_bar(canvas, name="shift")
+        _draw_map(canvas, number, titles, scale * contrasts.pool_differences(cells, *pooled), contrast)
+    draw_bar(canvas, name=name)
     draw_words(canvas, Words(_title(contrast, heads), source if upper is None else _AXES, lines))
     return canvas.figure
+
+
+def _unit(contrast: Contrast, top: float) -> tuple[float, str]:
+    """Choose in what differences are told: single weights of long inputs are small."""
+    return (100.0, "shift, %") if contrasts.in_runs(contrast) and top < _SMALL else (1.0, "shift")
 
 
 def _title(contrast: Contrast, heads: Sequence[HeadId]) -> str:
@@ -115,12 +124,17 @@ def _lay_out(
     return (*stack(upper, lower), lines) if upper else (None, lower, lines)
 
 
-def _notes(contrast: Contrast, maps: Sequence[NDArray[np.float64]]) -> Iterator[str]:
+def _notes(contrast: Contrast, heads: Sequence[HeadId]) -> Iterator[str]:
     """Say what was matched, and what the colours mean."""
     yield from contrasts.matched(contrast)
     yield from contrasts.unchanged(contrast)
-    yield from contrasts.pooled(contrast)
-    if any(np.isnan(cells).any() for cells in maps):
+    for told in (
+        contrasts.pooled(contrast),
+        contrasts.positions(contrast),
+        contrasts.beyond(contrast, heads),
+    ):
+        yield from told
+    if any(np.isnan(contrasts.squares(contrast, head)[0]).any() for head in heads):
         yield "grey: keys the query cannot see"
     if np.isnan(contrasts.overview(contrast)[0]).any():
         yield "grey above: heads that were not asked for"

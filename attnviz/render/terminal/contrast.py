@@ -80,20 +80,26 @@ class ContrastView:
 
     def _maps(self, console: Console, width: int) -> Iterator[RenderableType | Segment]:
         """Draw the differences of some heads, all on one scale."""
-        maps = [contrasts.difference_map(self.contrast, head) for head in self.heads]
         panels = [_panel(self.contrast, head) for head in self.heads]
         rows, columns = _rows(self.contrast), _columns(self.contrast)
         layout = lay_out(width, panels, rows, columns)
         shrunk = [_shrunk(panel, layout) for panel in panels]
-        ink = difference_ink(console, self.theme, scale_top([np.abs(cells) for cells in maps]), "change")
+        top = contrasts.top_of(self.contrast, self.heads)
+        ink = difference_ink(console, self.theme, scale_top([np.array([top])]), "change")
         yield from printed(draw(shrunk, layout, ink))
         if layout.numbers and layout.columns.labels != layout.rows.labels:
             yield Flow(tuple(key_list(layout.columns)))
-        signs = [ink.masked("not visible to the query")] if np.isnan(maps).any() else []
+        signs = (
+            [ink.masked("not visible to the query")]
+            if any(np.isnan(panel.values).any() for panel in panels)
+            else []
+        )
         if layout.pools or contrasts.in_runs(self.contrast):
             signs.append(Text("each cell: the largest of several differences"))
         if layout.sink:
             signs.append(Text(f"last column: {contrasts.ELSEWHERE}"))
+        signs += map(Text, contrasts.positions(self.contrast))
+        signs += map(Text, contrasts.beyond(self.contrast, self.heads))
         yield Flow((ink.scale(layout.cell), *signs))
         yield ""
 
@@ -107,7 +113,8 @@ def _panel(contrast: Contrast, head: HeadId) -> Panel:
     """Give a head's differences; beside runs of keys, what is elsewhere stands apart."""
     if contrasts.in_runs(contrast) is None:
         return Panel(title(contrast, head), contrasts.difference_map(contrast, head))
-    return Panel(title(contrast, head), *contrasts.squares(contrast, head))
+    cells, elsewhere = contrasts.squares(contrast, head)
+    return Panel(title(contrast, head), cells, elsewhere)
 
 
 def _shrunk(panel: Panel, layout: Layout) -> Panel:
