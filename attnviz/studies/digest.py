@@ -11,6 +11,7 @@ from attnviz.analysis.streaming.digest import Digest
 from attnviz.analysis.streaming.focusing import Focusing
 from attnviz.analysis.streaming.measuring import Measuring
 from attnviz.analysis.streaming.pooling import LEAST, MOST, PoolMaps
+from attnviz.analysis.streaming.sharing import Sharing, can_share
 from attnviz.analysis.streaming.topkeys import TopKeys
 from attnviz.errors import BudgetError, CaptureFailed, RequestError
 from attnviz.frame import Frame
@@ -26,8 +27,8 @@ Progress = Callable[[int, int], None]
 # What may be kept if nobody says how much: with what a capture takes beside it, less than 300 MB.
 _USUAL = 200 * 10**6
 
-# What focus keeps: two numbers of each head and token, and a dozen of each query while a layer's rows come.
-_KEPT_BYTES, _PASSING_BYTES = 4, 12 * 8
+# What focus keeps: two numbers of each head and token, and two dozen of each query while a layer's rows come.
+_KEPT_BYTES, _PASSING_BYTES = 4, 24 * 4
 
 # What measures keep of each head: what some 1,024 rows come to waits to go into means at once.
 _WAITING_ROWS, _WAITING_BYTES = 1024, 60
@@ -134,7 +135,8 @@ def digest_of(
     focusing = Focusing(frame, tell) if tell else None
 
     observe = partial(_observe, reading, block, progress)
-    observe(Several([one for one in (maps, keys, measuring, focusing) if one is not None]), selection)
+    parts: list[Observer | None] = [maps, keys, *_sharing(measuring, focusing)]
+    observe(Several([one for one in parts if one is not None]), selection)
     if focusing:
         focusing.settle(observe)
     maxima, means = _records(maps)
@@ -147,6 +149,14 @@ def digest_of(
         focus=focusing.result() if focusing else None,
         left_out={**kept.left_out, **measuring.left_out},
     )
+
+
+def _sharing(measuring: Measuring, focusing: Focusing | None) -> list[Observer]:
+    """Have what both need of rows added up once, if that can be."""
+    if focusing is None:
+        return [measuring]
+    both: tuple[Measuring, Focusing] = measuring, focusing
+    return [Sharing(both)] if can_share(both) else [*both]
 
 
 def _observe(

@@ -52,6 +52,8 @@ class Repeats:
         weights = near(weights)
         xp = namespace(weights)
         found = self._among_listed(xp, weights, at, first_key, behind)
+        if not self._has_often:
+            return found
         numbers = self.numbers[at : at + weights.shape[1]]
         for token in set(numbers[self._is_often[at : at + len(numbers)]].tolist()):
             rows = np.flatnonzero(numbers == token)
@@ -135,6 +137,10 @@ class Repeats:
         ranks = np.empty_like(order)
         ranks[order] = np.arange(len(order)) - starts[order]
         return order, starts, ranks
+
+    @cached_property
+    def _has_often(self) -> bool:
+        return bool(self._is_often.any())
 
     @cached_property
     def _is_often(self) -> NDArray[np.bool_]:

@@ -25,6 +25,9 @@ Floats = NDArray[np.floating]
 # What is added up for each key.
 _BY_KEY = ("received", "squared", "by_mass", "by_share")
 
+# Products of so many numbers numpy makes in one thread; see `sums` for what it does with more.
+_ALONE = 2**18
+
 # Of so many cells of patterns heads are scored at once.
 _CELLS = 2**20
 
@@ -292,21 +295,30 @@ def _by_key(reduced: Reduced) -> Floats:
     factors[:, 0, rows] = 1.0
     factors[:, 2, rows] = mass
     factors[:, 3, rows] = mass / np.maximum(reach, 1)
-    sums = _products(factors, reduced.own_weights)
+    sums = _products(factors, weights)
     sums[:, 1] = _squares(factors[:, 0], weights)
     return sums
 
 
 def _products(factors: Numbers, weights: Array) -> Floats:
-    """Add up rows times their factors, (head, sum, query): (head, sum, key).
-
-    In the library the weights are of, so that its own threads do it.
-    """
+    """Add up rows times their factors, (head, sum, query): (head, sum, key)."""
     xp = namespace(weights)
-    if weights.dtype not in (xp.float32, xp.float64):
-        weights = xp.astype(weights, xp.float32)
     of_rows = xp.astype(xp.asarray(factors, device=weights.device), weights.dtype)
-    return on_cpu(xp.matmul(of_rows, weights))
+    return _by_pieces(of_rows, weights) if xp is np else on_cpu(xp.matmul(of_rows, weights))
+
+
+def _by_pieces(factors: Floats, weights: Floats) -> Floats:
+    """Multiply (head, sum, query) with (head, query, key), some keys at a time so that one thread does it."""
+    heads, sums, rows = factors.shape
+    keys = weights.shape[-1]
+    width = min(keys, max(1, _ALONE // (sums * rows)))
+    whole = keys // width * width
+    pieces = weights[..., :whole].reshape(heads, rows, -1, width).transpose(0, 2, 1, 3)
+    found = np.empty((heads, sums, keys), dtype=weights.dtype)
+    products = (factors[:, None] @ pieces).transpose(0, 2, 1, 3)
+    found[..., :whole] = products.reshape(heads, sums, whole)
+    found[..., whole:] = factors @ weights[..., whole:]
+    return found
 
 
 def _squares(counted: Numbers, weights: Array) -> Floats:

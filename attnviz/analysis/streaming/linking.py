@@ -149,9 +149,12 @@ def links_in(layout: Layout, reduced: Reduced) -> tuple[Places, Links]:
     Returns:
         The place of each link's head, ascending, and the links in the order of the text.
     """
+    squares = reduced.line("squares")
+    if squares.max() < (_NEARLY * TOLD_FROM) ** 2:
+        return np.zeros(0, dtype=np.intp), Links.joined([])
     enough = _at_least(enough_to_tell(reduced.sight.written[reduced.queries]))
     known = _known(layout, reduced)
-    left = reduced.line("squares") - sum(given**2 for given, _ in known)
+    left = squares - sum(given**2 for given, _ in known)
     # No other weight of a row is above the root of the sum of their squares, which spares most rows.
     worth = np.sqrt(np.maximum(left, 0.0)) >= _NEARLY * enough
     worth |= reduced.queries + layout.start < _ALONE  # there what is known may be one and the same

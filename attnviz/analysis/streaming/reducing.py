@@ -42,7 +42,6 @@ class Reduced:
         plan: where in the weights the cells of patterns are.
         weights: (head, query, key) of all queries of the block: numpy's where they are in the processor's
             memory, and else of any array library.
-        own_weights: the same, of the library they came in.
         lines: (head, line, query) of all queries of the block, by `BY_ROW`: "mass", on all keys but a query
             itself; "squares", of these weights; "itself", what a query gives itself; "special", what it gives
             tokens the model added; "entropy", in bits; "distance", how far it looks, in tokens or patches;
@@ -57,7 +56,6 @@ class Reduced:
     sight: Sight
     plan: Plan
     weights: Array
-    own_weights: Array
     lines: Numbers
     picked: Floats
 
@@ -135,8 +133,7 @@ class Reducing:
         some = [here[number] for number in heads]
         if some != list(range(block.weights.shape[0])) or self._is_short:
             block, sums = self._taken(block, some), None
-        own_weights = block.weights
-        block = replace(block, weights=exact(own_weights))
+        block = replace(block, weights=exact(block.weights))
         _, rows, width = block.weights.shape
         plan = self._plans.at(block.start, rows, block.first_key, width)
         if sums is None:
@@ -150,7 +147,6 @@ class Reducing:
             sight=sight,
             plan=plan,
             weights=block.weights,
-            own_weights=own_weights,
             lines=self._lines(block, plan, sums, plan.summed(picked)),
             picked=picked,
         )

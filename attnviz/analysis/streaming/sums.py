@@ -126,7 +126,7 @@ class Adding:
             squares=_squares(weights),
             distance=travelled,
             on={name: keys.mass(weights, block.first_key) for name, keys in self._sets.items()},
-            beside={step: self._beside(weights, block, step) for step in self.wanted.steps},
+            beside=self._beside(weights, block),
             seen=seen_by(block, block.visible()) if seen is None else seen,
             received=self._received(weights, block),
         )
@@ -172,11 +172,14 @@ class Adding:
         """Say where among the block's columns its first query stands; it may be outside of them."""
         return (self.wanted.first or 0) + block.start - block.first_key
 
-    def _beside(self, weights: Array, block: RowBlock, step: int) -> Array:
-        """Give the weight of the key so many tokens after each query; zeros between two texts."""
+    def _beside(self, weights: Array, block: RowBlock) -> dict[int, Array]:
+        """Give the weights of the keys so many tokens after each query; zeros between two texts."""
+        xp, steps = namespace(weights), self.wanted.steps
         if self.wanted.first is None:
-            return namespace(weights).zeros_like(weights[..., 0])
-        return offset_mass(weights, step, self._place(block))
+            return {step: xp.zeros_like(weights[..., 0]) for step in steps}
+        if xp is np and steps and weights.size:
+            return _diagonals(weights, steps, self._place(block))
+        return {step: offset_mass(weights, step, self._place(block)) for step in steps}
 
     def _received(self, weights: Array, block: RowBlock) -> Array:
         """Add up the rows of queries that count: (head, key of the layer)."""
@@ -222,13 +225,17 @@ class _Keys:
         if self._is_dense:
             [mass] = _products(xp, weights, [self._column(xp, weights)[first_key : first_key + columns]])
             return mass
-        here = self._places - first_key
-        here = here[(here >= 0) & (here < columns)]
+        here = self._here(first_key, columns)
         if not len(here):
             return xp.zeros_like(weights[..., 0])
         if len(here) == 1:
             return xp.asarray(weights[..., int(here[0])], copy=True)
         return xp.sum(xp.take(weights, xp.asarray(here, device=weights.device), axis=-1), axis=-1)
+
+    def _here(self, first_key: int, columns: int) -> NDArray[np.intp]:
+        """Say where among some columns the keys of the set are."""
+        first, stop = np.searchsorted(self._places, (first_key, first_key + columns))
+        return self._places[first:stop] - first_key
 
     def _column(self, xp: ModuleType, weights: Array) -> Array:
         kind = weights.device, weights.dtype
@@ -250,11 +257,14 @@ def _products(xp: ModuleType, weights: Array, columns: Sequence[Array]) -> Seque
 
 def _dots(weights: Array, others: Array) -> Array:
     """Multiply rows, key by key, with others or with one column, and add up: (head, query)."""
+    if weights.shape[-1] <= _ALONE:
+        found: Array = np.vecdot(weights, others)
+        return found
     parts = [
         np.vecdot(weights[..., first : first + _ALONE], others[..., first : first + _ALONE])
         for first in range(0, weights.shape[-1], _ALONE)
     ]
-    return sum(parts[1:], parts[0]) if parts else np.zeros_like(weights[..., 0])
+    return sum(parts[1:], parts[0])
 
 
 def _squares(weights: Array) -> Array:
@@ -277,6 +287,26 @@ def _ramp(xp: ModuleType, weights: Array, length: int) -> tuple[Array, Array, Ar
 def _ramps(xp: ModuleType, device: Any, dtype: Any, length: int) -> tuple[Array, Array, Array]:  # noqa: ANN401
     on = {"device": device, "dtype": dtype}
     return xp.ones(length, **on), xp.arange(length + 1, **on), xp.arange(length, 0, -1, **on)
+
+
+def _diagonals(weights: Array, steps: tuple[int, ...], at: int) -> dict[int, Array]:
+    """Give what `offset_mass` gives for each of several steps, picked at once."""
+    heads, rows, columns = weights.shape
+    places, missing = _on_diagonals(rows, columns, steps, at)
+    found = np.take(weights.reshape(heads, -1), places, axis=1, mode="clip")
+    if missing is not None:
+        found[:, missing] = 0.0
+    return {step: found[:, number] for number, step in enumerate(steps)}
+
+
+@lru_cache(maxsize=512)
+def _on_diagonals(
+    rows: int, columns: int, steps: tuple[int, ...], at: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_] | None]:
+    """Say where in a block the keys beside its queries are, (step, query), and which are not there."""
+    keys = at + np.arange(rows) + np.array(steps, dtype=np.intp)[:, None]
+    missing = (keys < 0) | (keys >= columns)
+    return np.arange(rows) * columns + keys, missing if missing.any() else None
 
 
 @lru_cache(maxsize=2)
