@@ -6,6 +6,8 @@ import numpy as np
 
 from attnviz.analysis.comparing.contrast import Contrast, contrast
 from attnviz.record import Attention, Token, from_arrays
+from attnviz.sources.saved import SavedReading
+from attnviz.studies.contrasting import Part, contrast_of
 from tests.render.samples import soft
 
 CAT, DOG = ["The", "cat", "sat", "down", "."], ["The", "dog", "sat", "down", "."]
@@ -49,3 +51,23 @@ def causal(count: int, layers: int = 1, heads: int = 2) -> Contrast:
 def unchanged() -> Contrast:
     record = from_arrays(soft(5, 5, 2, 3), CAT, model="sample")
     return contrast(record, replace(record, model="copy"))
+
+
+def long(count: int = 900, *, grows: bool = True) -> Contrast:
+    """Many tokens of which a query sees only the earlier ones, in few cells; late ones read otherwise.
+
+    Args:
+        count: of the tokens of the first.
+        grows: whether the second has more, a third on the way.
+    """
+    words, here = [f"word{at}" for at in range(count)], count // 3
+    longer = [*words[:here], *["really"] * (here * grows), *words[here:]]
+    parts = []
+    for seed, text in enumerate((words, longer)):
+        drawn = np.random.default_rng(0).uniform(0.5, 1, (len(longer), len(longer)))[: len(text), : len(text)]
+        drawn[here:] *= np.random.default_rng(seed).uniform(0.5, 1, drawn[here:].shape)
+        seen = np.tri(len(text)) * drawn
+        weights = seen / seen.sum(axis=-1, keepdims=True)
+        record = from_arrays(np.stack([weights, weights]), text, causal=True, model="sample")
+        parts.append(Part(SavedReading(record)))
+    return contrast_of(parts[0], parts[1], maps=2, most=64)

@@ -125,7 +125,9 @@ class Namesakes:
     def take(self, place: int, met: Met, before: Array, after: Array) -> None:
         """Take the cells of one pair."""
         places = slice(met.piece.places.start, met.piece.places.stop)
-        self._bits[place, places] = on_cpu(divergence(before, after))
+        # A decoder reads as it did up to the first change, and equal rows are 0 apart.
+        if namespace(before).any(before != after):
+            self._bits[place, places] = on_cpu(divergence(before, after))
         counted = self._counted[places]
         for side, cells in enumerate((before, after)):
             self._elsewhere[side, place] += on_cpu(cells[:, -1])[counted].sum()

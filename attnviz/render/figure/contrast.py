@@ -41,7 +41,7 @@ _OVERVIEW_CELL = 2.6
 _SMALL = 0.01
 
 # Beside so many columns that are runs of keys, what is elsewhere is one column wider.
-_COLUMNS_PER_ELSEWHERE = 40
+_COLUMNS_PER_ELSEWHERE = 20
 
 # Numbers are printed in the cells of squares up to this many tokens a side, if they can be read.
 _NUMBERED = 12
@@ -100,7 +100,7 @@ def _draw(contrast: Contrast, heads: Sequence[HeadId], theme: Theme, sheet: Shee
 
 def _unit(contrast: Contrast, top: float) -> tuple[float, str]:
     """Choose in what differences are told: single weights of long inputs are small."""
-    return (100.0, "shift, %") if contrasts.in_runs(contrast) and top < _SMALL else (1.0, "shift")
+    return (100.0, "%") if contrasts.in_runs(contrast) and top < _SMALL else (1.0, "shift")
 
 
 def _title(contrast: Contrast, heads: Sequence[HeadId]) -> str:

@@ -9,7 +9,7 @@ from attnviz.render.figure import encode
 from attnviz.render.figure.contrast import draw_contrast
 from attnviz.render.theme import THEMES, rgb
 from attnviz.selection import HeadId
-from tests.render.contrasted import causal, grown, minimal_pair, other_shape, unchanged
+from tests.render.contrasted import causal, grown, long, minimal_pair, other_shape, unchanged
 from tests.render.figure.pictures import cells, cut_off, extents, overlaps, texts
 
 EVERY = [("light", None), ("dark", "column"), ("light", "page")]
@@ -152,3 +152,35 @@ def test_what_cannot_be_drawn_is_refused():
         draw_contrast(minimal_pair(), size="slide")
     with pytest.raises(RequestError, match="no such theme"):
         draw_contrast(minimal_pair(), theme="neon")
+
+
+@pytest.mark.parametrize(("theme", "size"), EVERY)
+@pytest.mark.parametrize("grows", [True, False])
+def test_a_long_one_is_marked_at_round_positions_and_nothing_is_cut_off(theme, size, grows):
+    found = long(grows=grows)
+    figure = draw_contrast(found, found.pooled.heads[:1], theme=theme, size=size)
+    assert not cut_off(figure)
+    assert not overlaps(extents(texts(figure)))
+    axes = named(figure, str(found.pooled.heads[0]))
+    labels = [label.get_text() for label in axes.get_xticklabels()]
+    assert labels[0] == "0"
+    assert all(label.replace(",", "").isdecimal() for label in labels)
+    drawn = cells(axes)
+    np.testing.assert_allclose(drawn[:, :64], scale(found) * found.pooled.cells[0], atol=1e-4)
+    assert drawn.shape == (64, 64 + 3 * grows)
+    assert any("pooled 900 x 900 to 64 x 64, largest difference per cell" in text for text in said(figure))
+
+
+def scale(found):
+    return 100 if np.nanmax(np.abs(found.pooled.cells[0])) < 0.01 else 1
+
+
+def test_what_is_elsewhere_does_not_take_the_colours_from_a_long_map():
+    found = long()
+    figure = draw_contrast(found, found.pooled.heads)
+    axes = named(figure, str(found.pooled.heads[0]))
+    assert axes.images[0].get_clim()[1] == pytest.approx(
+        100 * np.nanmax(np.abs(found.pooled.cells)), rel=1e-4
+    )
+    assert np.abs(found.pooled.elsewhere).max() > np.nanmax(np.abs(found.pooled.cells))
+    assert any("elsewhere goes beyond the colours" in text for text in said(figure))

@@ -17,7 +17,7 @@ from attnviz.render.terminal.contrast import ContrastView
 from attnviz.render.terminal.differences import PaintedDifferences, TypedDifferences
 from attnviz.render.theme import THEMES, luminance
 from attnviz.selection import HeadId
-from tests.render.contrasted import causal, grown, minimal_pair, other_shape, unchanged
+from tests.render.contrasted import causal, grown, long, minimal_pair, other_shape, unchanged
 from tests.render.samples import records
 from tests.render.terminal.console import hold_to_golden, shown
 
@@ -27,6 +27,7 @@ VIEWS = {
     "contrast_grown": grown,
     "contrast_shapes": other_shape,
     "contrast_causal": lambda: causal(40),
+    "contrast_long": long,
 }
 
 
@@ -174,3 +175,34 @@ def test_words_of_another_case_are_one_word():
 def test_columns_with_numbers_are_explained():
     assert "5 elsewhere" in shown(view(grown()), 40)
     assert "5 elsewhere" not in shown(view(grown()), 200)
+
+
+@pytest.mark.parametrize("width", [20, 33, 80, 160])
+@pytest.mark.parametrize("colors", [None, "truecolor"])
+def test_a_long_one_is_never_wider_than_the_terminal(width, colors):
+    text = shown(view(long()), width, colors)
+    assert max(map(cell_len, re.sub("\x1b\\[[0-9;]*m", "", text).splitlines())) <= width
+
+
+def test_a_long_one_says_what_a_cell_is_and_where_elsewhere_stands():
+    found = long()
+    text = " ".join(shown(view(found), 200).split())
+    assert "each cell: the largest of several differences" in text
+    assert "last column: elsewhere" in text
+    assert "positions count tokens that were matched" in text
+    assert "elsewhere goes beyond the colours" in text
+    plain = " ".join(shown(view(long(grows=False)), 200).split())
+    assert "last column" not in plain
+    assert "positions count" not in plain
+
+
+def test_the_json_of_a_long_one_tells_what_was_pooled():
+    found = long()
+    heads = found.pooled.heads
+    told = json.loads(contrast_json(found, heads))
+    assert [entry["head"] for entry in told["differences"]] == list(map(str, heads))
+    for entry, cells in zip(told["differences"], found.pooled.cells, strict=True):
+        assert entry["pooling"] == {"statistic": "largest", "queries": 900, "keys": 900}
+        np.testing.assert_allclose(entry["weights"], np.nan_to_num(cells), atol=1e-6)
+        assert len(entry["elsewhere"]) == 64
+    assert len(told["queries"]) == 900
