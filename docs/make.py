@@ -3,7 +3,8 @@
     python docs/make.py            write
     python docs/make.py --check    compare, and fail on a difference
 
-In README.md a line `<!-- run: attnviz ... -->` stands before a block that holds what the command prints.
+In README.md a line `<!-- run: attnviz ... -->` stands before a block that holds what the command prints, and
+`<!-- benchmarks -->` before the table of what was measured last.
 """
 
 import inspect
@@ -149,9 +150,12 @@ RUN_BLOCK = re.compile(r"(<!-- run: (.+?) -->\n```\w*\n).*?^(```\n)", re.DOTALL 
 
 def main() -> int:
     """Write or check, as the command line says."""
+    sys.path.insert(0, str(ROOT))
+    from benchmarks.told import filled
+
     readme = ROOT / "README.md"
     pages = {
-        readme: RUN_BLOCK.sub(_fill, readme.read_text(encoding="utf-8")),
+        readme: filled(RUN_BLOCK.sub(_fill, readme.read_text(encoding="utf-8"))),
         ROOT / "docs" / "measures.md": measures_page(),
         ROOT / "docs" / "architectures.md": architectures_page(),
     }
@@ -185,7 +189,6 @@ def measures_page() -> str:
 def architectures_page() -> str:
     """Give docs/architectures.md: what is held against a model's own weights, and every exception."""
     # Only now: torch and transformers take seconds.
-    sys.path.insert(0, str(ROOT))
     from tests.sources.architectures import ARCHITECTURES, KINDS
 
     ways = Counter(way for one in ARCHITECTURES.values() for way in one.path.split(" and "))
