@@ -3,13 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from attnviz.analysis.streaming.moments import Moments
+
 
 class Spread:
-    """Keeps the mean and the sum of squared deviations of what came so far.
-
-    Chan, Golub & LeVeque 1983, "Algorithms for computing the sample variance", equation 2.1: two pieces are
-    joined without ever subtracting large sums of squares from each other.
-    """
+    """Keeps mean and deviation of what came so far, for all places of an array at once; see `Moments`."""
 
     def __init__(self, shape: tuple[int, ...] = ()) -> None:
         """Begin with nothing.
@@ -17,9 +15,7 @@ class Spread:
         Args:
             shape: of what is averaged, the axis of the samples aside.
         """
-        self.count = 0
-        self._mean = np.zeros(shape)
-        self._squared = np.zeros(shape)
+        self._moments = Moments.none(*shape)
 
     def add(self, values: NDArray[np.floating]) -> None:
         """Take a piece.
@@ -27,24 +23,15 @@ class Spread:
         Shape:
             values: (..., sample).
         """
-        many = values.shape[-1]
-        if many == 0:
-            return
-        mean = values.mean(axis=-1, dtype=np.float64)
-        squared = ((values - mean[..., None]) ** 2).sum(axis=-1, dtype=np.float64)
-        total = self.count + many
-        apart = mean - self._mean
-        self._mean = self._mean + apart * (many / total)
-        self._squared = self._squared + squared + apart**2 * (self.count * many / total)
-        self.count = total
+        if values.shape[-1]:
+            self._moments = self._moments.joined(Moments.of(values.astype(np.float64, copy=False)))
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """The mean; NaN of nothing."""
-        return self._mean if self.count else np.full_like(self._mean, np.nan)
+        return self._moments.means
 
     @property
     def deviation(self) -> NDArray[np.float64]:
         """The standard deviation of what came, not of what it was drawn from; NaN of nothing."""
-        deviation: NDArray[np.float64] = np.sqrt(self._squared / self.count if self.count else self.mean)
-        return deviation
+        return self._moments.spreads

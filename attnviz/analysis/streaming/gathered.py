@@ -20,11 +20,6 @@ def at_hand(array: Array) -> Array:
     return on_cpu(array) if is_on_host(array) else array
 
 
-def on_host(array: Array) -> NDArray[Any]:
-    """Give an array as numpy's; one of another device is copied."""
-    return on_cpu(array)
-
-
 def is_on_host(array: Array) -> bool:
     """Say whether an array is in the processor's memory."""
     return str(device_of(array)) == "cpu"
