@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from transformers import GPT2Config, PreTrainedTokenizerFast
 
 import attnviz as package
 from attnviz.studies.digest_files import read_digest
 from tests.cli.run import attnviz
+from tests.sources.conftest import SaveModel
 
 # 400 words, whose weights take 5.1 MB for the built-in model's last layer and 10.2 MB for both.
 TEXT = "The quick brown fox jumps over the lazy dog, which does not mind. " * 27
@@ -239,3 +241,15 @@ def assert_alike(ours: object, theirs: object) -> None:
         assert ours == pytest.approx(theirs, abs=2e-4)
     else:
         assert ours == theirs
+
+
+def test_heads_of_a_pretrained_model_are_compared_whatever_the_memory(
+    save_model: SaveModel, byte_pieces: PreTrainedTokenizerFast
+) -> None:
+    config = GPT2Config(vocab_size=len(byte_pieces), n_embd=16, n_layer=2, n_head=4, n_positions=512)
+    model = ["-m", save_model(config, byte_pieces), TEXT[:400], "-l", "all", "--json"]
+    whole = attnviz("compare", *model)
+    tokens = len(json.loads(whole.out)["tokens"])
+    small = attnviz("compare", *model, "--max-memory", 2 * 4 * tokens**2 * 4 - 1)
+    assert small.code == 0, small.err
+    assert_alike(json.loads(small.out), json.loads(whole.out))

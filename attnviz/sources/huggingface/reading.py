@@ -32,7 +32,7 @@ from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
-from attnviz.sources.huggingface.streaming.side_by_side import KeptRows, OwnRows, keep_rows
+from attnviz.sources.huggingface.streaming.side_by_side import KeptRows, OwnRows, fits, keep_rows
 from attnviz.sources.huggingface.streaming.stream import stream
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
 from attnviz.sources.windowed import placed
@@ -148,7 +148,7 @@ class PretrainedReading:
 
     def _kept_rows(self, outline: Outline, frame: Frame, allowed: int | None = None) -> KeptRows | None:
         """Keep what rows of many tokens are made of, if each layer attends in one call."""
-        if not self._is_long(outline, frame):
+        if not self._is_long(outline, frame) and fits(frame):
             return None
         with quiet():
             return keep_rows(self.feed, self.watched.sites, frame, Checks(), allowed)

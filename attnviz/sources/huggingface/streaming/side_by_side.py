@@ -30,6 +30,12 @@ _FLOAT32_BYTES = 4
 _Kept = tuple[Site, Call, Tensor]
 
 
+def fits(frame: Frame) -> bool:
+    """Say whether the weights of all layers and heads of a frame may be held at once."""
+    cells = len(frame.head_ids) * len(frame.queries) * len(frame.keys)
+    return cells * _FLOAT32_BYTES <= memory.budget()
+
+
 def keep_rows(
     feed: Feed, sites: Sequence[Site], frame: Frame, checks: Checks, allowed: int | None = None
 ) -> "KeptRows | None":
