@@ -66,7 +66,7 @@ def digested_of(reading: "Reading", selection: "Selection", block: "Block") -> "
         found = _digested_anew(reading, selection, block)
     tell_pooling(found.maxima)
     for name, why in found.left_out.items():
-        note(f"{name}: {why}")
+        note(f"{name} left out: {why}")
     return found
 
 
@@ -112,7 +112,7 @@ def measured_of(seen: "Look") -> "Measured":
     measuring = Measuring(_frame(seen))
     seen.observe(measuring, seen.selection)
     for name, why in measuring.left_out.items():
-        note(f"{name}: {why}; --sort {name} takes it")
+        note(f"{name} is left out: {why}; --sort {name} takes it")
     return measuring.result(seen.heads)
 
 

@@ -76,14 +76,13 @@ class Measuring:
 
     @property
     def left_out(self) -> Mapping[str, str]:
-        """By the names of measures that mean something and are not taken, why not."""
-        why = (
-            {}
-            if self.asked is not None
-            else dict.fromkeys(self._dear, "left out, as it puts every row in order")
-        )
+        """By the names of measures that mean something and are not taken, why not: "it ..."."""
+        dear = () if self.asked is not None else self._dear
         without = [one.name for one in self._measures if not self._is_taken(one)]
-        return why | dict.fromkeys(without, "left out, as it needs every weight and sums of rows came")
+        return {
+            **dict.fromkeys(dear, "it puts every row in order, which takes longer than all else"),
+            **dict.fromkeys(without, "it needs every weight, and sums of rows came"),
+        }
 
     @property
     def wanted(self) -> Wanted:
