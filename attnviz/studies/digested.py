@@ -25,7 +25,7 @@ from attnviz.studies.digest_files import read_digest
 from attnviz.studies.digest_focus import focus_of
 from attnviz.window import Window
 
-_HOLDS = "what its weights came to, and none of them but the top keys"
+_HOLDS = "pooled maps, top keys, measures and what heads read"
 
 
 class DigestSource(Source):
@@ -169,7 +169,7 @@ class DigestReading:
 
     def lacking(self, what: str) -> MissingWeights:
         """Say that something is not in the digest."""
-        return MissingWeights(f"a digest of {self.model} does not hold this: got {what}, allowed {_HOLDS}")
+        return MissingWeights(f"not in a digest: got {what}, allowed {_HOLDS}")
 
     def _no_model(self) -> RequestError:
         return RequestError(f"a saved digest cannot be run again: allowed its model, {self.model}")

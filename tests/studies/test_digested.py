@@ -66,7 +66,7 @@ def test_what_is_not_there_is_named(source: DigestSource) -> None:
 def test_single_weights_are_refused(source: DigestSource) -> None:
     reading = source.read(Prompt())
     for ask in (reading.record, lambda: reading.observe(None), reading.rows, source.attend):  # type: ignore[arg-type]
-        with pytest.raises(MissingWeights, match="does not hold this: got weights, allowed what its weights"):
+        with pytest.raises(MissingWeights, match="not in a digest: got weights, allowed pooled maps"):
             ask()
     for run in (reading.outcome, reading.gate_gradients, lambda: reading.weight_gradients(RECORD)):
         with pytest.raises(RequestError, match="cannot be run again: allowed its model, ours"):
