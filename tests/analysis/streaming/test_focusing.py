@@ -253,3 +253,34 @@ def test_a_real_model_is_told_alike_in_a_stream(minilm: Path) -> None:
     reading = attnviz.load(str(minilm)).read(Prompt(TEXT))
     streamed = focus_stream(lambda observer, selection: reading.observe(observer, selection), reading.frame())
     assert_same(streamed, focus(reading.record()), within=1e-4)
+
+
+@pytest.mark.parametrize("short", [0, 1024])
+@given(seed=seeds, resting=st.sampled_from([0.0, 0.3, 0.6, 0.95]))
+def test_links_beside_those_many_heads_rest_on_are_found_by_a_plain_loop(
+    short: int, seed: int, resting: float
+) -> None:
+    """The first key and the one before are known; what else a row gives enough must be found as well."""
+    size = 40
+    rows = random_weights(seed, 1, 1, size, size, causal=True)[0, 0] ** 3
+    rows = rows / np.maximum(rows.sum(axis=-1, keepdims=True), 1e-9) * (1 - resting)
+    rows[:, 0] += resting / 2
+    rows[np.arange(1, size), np.arange(size - 1)] += resting / 2
+    rows = (rows / rows.sum(axis=-1, keepdims=True)).astype(np.float32)
+    record = from_arrays(rows, [f"w{i}" for i in range(size)], causal=True)
+    enough = linking._at_least(linking.enough_to_tell(np.arange(size)))
+    wanted = [
+        (query, key) for query in range(size) for key in range(query) if rows[query, key] >= enough[query]
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reducing, "SHORT", short)
+        found = [(link.source_position, link.target_position) for link in links_of(record, HeadId(0, 0))]
+    assert found == wanted
+
+
+def test_sums_made_in_pieces_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    record, _ = pure_heads(150, causal=True)
+    whole = focus(record)
+    monkeypatch.setattr(gathering, "_ALONE", 600)
+    monkeypatch.setattr(sums, "_ALONE", 7)
+    assert_same(told(record, in_blocks(record, 20, 2)), whole)
