@@ -13,8 +13,8 @@ import pytest
 import attnviz
 from attnviz.analysis.effect import Effect, Effects
 from attnviz.analysis.focus import Focus, HeadFocus, Link
-from attnviz.analysis.patterns.naming import BROAD
 from attnviz.analysis.patterns.find import NO_PATTERN
+from attnviz.analysis.patterns.naming import BROAD
 from attnviz.analysis.through.view import view
 from attnviz.record import Attention, Token
 from attnviz.render.labels import printable
