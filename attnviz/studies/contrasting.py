@@ -31,7 +31,7 @@ from attnviz.sources.saved import SavedReading
 # Takes how many rows are done, and of how many.
 Progress = Callable[[int, int], None]
 
-# So many weights of each side are made at once: 4 MiB, as of any block. Four times as many took a fifth longer
+# So many weights of each side are made at once, 4 MiB as of any block. Four times as many took a fifth longer
 # (3,000 tokens, 4 layers of 4 heads), and 170 MB more.
 _CELLS = 2**20
 
