@@ -124,7 +124,7 @@ def test_every_cell_is_what_focus_says(visit: Visiting, name: str, one: str) -> 
     seen = show(visit, page(record))
     seen.page.evaluate("() => document.querySelector('.table-rest button')?.click()")
     assert [row[:12] for row in shown(seen)] == [cells(found, head, one) for head in found.heads]
-    assert f"together they link {coverage(found)}" in seen.page.inner_text(".table-together")
+    assert f"together they link {coverage(found, found.together)}" in seen.page.inner_text(".table-together")
 
 
 def test_a_relation_stands_where_the_terminal_has_one(table: Visit) -> None:

@@ -36,7 +36,7 @@ def piece(number: int) -> Token:
     """Name what was made of a picture, but of which place of it nobody can tell.
 
     >>> piece(3)
-    Token(text='picture 3', id=None, span=None, kind='patch', word=None, place=None, part=None)
+    Token(text='picture 3', id=None, span=None, kind='patch', word=None, place=None, part=None, run=None)
     """
     return Token(f"picture {number}", kind="patch")
 
