@@ -1,6 +1,6 @@
 """How much of a head's mass falls on some cells, how much of that is chance, and how sure it is."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,13 +69,12 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    r"""What rows give cells, added up so far.
+    r"""What rows give cells, added up.
 
     Of query i let $m_i$ be the mass, $s_i$ what its cells get, $c_i$ the share of the keys in reach that are
     cells, and $b_i = s_i - c_i m_i$ what they get beyond chance. The margin is $R = \sum b_i / \sum m_i$, and
-    its residuals $b_i - R m_i$ are known only when all rows have come; their squares add up to
-    $\sum b_i^2 - 2 R \sum b_i m_i + R^2 \sum m_i^2$, all of which is kept about the means, so that no large
-    sums are subtracted from each other (Chan, Golub & LeVeque 1983, equation 2.1).
+    the squares of its residuals $b_i - R m_i$ add up to $\sum b_i^2 - 2 R \sum b_i m_i + R^2 \sum m_i^2$, all
+    of which is kept about the means, so that no large sums are subtracted from each other.
 
     Everything is (head, shape).
 
@@ -100,12 +99,6 @@ class Tally:
     beyonds: Numbers
     both: Numbers
     variance: Numbers
-
-    @classmethod
-    def nothing(cls, heads: int, shapes: int) -> "Tally":
-        """Begin with no row."""
-        none = np.zeros((heads, shapes), dtype=np.intp)
-        return cls(none, none.copy(), *(np.zeros((heads, shapes)) for _ in range(7)))
 
     @classmethod
     def of(cls, on: Numbers, mass: Numbers, squares: Numbers, ground: "Chances") -> "Tally":
@@ -133,33 +126,6 @@ class Tally:
             beyonds=np.vecdot(off[1], off[1]),
             both=np.vecdot(off[0], off[1]),
             variance=np.vecdot(ground.drawn * asked, ground.unevenness(mass, squares)[:, None]),
-        )
-
-    def part(self, heads: Places) -> "Tally":
-        """Give some heads' part, (head,) of this one's."""
-        return Tally(*(getattr(self, kept.name)[heads] for kept in fields(self)))
-
-    def put(self, heads: Places, part: "Tally") -> None:
-        """Put some heads' part in its place."""
-        for kept in fields(self):
-            getattr(self, kept.name)[heads] = getattr(part, kept.name)
-
-    def with_more(self, more: "Tally") -> "Tally":
-        """Put two tallies of different rows together."""
-        asked = self.asked + more.asked
-        share = more.asked / np.maximum(asked, 1)
-        apart = more.mass - self.mass, more.beyond - self.beyond
-        between = self.asked * share
-        return Tally(
-            asked=asked,
-            queries=self.queries + more.queries,
-            on=self.on + more.on,
-            mass=self.mass + share * apart[0],
-            beyond=self.beyond + share * apart[1],
-            masses=self.masses + more.masses + between * apart[0] ** 2,
-            beyonds=self.beyonds + more.beyonds + between * apart[1] ** 2,
-            both=self.both + more.both + between * apart[0] * apart[1],
-            variance=self.variance + more.variance,
         )
 
     def scores(self) -> list[list[Score]]:
