@@ -9,9 +9,6 @@ from benchmarks.streaming import Pass, Way
 MOST_ABOVE = 300e6  # bytes above a plain pass, at any length
 MOST_HIGHEST, AT_TOKENS = 2e9, 16384  # bytes of the whole process
 
-# Less than this above a plain pass is what an allocator happens to keep, and says nothing of growth.
-_LEAST = 2e6
-
 _HEAD = """
 ## Long inputs
 
@@ -63,8 +60,8 @@ def exponent(points: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(passes: Sequence[Pass]) -> float:
-    """Say with which power of the number of tokens memory above a plain pass grows."""
-    return exponent([(tokens, max(above(passes, tokens), _LEAST)) for tokens in _sizes(passes)])
+    """Say with which power of the number of tokens the memory of statistics grows."""
+    return exponent([(tokens, _memory(passes, tokens, "statistics")) for tokens in _sizes(passes)])
 
 
 def figures(passes: Sequence[Pass]) -> Iterator[tuple[str, str, str, str]]:
@@ -72,9 +69,11 @@ def figures(passes: Sequence[Pass]) -> Iterator[tuple[str, str, str, str]]:
     if AT_TOKENS not in _sizes(passes):
         return
     what = f"memory of statistics, {AT_TOKENS:,} tokens"
-    yield what, "a pass without weights", f"{above(passes, AT_TOKENS) / 1e6:.0f} MB more", "≤ 300 MB"
+    more = above(passes, AT_TOKENS) / 1e6
+    told = f"{more:.0f} MB more" if more >= 0 else f"{-more:.0f} MB less"
+    yield what, "a pass without weights", told, "≤ 300 MB more"
     yield what, "the whole process", f"{_highest(passes) / 1e9:.2f} GB", "≤ 2 GB"
-    yield "the same by the number n of tokens", "", f"n^{growth(passes):.2f}", "n^1"
+    yield "memory of statistics, by the number n of tokens", "", f"n^{growth(passes):.2f}", "n^1"
 
 
 def _cells(passes: Sequence[Pass], tokens: int) -> tuple[str, ...]:
@@ -99,7 +98,7 @@ def _growth(passes: Sequence[Pass]) -> str:
     if len(sizes := _sizes(passes)) < 2:
         return ""
     return (
-        f"\nMemory above the pass grows with **n^{growth(passes):.2f}** in the number n of tokens: least "
+        f"\nMemory of statistics grows with **n^{growth(passes):.2f}** in the number n of tokens: least "
         f"squares of the logarithms over {len(sizes)} lengths, where squares of weights would grow with n^2; "
         "to reach: n^1.\n"
     )

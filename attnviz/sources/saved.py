@@ -1,9 +1,10 @@
 """A saved record as a source: everything can be drawn and told again without the model."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
@@ -53,9 +54,49 @@ class SavedSource(Source):
         return SavedReading(self._record)
 
 
+class WithoutModel(ABC):
+    """What is common to readings of what was saved: no model can be run again."""
+
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def model(self) -> str:
+        """The name of the model it came from."""
+
+    def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike
+        """Nothing that was saved has a model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def gate_gradients(self) -> NoReturn:
+        """Nothing that was saved has a model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> NoReturn:  # noqa: ARG002
+        """Nothing that was saved has a model to run; see `Reading`.
+
+        Raises:
+            RequestError: always.
+        """
+        raise self._no_model()
+
+    def _no_model(self) -> RequestError:
+        return RequestError(f"a saved {self.kind} cannot be run again: allowed its model, {self.model}")
+
+
 @dataclass(frozen=True, eq=False)
-class SavedReading:
+class SavedReading(WithoutModel):
     """A record that was made before."""
+
+    kind = "record"
 
     saved: Attention
 
@@ -121,33 +162,6 @@ class SavedReading:
     ) -> RecordRows:
         """Give the rows of the layers and heads asked for; see `Reading`."""
         return RecordRows(self.record(selection, block=block))
-
-    def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002 - readings are asked alike
-        """A record has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
-    def gate_gradients(self) -> NoReturn:
-        """A record has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
-    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> NoReturn:  # noqa: ARG002
-        """A record has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
-    def _no_model(self) -> RequestError:
-        return RequestError(f"a saved record cannot be run again: allowed its model, {self.saved.model}")
 
 
 def part_of(record: Attention, layers: Sequence[int], heads: Sequence[int]) -> Attention:

@@ -14,13 +14,12 @@ from attnviz.analysis.streaming.topkeys import Top
 from attnviz.errors import MissingWeights, RequestError
 from attnviz.frame import Frame
 from attnviz.observe import Observer
-from attnviz.outcome import OPEN, Gates, Question
 from attnviz.outline import Layer, Outline, choose
 from attnviz.prompt import Prompt
-from attnviz.record import Attention, Block
+from attnviz.record import Block
 from attnviz.selection import HeadId, Selection
-from attnviz.sources.base import EVERYTHING, LIKELIEST, Source, refuse_beside
-from attnviz.sources.saved import chosen, part_of, part_of_frame
+from attnviz.sources.base import EVERYTHING, Source, refuse_beside
+from attnviz.sources.saved import WithoutModel, chosen, part_of, part_of_frame
 from attnviz.studies.digest_files import read_digest
 from attnviz.studies.digest_focus import focus_of
 from attnviz.window import Window
@@ -58,12 +57,14 @@ class DigestSource(Source):
 
 
 @dataclass(frozen=True, eq=False)
-class DigestReading:
+class DigestReading(WithoutModel):
     """An input whose digest was made before.
 
     Attributes:
         digest: all that is left of it.
     """
+
+    kind = "digest"
 
     digest: Digest
 
@@ -143,36 +144,9 @@ class DigestReading:
         """
         raise self.lacking("weights")
 
-    def outcome(self, gates: Gates = OPEN) -> NoReturn:  # noqa: ARG002
-        """A digest has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
-    def gate_gradients(self) -> NoReturn:
-        """A digest has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
-    def weight_gradients(self, record: Attention, question: Question = LIKELIEST) -> NoReturn:  # noqa: ARG002
-        """A digest has no model to run; see `Reading`.
-
-        Raises:
-            RequestError: always.
-        """
-        raise self._no_model()
-
     def lacking(self, what: str) -> MissingWeights:
         """Say that something is not in the digest."""
         return MissingWeights(f"not in a digest: got {what}, allowed {_HOLDS}")
-
-    def _no_model(self) -> RequestError:
-        return RequestError(f"a saved digest cannot be run again: allowed its model, {self.model}")
 
 
 @dataclass(frozen=True, eq=False)
