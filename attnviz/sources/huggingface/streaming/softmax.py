@@ -173,6 +173,10 @@ class Done:
     weights: Tensor
     output: Tensor
 
+    def most(self) -> float:
+        """Give the largest mass of a row; not a finite number if some weight is none."""
+        return float(self.weights.sum(dim=-1).max())
+
     def entropy(self) -> Tensor:
         """Give each row's entropy in bits: (head, query). It takes the logits' room.
 

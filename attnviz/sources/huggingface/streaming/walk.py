@@ -1,5 +1,6 @@
 """One attention call, walked in blocks of query rows: what it gives is put together of them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -19,11 +20,12 @@ from attnviz.sources.huggingface.paths.call import Call, Vectors
 from attnviz.sources.huggingface.paths.masks import seen_by_any_head
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall
+from attnviz.sources.huggingface.streaming.cores import Turn, on_cores
 from attnviz.sources.huggingface.streaming.fused import hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
 from attnviz.sources.huggingface.streaming.scale import Scale
-from attnviz.sources.huggingface.streaming.softmax import Room, Softmax
+from attnviz.sources.huggingface.streaming.softmax import Done, Room, Softmax
 from attnviz.sources.huggingface.watching.sites import Site
 
 _FLOAT32_BYTES = 4
@@ -62,7 +64,7 @@ class Walk:
     rows: range | None
     checks: Checks
     scale: Scale
-    _room: Room = field(default_factory=Room)
+    _rooms: dict[int, Room] = field(default_factory=lambda: defaultdict(Room))
     _layouts: Layouts = field(default_factory=Layouts)
 
     def __post_init__(self) -> None:
@@ -136,21 +138,23 @@ class Walk:
         output = _empty_output(call) if whole else call.as_usual()
         by_head = call.by_head(output)[0]
         pieces = layout.pieces if self.rows is None else _within(layout.pieces, self.rows)
-        taken = _Taken(sample, plain, len(heads))
-        for group in self._groups(heads, pieces, self.scale.on(call.query.device).cells):
-            some = plain.some([heads[place] for place in group]).together
+        made = _Made(sample, plain, heads, by_head if whole else None)
+        device = call.query.device
+
+        def walk(core: int, group: range, turn: Turn) -> None:
+            some, room = plain.some([heads[place] for place in group]).together, self._rooms[core]
             for piece in pieces:
-                done = some.done(piece, self._room)
-                self._check_mass(site, done.weights)
-                taken.take(group, piece, done.weights, done.output)
-                if whole:
-                    rows = slice(piece.rows.start, piece.rows.stop)
-                    for place, own in zip(group, done.output, strict=True):
-                        by_head[heads[place], rows] = own.to(by_head.dtype)
-                self.observer.update(_block(site, group[0], piece, done.weights, done.entropy(), sight))
+                done = some.done(piece, room)
+                most, entropy = done.most(), done.entropy()
+                with turn():
+                    self._check_mass(site, most)
+                    made.take(group, piece, done)
+                    self.observer.update(_block(site, group[0], piece, done.weights, entropy, sight))
+
+        on_cores(walk, self._groups(heads, pieces, self.scale.on(device).cells), device)
         if whole and (others := [head for head in range(call.heads) if head not in heads]):
             by_head[others] = plain.fused(others)
-        self._check_sample(site, call, plain, taken, by_head)
+        self._check_sample(site, call, plain, made, by_head)
         return output
 
     def _groups(self, heads: Sequence[int], pieces: Sequence[Piece], cells: int) -> list[range]:
@@ -159,9 +163,8 @@ class Walk:
         size = max(1, cells // most)
         return [range(len(heads))[first : first + size] for first in range(0, len(heads), size)]
 
-    def _check_mass(self, site: Site, weights: Tensor) -> None:
+    def _check_mass(self, site: Site, most: float) -> None:
         """Check that weights are finite and no row's mass is above 1: a softmax gives nothing negative."""
-        most = float(weights.sum(dim=-1).max())
         if not most <= 1 + MASS_TOLERANCE:
             raise CaptureFailed(
                 f"a row of layer {site.layer} sums to {most:.4g}, allowed at most 1"
@@ -173,22 +176,22 @@ class Walk:
         self.checks.passed(MASS, most, f"the largest is {most:.6f}")
 
     def _check_sample(
-        self, site: Site, call: FusedCall | TableCall, plain: Softmax, taken: "_Taken", by_head: Tensor
+        self, site: Site, call: FusedCall | TableCall, plain: Softmax, made: "_Made", by_head: Tensor
     ) -> None:
         """Hold the rows that were taken against all that is known of them."""
-        some = sampled(call, taken.rows)
+        some = sampled(call, made.rows)
         usual = some.by_head(some.as_usual())[0]
-        if not alike(by_head[:, taken.rows], usual):
+        if not alike(by_head[:, made.rows], usual):
             raise CaptureFailed(f"the weights of layer {site.layer} do not explain its output")
-        visible = None if some.mask is None else seen_by_any_head(some.mask, len(taken.rows), call.keys)[0]
+        visible = None if some.mask is None else seen_by_any_head(some.mask, len(made.rows), call.keys)[0]
         shared = call.heads // call.value.shape[1]
         for place, head in enumerate(self.frame.heads):
             rows = Rows(
                 layer=site.layer,
-                weights=taken.weights[place, None],
+                weights=made.weights[place, None],
                 visible=visible,
                 values=plain.value[head // shared, None],
-                output=taken.output[place, None],
+                output=made.output[place, None],
                 usual=usual[head, None],
             )
             checked(rows, self.checks)
@@ -210,34 +213,42 @@ class Walk:
 
 
 @dataclass(eq=False)
-class _Taken:
-    """Some rows of the blocks that were handed on.
+class _Made:
+    """What blocks are put together to.
 
     Attributes:
-        rows: (row,), their positions.
-        weights: (head, row, key).
-        output: (head, row, d_v).
+        rows: (row,), the positions of those that are kept to be checked.
+        plain: the call.
+        heads: which of its heads there are.
+        by_head: (head of the call, query, d_v), what the model goes on with; None if it has that already.
+        weights: (head, row, key), of the rows that are kept.
+        output: (head, row, d_v), of these.
     """
 
     rows: Tensor
     plain: Softmax
-    heads: int
+    heads: Sequence[int]
+    by_head: Tensor | None
 
     def __post_init__(self) -> None:
         count, like = len(self.rows), self.plain.query
         exact = like.dtype if like.dtype == torch.float64 else torch.float32
-        make = partial(torch.zeros, dtype=exact, device=like.device)
+        make = partial(torch.zeros, len(self.heads), count, dtype=exact, device=like.device)
         self._at = self.rows.tolist()
-        self.weights = make(self.heads, count, self.plain.key.shape[1])
-        self.output = make(self.heads, count, self.plain.value.shape[2])
+        self.weights = make(self.plain.key.shape[1])
+        self.output = make(self.plain.value.shape[2])
 
-    def take(self, heads: range, piece: Piece, weights: Tensor, output: Tensor) -> None:
-        """Copy those that stand in a block."""
-        group, keys = slice(heads.start, heads.stop), slice(piece.keys.start, piece.keys.stop)
+    def take(self, group: range, piece: Piece, done: Done) -> None:
+        """Put one block where it belongs, and keep the rows of it that are to be checked."""
+        if self.by_head is not None:
+            rows = slice(piece.rows.start, piece.rows.stop)
+            for place, own in zip(group, done.output, strict=True):
+                self.by_head[self.heads[place], rows] = own.to(self.by_head.dtype)
+        heads, keys = slice(group.start, group.stop), slice(piece.keys.start, piece.keys.stop)
         for place, row in enumerate(self._at):
             if row in piece.rows:
-                self.weights[group, place, keys] = weights[:, row - piece.rows.start]
-                self.output[group, place] = output[:, row - piece.rows.start]
+                self.weights[heads, place, keys] = done.weights[:, row - piece.rows.start]
+                self.output[heads, place] = done.output[:, row - piece.rows.start]
 
 
 def is_whole(site: Site, call: Call) -> bool:
