@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.streaming.moments import Moments
+from attnviz.analysis.moments import Moments
 
 
 class Spread:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.comparing.grouping import group, order
 from attnviz.analysis.measures.divergence import divergences_of
+from attnviz.analysis.moments import Moments
 from attnviz.analysis.readers import counted_queries
-from attnviz.analysis.spread import Spread
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.errors import RequestError
 from attnviz.frame import Frame, blocks_of, frame_of
@@ -193,7 +193,7 @@ class Comparing:
         shape = len(frame.queries), len(self.heads)
         self._favourites, self._strengths = np.zeros(shape, np.intp), np.zeros(shape, np.float32)
         self._apart = np.zeros(len(frame.queries))
-        self._divergences = Spread((shape[1], shape[1]))
+        self._divergences = Moments.none(shape[1], shape[1])
 
     def update(self, block: RowBlock) -> None:
         """Take a block; the blocks of the same rows must come one after the other, of every head."""
@@ -207,7 +207,7 @@ class Comparing:
     def result(self) -> Comparison:
         """Say how the heads differ, once all rows have come."""
         frame, counted = self._frame, self._counted
-        divergences = self._divergences.mean
+        divergences = self._divergences.means
         return Comparison(
             model=frame.model,
             text=frame.text,
@@ -216,7 +216,7 @@ class Comparing:
             keys=frame.keys,
             heads=self.heads,
             divergences=divergences,
-            spreads=self._divergences.deviation,
+            spreads=self._divergences.spreads,
             positions=np.flatnonzero(counted),
             favourites=self._favourites[counted],
             strengths=self._strengths[counted],

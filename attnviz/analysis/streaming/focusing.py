@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from attnviz.analysis.findings import Average, Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.measures.entropy import perplexity
+from attnviz.analysis.moments import Moments
 from attnviz.analysis.patches import place_of
 from attnviz.analysis.patterns.seen import Places, Seen
-from attnviz.analysis.spread import Spread
 from attnviz.analysis.streaming.confirming import Confirming
 from attnviz.analysis.streaming.gathering import HeadRows
 from attnviz.analysis.streaming.layout import Layout
@@ -169,10 +169,10 @@ class Focusing:
         layout, sights = self._reducing.layout, self._reducing.sights
         seen = union([sights[layer] for layer in {head.layer for head in self._heads}], len(layout.special))
         linked = written_in(layout, seen)
-        spread = Spread((len(layout.special),))
+        moments = Moments.none(len(layout.special))
         for head in self._heads:
-            spread.add(_beyond(layout, [self._given[head]], seen, linked).T)
-        return _words(self._frame, spread.mean, self._top, spread.deviation)
+            moments.add(_beyond(layout, [self._given[head]], seen, linked).T)
+        return _words(self._frame, moments.means, self._top, moments.spreads)
 
 
 class Linked:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from attnviz.analysis.measures.catalogue import Measure, applicable_on, measures_of
 from attnviz.analysis.measures.ground import FIRST, Ground, Rows
 from attnviz.analysis.measures.measured import Measured
+from attnviz.analysis.moments import Moments
 from attnviz.analysis.streaming.even import Evenly
-from attnviz.analysis.streaming.moments import Moments
 from attnviz.analysis.streaming.sums import Adding, exact
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.frame import Frame
@@ -211,9 +211,9 @@ class Measuring:
             elif one.name in part.weighed:
                 values[:, place] = part.weighed[one.name]
         where = self._where([run[0].sums for run in runs])
-        self._moments.add(where, values[..., counted])
+        self._moments.add(values[..., counted], where)
         self._even[where] += part.sums.mass[:, counted] @ part.shares[:, counted].T
-        self._firsts.add(where, part.sums.on[FIRST])
+        self._firsts.add(part.sums.on[FIRST], where)
 
     def _where(self, several: Sequence[RowSums]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Say which layers and heads of the frame rows are of, by their places."""

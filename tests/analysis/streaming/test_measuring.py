@@ -20,7 +20,6 @@ from attnviz.analysis.measures.table import MEASURES, Measured, applicable, meas
 from attnviz.analysis.readers import counted_queries
 from attnviz.analysis.streaming import measuring as module
 from attnviz.analysis.streaming.measuring import Measuring
-from attnviz.analysis.streaming.moments import Moments
 from attnviz.analysis.streaming.sums import Summing, row_sums
 from attnviz.arrays import on_cpu
 from attnviz.errors import RequestError
@@ -264,18 +263,6 @@ def test_a_picture_of_several_scales_meets_itself_where_patches_are_the_same() -
     for rows, heads in SIZES:
         measured = streamed(record, rows, heads)
         np.testing.assert_allclose(measured.means[:, measured.names.index("self mass")], expected, rtol=1e-6)
-
-
-@given(seeds, st.integers(1, 6), st.sampled_from([0.0, 1e6]))
-def test_moments_of_parts_are_those_of_all(seed: int, parts: int, far: float) -> None:
-    generator = np.random.default_rng(seed)
-    values = generator.normal(size=(2, 12)) + far
-    values[0, :5] = np.nan
-    moments = Moments.none(2)
-    for some in np.array_split(values, parts, axis=1):
-        moments.add((slice(None),), some)
-    np.testing.assert_allclose(moments.means, np.nanmean(values, axis=1), rtol=1e-12)
-    np.testing.assert_allclose(moments.spreads, np.nanstd(values, axis=1), rtol=1e-7, atol=1e-12)
 
 
 def test_weights_are_never_kept() -> None:

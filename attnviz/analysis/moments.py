@@ -33,8 +33,9 @@ class Moments:
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     @classmethod
-    def of(cls, values: Numbers) -> "Moments":
+    def of(cls, values: NDArray[np.floating]) -> "Moments":
         """Take those of numbers along the last axis; NaN is no number."""
+        values = values.astype(np.float64, copy=False)
         missing = np.isnan(values)
         count = (~missing).sum(axis=-1).astype(np.float64)
         mean = np.where(missing, 0.0, values).sum(axis=-1) / np.maximum(count, 1)
@@ -45,8 +46,13 @@ class Moments:
         """Give those of some series."""
         return Moments(self.count[where], self.mean[where], self.squares[where])
 
-    def add(self, where: Where, values: Numbers) -> None:
-        """Take further numbers of some series, along the last axis; NaN is no number."""
+    def add(self, values: NDArray[np.floating], where: Where = ()) -> None:
+        """Take further numbers, along the last axis; NaN is no number.
+
+        Args:
+            values: the numbers.
+            where: of which series; those of all if not given.
+        """
         joined = self[where].joined(Moments.of(values))
         self.count[where], self.mean[where], self.squares[where] = joined.count, joined.mean, joined.squares
 
