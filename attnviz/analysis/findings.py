@@ -1,8 +1,11 @@
 """What heads read, as findings a sentence can be made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from attnviz.analysis.patches import place_of
 from attnviz.analysis.patterns.naming import Pattern
+from attnviz.frame import Frame, Sides
 from attnviz.record import Block, Prediction, Token, View
 from attnviz.selection import HeadId
 
@@ -24,6 +27,12 @@ class FocusWord:
     mass: float
     place: tuple[int, int] | None = None
     spread: float | None = None
+
+    @classmethod
+    def of(cls, sides: Sides, key: int, mass: float, spread: float | None = None) -> "FocusWord":
+        """Name a key by its position."""
+        token = sides.keys[key]
+        return cls(token.text, key, mass, place_of(token), spread)
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,13 @@ class Link:
     weight: float
     source_place: tuple[int, int] | None = None
     target_place: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, sides: Sides, head: HeadId, query: int, key: int, weight: float) -> "Link":
+        """Name a query and a key by their positions."""
+        source, target = sides.queries[query], sides.keys[key]
+        places = place_of(source), place_of(target)
+        return cls(head, source.text, query, target.text, key, weight, *places)
 
 
 @dataclass(frozen=True)
@@ -136,3 +152,18 @@ class Focus:
     predictions: tuple[Prediction, ...]
     heads: tuple[HeadFocus, ...]
     together: Together | None
+
+    @classmethod
+    def of(cls, frame: Frame, heads: Sequence[HeadFocus], together: Together | None) -> "Focus":
+        """Say what heads of an input read."""
+        return cls(
+            model=frame.model,
+            text=frame.text,
+            block=frame.block,
+            view=frame.view,
+            queries=frame.queries,
+            tokens=frame.keys,
+            predictions=frame.predictions,
+            heads=tuple(heads),
+            together=together,
+        )

@@ -6,7 +6,6 @@ from math import isnan, nan
 from typing import Any
 
 from attnviz.analysis.findings import Average, Focus, FocusWord, HeadFocus, Link, Together
-from attnviz.analysis.patches import place_of
 from attnviz.analysis.patterns.evidence import Evidence
 from attnviz.analysis.patterns.naming import Pattern
 from attnviz.frame import Frame
@@ -35,17 +34,8 @@ def focus_from(told: Facts, frame: Frame) -> Focus:
     Raises:
         LookupError, TypeError, ValueError: these are no such facts, or not of this input.
     """
-    return Focus(
-        model=frame.model,
-        text=frame.text,
-        block=frame.block,
-        view=frame.view,
-        queries=frame.queries,
-        tokens=frame.keys,
-        predictions=frame.predictions,
-        heads=tuple(_head_from(one, frame) for one in told["heads"]),
-        together=_together_from(told["together"], frame) if "together" in told else None,
-    )
+    together = _together_from(told["together"], frame) if "together" in told else None
+    return Focus.of(frame, [_head_from(one, frame) for one in told["heads"]], together)
 
 
 def focus_of(focus: Focus, heads: Sequence[HeadId]) -> Focus:
@@ -112,8 +102,7 @@ def _word_facts(word: FocusWord) -> list[Any]:
 
 
 def _word(frame: Frame, position: int, mass: float, spread: float | None = None) -> FocusWord:
-    key = frame.keys[_known(position, frame.keys)]
-    return FocusWord(key.text, position, float(mass), place_of(key), spread)
+    return FocusWord.of(frame, _known(position, frame.keys), float(mass), spread)
 
 
 def _link_facts(link: Link) -> list[Any]:
@@ -121,9 +110,8 @@ def _link_facts(link: Link) -> list[Any]:
 
 
 def _link(frame: Frame, head: HeadId, source: int, target: int, weight: float) -> Link:
-    query, key = frame.queries[_known(source, frame.queries)], frame.keys[_known(target, frame.keys)]
-    places = place_of(query), place_of(key)
-    return Link(head, query.text, source, key.text, target, float(weight), *places)
+    query, key = _known(source, frame.queries), _known(target, frame.keys)
+    return Link.of(frame, head, query, key, float(weight))
 
 
 def _pattern_facts(pattern: Pattern) -> Facts:
@@ -141,8 +129,8 @@ def _pattern(told: Facts, frame: Frame) -> Pattern:
 
 
 def _evidence(frame: Frame, query: int | None, key: int, weight: float) -> Evidence:
-    source = None if query is None else frame.queries[_known(query, frame.queries)].text
-    return Evidence(source, query, frame.keys[_known(key, frame.keys)].text, key, float(weight))
+    looking = None if query is None else _known(query, frame.queries)
+    return Evidence.of(frame, looking, _known(key, frame.keys), float(weight))
 
 
 def _average_facts(average: Average) -> list[float | None]:

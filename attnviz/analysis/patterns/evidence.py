@@ -33,6 +33,12 @@ class Evidence:
     key_position: int
     weight: float
 
+    @classmethod
+    def of(cls, sides: Sides, query: int | None, key: int, weight: float) -> "Evidence":
+        """Name a query, where there is one, and a key by their positions."""
+        source = None if query is None else sides.queries[query].text
+        return cls(source, query, sides.keys[key].text, key, weight)
+
 
 @dataclass(eq=False)
 class Strongest:
@@ -67,10 +73,7 @@ class Strongest:
 
 def strongest_links(sides: Sides, kept: Strongest) -> tuple[Evidence, ...]:
     """Give the strongest of a pattern's links as evidence."""
-    return tuple(
-        Evidence(sides.queries[query].text, query, sides.keys[key].text, key, weight)
-        for weight, query, key in kept.links
-    )
+    return tuple(Evidence.of(sides, query, key, weight) for weight, query, key in kept.links)
 
 
 def strongest_keys(sides: Sides, received: Numbers, total: float, keys: Mask) -> tuple[Evidence, ...]:
@@ -89,7 +92,5 @@ def strongest_keys(sides: Sides, received: Numbers, total: float, keys: Mask) ->
     shares = np.where(keys, received, 0.0) / max(total, np.finfo(np.float64).tiny)
     order = np.argsort(-shares.round(_DIGITS), kind="stable")[:MOST_EVIDENCE]
     return tuple(
-        Evidence(None, None, sides.keys[key].text, key, float(shares[key]))
-        for key in order.tolist()
-        if shares[key] > 0
+        Evidence.of(sides, None, key, float(shares[key])) for key in order.tolist() if shares[key] > 0
     )

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from attnviz.analysis.findings import Average, Focus, FocusWord, HeadFocus, Link, Together
 from attnviz.analysis.measures.entropy import perplexity
 from attnviz.analysis.moments import Moments
-from attnviz.analysis.patches import place_of
 from attnviz.analysis.patterns.seen import Places, Seen
 from attnviz.analysis.streaming.confirming import Confirming
 from attnviz.analysis.streaming.gathering import HeadRows
@@ -114,19 +113,9 @@ class Focusing:
 
     def result(self) -> Focus:
         """Give what was found; nothing is open any more."""
-        frame, patterns = self._frame, self._patterning.result()
-        told = tuple(self._told[head](pattern=patterns[head]) for head in self._heads)
-        return Focus(
-            model=frame.model,
-            text=frame.text,
-            block=frame.block,
-            view=frame.view,
-            queries=frame.queries,
-            tokens=frame.keys,
-            predictions=frame.predictions,
-            heads=told,
-            together=self._together(),
-        )
+        patterns = self._patterning.result()
+        told = [self._told[head](pattern=patterns[head]) for head in self._heads]
+        return Focus.of(self._frame, told, self._together())
 
     def _finish(self, head: HeadId, rows: HeadRows) -> None:
         """Say what a head reads, all of whose rows have come."""
@@ -139,7 +128,10 @@ class Focusing:
             HeadFocus,
             head=head,
             words=_words(frame, beyond, self._top),
-            links=tuple(_link(frame, head, *link) for link in self._linking.finish(head, rows.usual)),
+            links=tuple(
+                Link.of(frame, head, query, key, weight)
+                for weight, query, key in self._linking.finish(head, rows.usual)
+            ),
             entropy=_average(rows.rows["entropy"]),
             breadth=_average(perplexity(rows.rows["entropy"])),
             distance=_average(rows.rows["distance"]),
@@ -157,7 +149,7 @@ class Focusing:
         return Together(
             words=self._words_of_all(),
             links=tuple(
-                _link(frame, self._heads[place], weight, query, key)
+                Link.of(frame, self._heads[place], query, key, weight)
                 for place, weight, query, key in linking.most_telling()
             ),
             covered=tuple(np.flatnonzero(covered).tolist()),
@@ -192,8 +184,8 @@ class Linked:
         """Take some rows."""
         if reduced := self._reducing.reduced(block):
             _, found = links_in(self._reducing.layout, reduced)
-            links = (found.weights.tolist(), found.queries.tolist(), found.keys.tolist())
-            self._links += [_link(self._frame, self._head, *link) for link in zip(*links, strict=True)]
+            links = (found.queries.tolist(), found.keys.tolist(), found.weights.tolist())
+            self._links += [Link.of(self._frame, self._head, *link) for link in zip(*links, strict=True)]
 
     def result(self) -> list[Link]:
         """Give the links, in the order of the text."""
@@ -233,21 +225,10 @@ def _words(frame: Frame, received: Floats, top: int, spreads: Floats | None = No
     enough = max(NOTABLE * received.max(initial=0.0), NOTICED)
     order = np.argsort(-received.round(_DIGITS), kind="stable")[:top].tolist()
     return tuple(
-        FocusWord(
-            frame.keys[key].text,
-            key,
-            float(received[key]),
-            place_of(frame.keys[key]),
-            None if spreads is None else float(spreads[key]),
-        )
+        FocusWord.of(frame, key, float(received[key]), None if spreads is None else float(spreads[key]))
         for key in order
         if received[key] >= enough
     )
-
-
-def _link(frame: Frame, head: HeadId, weight: float, source: int, target: int) -> Link:
-    query, key = frame.queries[source], frame.keys[target]
-    return Link(head, query.text, source, key.text, target, weight, place_of(query), place_of(key))
 
 
 def _average(values: Floats) -> Average:
