@@ -37,6 +37,27 @@ TOP, TOLD = 8, 3
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much of an input to keep at most.
+
+    Attributes:
+        pool: how many cells maps have along a side; halved as often as the budget demands.
+        top: how many keys of each query; 0 means none.
+        tell: how many words and links of each head; 0 means no focus.
+        budget: how many bytes; None means what `memory.allow` was told, or else 200 MB, or a quarter of what
+            is free where that is less.
+    """
+
+    pool: int = MOST
+    top: int = TOP
+    tell: int = TOLD
+    budget: int | None = None
+
+
+AS_USUAL = Limits()
+
+
+@dataclass(frozen=True)
 class Plan:
     """How much of an input is kept.
 
@@ -72,12 +93,13 @@ def digest(
         source: the model.
         text: what it reads; nothing of it is cut off.
         selection: the layers and heads to look at.
-        block: as in `digest_of`.
-        pool: as in `digest_of`.
-        top: as in `digest_of`.
-        tell: as in `digest_of`.
-        budget: as in `digest_of`.
-        progress: as in `digest_of`.
+        block: "self", "encoder", "decoder" or "cross"; None means the last the model has.
+        pool: how many cells maps have along a side at most; halved as often as the budget demands.
+        top: how many keys to keep of each query at most; 0 means none.
+        tell: how many words and links to tell of each head at most; 0 means no focus.
+        budget: how many bytes may be kept; None means what `memory.allow` was told, or else 200 MB, or a
+            quarter of what is free where that is less.
+        progress: told how many rows are done, and of how many.
         beside: what stands beside the text, by the names of `Prompt`: target="...", generate=5 ...
 
     Raises:
@@ -92,21 +114,16 @@ def digest(
     >>> found.maxima.queries[0].text, found.measured.names[0]
     ('The…quick', 'entropy')
     """
-    reading = source.read(Prompt(text, **beside))
-    return digest_of(
-        reading, selection, block=block, pool=pool, top=top, tell=tell, budget=budget, progress=progress
-    )
+    limits = Limits(pool, top, tell, budget)
+    return digest_of(source.read(Prompt(text, **beside)), selection, limits, block=block, progress=progress)
 
 
 def digest_of(
     reading: Reading,
     selection: Selection = EVERYTHING,
+    limits: Limits = AS_USUAL,
     *,
     block: Block | None = None,
-    pool: int = MOST,
-    top: int = TOP,
-    tell: int = TOLD,
-    budget: int | None = None,
     progress: Progress | None = None,
 ) -> Digest:
     """Let a model's weights pass once, and some heads' twice, and keep what they come to.
@@ -114,12 +131,8 @@ def digest_of(
     Args:
         reading: the input as the model reads it.
         selection: the layers and heads to look at; heads named one by one are completed to a grid.
-        block: "self", "encoder", "decoder" or "cross"; None means the last of the reading's outlines.
-        pool: how many cells maps have along a side at most; halved as often as the budget demands.
-        top: how many keys to keep of each query at most; 0 means none.
-        tell: how many words and links to tell of each head at most; 0 means no focus.
-        budget: how many bytes may be kept; None means what `memory.allow` was told, or else 200 MB, or a
-            quarter of what is free where that is less.
+        limits: how much of it to keep.
+        block: as in `digest`.
         progress: told how many rows are done, and of how many.
 
     Raises:
@@ -129,10 +142,10 @@ def digest_of(
         CaptureFailed: a check of the weights failed.
     """
     frame = reading.frame(selection, block=block)
-    kept = plan(frame, allowed() if budget is None else budget, pool=pool, top=top, tell=tell)
+    kept = plan(frame, limits)
     maps, measuring = PoolMaps(frame, kept.cells, kept.cells), Measuring(frame)
     keys = TopKeys(frame, kept.top) if kept.top else None
-    focusing = Focusing(frame, tell) if tell else None
+    focusing = Focusing(frame, limits.tell) if limits.tell else None
 
     observe = partial(_observe, reading, block, progress)
     parts: list[Observer | None] = [maps, keys, *_sharing(measuring, focusing)]
@@ -168,7 +181,7 @@ def _observe(
     reading.observe(observer, some, block=block)
 
 
-def plan(frame: Frame, budget: int, *, pool: int = MOST, top: int = TOP, tell: int = TOLD) -> Plan:
+def plan(frame: Frame, limits: Limits) -> Plan:
     """Say how much of an input is kept: as many cells as fit, and top keys beside them.
 
     Of several ways that fit, the first is taken: more cells go before more top keys, but half of the top keys
@@ -176,21 +189,19 @@ def plan(frame: Frame, budget: int, *, pool: int = MOST, top: int = TOP, tell: i
 
     Args:
         frame: the input.
-        budget: how many bytes may be kept.
-        pool: as in `digest_of`.
-        top: as in `digest_of`.
-        tell: as in `digest_of`.
+        limits: how much of it to keep.
 
     Raises:
         BudgetError: not even maps of 32 x 32 cells fit.
     """
-    left = budget - _found_bytes(frame, tell)
-    for cells, keys in _ways(pool, top):
+    budget = allowed() if limits.budget is None else limits.budget
+    left = budget - _found_bytes(frame, limits.tell)
+    for cells, keys in _ways(limits.pool, limits.top):
         needed = pooling.bytes_of(frame, cells) + topkeys.bytes_of(frame, keys)
         if needed <= left:
-            return Plan(cells, keys, needed + budget - left, _without(frame, top, keys))
+            return Plan(cells, keys, needed + budget - left, _without(frame, limits.top, keys))
     heads = f"{len(frame.layers)} layers x {len(frame.heads)} heads"
-    least = min(pool, LEAST)
+    least = min(limits.pool, LEAST)
     needed = pooling.bytes_of(frame, least) + budget - left
     raise BudgetError(
         f"{heads} for {len(frame.queries)} x {len(frame.keys)} tokens do not fit even if pooled to "

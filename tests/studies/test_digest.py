@@ -16,7 +16,7 @@ from attnviz.record import Attention, Block
 from attnviz.selection import Selection
 from attnviz.sources.base import EVERYTHING
 from attnviz.sources.saved import SavedReading
-from attnviz.studies.digest import Plan, digest, digest_of, plan
+from attnviz.studies.digest import Limits, Plan, digest, digest_of, plan
 from tests.analysis.streaming.squares import square, with_added
 from tests.analysis.streaming.test_pooling import cell_by_cell
 from tests.analysis.streaming.test_topkeys import sorted_rows
@@ -70,7 +70,7 @@ def in_words(focus: Focus | None) -> list[object]:
     ids=repr,
 )
 def test_a_digest_says_what_the_whole_record_says(record: Attention) -> None:
-    found = digest_of(Streamed(record), pool=16, top=3)
+    found = digest_of(Streamed(record), limits=Limits(pool=16, top=3))
     maxima, means, _ = cell_by_cell(record, 16, 16)
     positions, weights = sorted_rows(record, 3)
     assert np.array_equal(found.maxima.weights, maxima.astype(np.float32))
@@ -97,7 +97,7 @@ def test_the_built_in_model_is_read_as_its_record_says() -> None:
 
 
 def test_only_the_heads_asked_for_are_kept() -> None:
-    found = digest_of(Streamed(square(40)), Selection("1", "0,2"), pool=8)
+    found = digest_of(Streamed(square(40)), Selection("1", "0,2"), Limits(pool=8))
     assert (found.maxima.layers, found.maxima.heads) == ((1,), (0, 2))
     assert found.top is not None
     assert found.top.positions.shape == (1, 2, 40, 8)
@@ -107,13 +107,17 @@ def test_only_the_heads_asked_for_are_kept() -> None:
 
 def test_what_nobody_asked_for_is_not_kept() -> None:
     reading = Streamed(square(40))
-    found = digest_of(reading, top=0, tell=0)
+    found = digest_of(reading, limits=Limits(top=0, tell=0))
     assert (found.top, found.focus, found.left_out, reading.passes) == (None, None, {}, [EVERYTHING])
 
 
 def test_progress_counts_rows_up_to_all() -> None:
     told: list[tuple[int, int]] = []
-    digest_of(Streamed(square(40)), tell=0, progress=lambda done, total: told.append((done, total)))
+    digest_of(
+        Streamed(square(40)),
+        limits=Limits(tell=0),
+        progress=lambda done, total: told.append((done, total)),
+    )
     assert told[-1] == (240, 240)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
 
@@ -125,7 +129,7 @@ def test_weights_that_are_none_are_the_captures_fault() -> None:
                 observer.update(replace(each, weights=each.weights * 9))
 
     with pytest.raises(CaptureFailed, match="the capture of arrays failed a check"):
-        digest_of(Wrong(square(4)), tell=0)
+        digest_of(Wrong(square(4)), limits=Limits(tell=0))
 
 
 def test_a_head_that_is_not_there_is_out_of_range() -> None:
@@ -134,19 +138,19 @@ def test_a_head_that_is_not_there_is_out_of_range() -> None:
 
 
 def test_what_fits_is_kept() -> None:
-    assert plan(wide(), 10**10) == Plan(512, 8, 499_580_928, {})
-    some = plan(wide(), 200 * 10**6)
+    assert plan(wide(), Limits(budget=10**10)) == Plan(512, 8, 499_580_928, {})
+    some = plan(wide(), Limits(budget=200 * 10**6))
     assert (some.cells, some.top) == (256, 4)
     assert some.left_out == {"top keys": "4 of 8 of each query kept: 8 take 151 MB"}
-    few = plan(wide(), 60 * 10**6)
+    few = plan(wide(), Limits(budget=60 * 10**6))
     assert few.needed <= 60 * 10**6
     assert few.left_out == {"top keys": "none of each query kept: 8 take 151 MB"}
-    assert plan(wide(1, 12), 200 * 10**6).cells == 512
+    assert plan(wide(1, 12), Limits(budget=200 * 10**6)).cells == 512
 
 
 def test_cells_and_keys_are_halved_as_the_budget_shrinks() -> None:
     frame = wide()
-    ways = [plan(frame, budget * 10**6) for budget in range(600, 50, -5)]
+    ways = [plan(frame, Limits(budget=budget * 10**6)) for budget in range(600, 50, -5)]
     assert all(way.needed <= (600 - 5 * place) * 10**6 for place, way in enumerate(ways))
     needed = [way.needed for way in ways]
     assert needed == sorted(needed, reverse=True)
@@ -158,7 +162,7 @@ def test_what_does_not_fit_even_so_is_refused_before_anything_runs() -> None:
     with pytest.raises(
         BudgetError, match=r"2 layers x 3 heads for 400 x 400 .* takes 328 kB, allowed 1.0 kB"
     ) as e:
-        digest_of(reading, budget=1000)
+        digest_of(reading, limits=Limits(budget=1000))
     assert e.value.exit_code == 4
     assert reading.passes == []
 
@@ -170,9 +174,9 @@ def test_the_budget_is_what_was_allowed(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_two_digests_differ_in_whatever_they_hold() -> None:
-    found = digest_of(Streamed(square(40)), pool=8)
-    assert found == digest_of(Streamed(square(40)), pool=8)
-    assert found != digest_of(Streamed(square(40, seed=1)), pool=8)
+    found = digest_of(Streamed(square(40)), limits=Limits(pool=8))
+    assert found == digest_of(Streamed(square(40)), limits=Limits(pool=8))
+    assert found != digest_of(Streamed(square(40, seed=1)), limits=Limits(pool=8))
     assert found != replace(found, top=None)
     assert found != replace(found, frame=replace(found.frame, text="another"))
     assert found != Digest(found.frame, found.maxima, found.means)

@@ -20,14 +20,14 @@ from attnviz.record import Attention, Prediction, Token
 from attnviz.relation import Followed
 from attnviz.selection import HeadId
 from attnviz.sources.saved import SavedReading
-from attnviz.studies.digest import digest_of
+from attnviz.studies.digest import Limits, digest_of
 from attnviz.studies.digest_files import facts, read_digest, save_digest
 from tests.analysis.streaming.squares import square, with_added
 
 
 def made(record: Attention | None = None, **how: Any) -> Digest:
     record = with_added(square(40, causal=True, window=9)) if record is None else record
-    return digest_of(SavedReading(record), **{"pool": 8, "top": 3, **how})
+    return digest_of(SavedReading(record), limits=Limits(**{"pool": 8, "top": 3, **how}))
 
 
 def everything() -> Digest:

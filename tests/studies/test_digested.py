@@ -13,7 +13,7 @@ from attnviz.prompt import Prompt
 from attnviz.record import Attention
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.saved import SavedReading
-from attnviz.studies.digest import digest_of
+from attnviz.studies.digest import Limits, digest_of
 from attnviz.studies.digest_files import save_digest
 from attnviz.studies.digested import DigestReading, DigestRows, DigestSource
 from tests.analysis.streaming.squares import square, with_added
@@ -24,7 +24,7 @@ RECORD = replace(
 
 
 def made(record: Attention = RECORD, selection: Selection | None = None) -> Digest:
-    return digest_of(SavedReading(record), selection or Selection(), pool=8, top=3)
+    return digest_of(SavedReading(record), selection or Selection(), Limits(pool=8, top=3))
 
 
 @pytest.fixture

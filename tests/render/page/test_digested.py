@@ -26,7 +26,7 @@ from attnviz.render.page.topkeys import (
     is_near,
 )
 from attnviz.render.page.written import LONG_SIZE, plan
-from attnviz.studies.digest import digest_of
+from attnviz.studies.digest import Limits, digest_of
 from tests.render import samples
 from tests.render.page.bare import bare_program
 from tests.render.page.digests import digest, pooled
@@ -233,7 +233,7 @@ def test_what_was_left_out_is_said(long):
 
 def test_a_digest_of_a_model_is_a_page():
     reading = attnviz.load("builtin").read(Prompt(TEXT))
-    found = opened(page(digest_of(reading, pool=32, top=3)))
+    found = opened(page(digest_of(reading, limits=Limits(pool=32, top=3))))
     assert found.map("self")["top"]["most"] == 3
     assert len(found.sides("self")[0]) == 32
     assert len(found.map("self")["focus"]) == 16
