@@ -18,7 +18,7 @@ from attnviz.cli.options import Color, Output, ThemeName
 from attnviz.errors import Damaged, NotFound, OutputExists, RequestError, UnknownSuffix
 
 if TYPE_CHECKING:
-    from attnviz.analysis.headcount import Sweep, Trial
+    from attnviz.analysis.headcount.sweep import Sweep, Trial
     from attnviz.model.training.plan import Plan
     from attnviz.studies.headcount import Stand
 
@@ -272,7 +272,7 @@ def _read_result(path: Path) -> "Sweep":
         NotFound: the file cannot be read.
         Damaged: it holds something else.
     """
-    from attnviz.analysis.headcount import Sweep
+    from attnviz.analysis.headcount.sweep import Sweep
     from attnviz.render.machine.sweep import SCHEMA
 
     try:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attnviz.analysis.headcount import Conditions, Followed, Sweep, Trial, heads_apart
+from attnviz.analysis.headcount.subspaces import heads_apart
+from attnviz.analysis.headcount.sweep import Conditions, Followed, Sweep, Trial
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.measures.entropy import relative_entropy
 from attnviz.errors import Damaged, RequestError

@@ -7,17 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attnviz.analysis.headcount import (
-    QUANTITIES,
-    Summary,
-    Sweep,
-    apart,
-    conclusion,
-    heads_apart,
-    quantity,
-    random_subspace_distance,
-    subspace_distance,
-)
+from attnviz.analysis.headcount.quantities import QUANTITIES, quantities_of, quantity
+from attnviz.analysis.headcount.subspaces import heads_apart, random_subspace_distance, subspace_distance
+from attnviz.analysis.headcount.sweep import Summary, Sweep, apart, conclusion
 from tests.render.sample_sweep import sweep, trial
 
 seeds = st.integers(0, 2**32 - 1)
@@ -130,7 +122,7 @@ def test_the_most_heads_may_still_be_a_gain_and_one_may_be_enough():
 def test_time_is_a_ratio_to_the_fewest_heads_of_the_same_seed():
     found = sweep()
     for heads in found.heads:
-        ratios = found.summary(heads, quantity("time")).values
+        ratios = quantity("time").over_seeds(found, heads).values
         for one, first, ratio in zip(found.of(heads), found.of(found.heads[0]), ratios, strict=True):
             assert one.seed == first.seed
             assert ratio == one.seconds / first.seconds
@@ -139,22 +131,24 @@ def test_time_is_a_ratio_to_the_fewest_heads_of_the_same_seed():
 def test_means_over_relations_and_heads_are_means():
     found = sweep()
     one = found.of(4)[0]
-    assert found.summary(4, quantity("relations")).values[0] == pytest.approx(
+    assert quantity("relations").over_seeds(found, 4).values[0] == pytest.approx(
         np.mean([followed.score for followed in one.relations])
     )
-    assert found.summary(4, quantity("over_offset")).values[0] == sum(
+    assert quantity("over_offset").over_seeds(found, 4).values[0] == sum(
         followed.score > followed.fixed_offset for followed in one.relations
     )
-    assert found.summary(4, quantity("removal")).values[0] == pytest.approx(1000 * np.mean(one.removal))
-    assert found.summary(4, quantity("removal_spread")).values[0] == pytest.approx(1000 * np.std(one.removal))
+    assert quantity("removal").over_seeds(found, 4).values[0] == pytest.approx(1000 * np.mean(one.removal))
+    assert quantity("removal_spread").over_seeds(found, 4).values[0] == pytest.approx(
+        1000 * np.std(one.removal)
+    )
 
 
 def test_what_was_not_measured_is_not_told():
     without = Sweep(sweep().conditions, tuple(replace(one, relations=()) for one in sweep().trials))
-    names = {one.name for one in QUANTITIES} - {one.name for one in without.quantities}
+    names = {one.name for one in QUANTITIES} - {one.name for one in quantities_of(without)}
     assert names == {"relations", "over_offset"}
     only_one = Sweep(sweep().conditions, sweep().of(1))
-    assert {"divergence", "closest", "subspace"}.isdisjoint(one.name for one in only_one.quantities)
+    assert {"divergence", "closest", "subspace"}.isdisjoint(one.name for one in quantities_of(only_one))
 
 
 def test_a_sweep_is_read_back_as_it_was_written():

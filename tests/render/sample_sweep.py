@@ -1,6 +1,6 @@
 """A sweep over the number of heads whose numbers come from formulas, near those of real ones."""
 
-from attnviz.analysis.headcount import Conditions, Followed, Sweep, Trial
+from attnviz.analysis.headcount.sweep import Conditions, Followed, Sweep, Trial
 
 COUNTS, WIDTH, LAYERS = (1, 2, 4, 8, 16), 128, 2
 RELATIONS = ("nsubj: dependent -> head", "nsubj: head -> dependent", "det: dependent -> head")

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from attnviz.analysis.headcount import subspace_distance
+from attnviz.analysis.headcount.subspaces import subspace_distance
 from attnviz.errors import Damaged, RequestError
 from attnviz.model.network import assemble, read
 from attnviz.model.training.evaluation import evaluate_detection

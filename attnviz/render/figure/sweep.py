@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from attnviz.analysis.headcount import Sweep, conclusion, mean_fixed_offset, quantity
+from attnviz.analysis.headcount.quantities import quantities_of, quantity
+from attnviz.analysis.headcount.sweep import Sweep, conclusion, mean_fixed_offset
 from attnviz.errors import RequestError
 from attnviz.render.figure import chosen_theme
 from attnviz.render.figure.canvas import HAIRLINE
@@ -97,7 +98,8 @@ def sweep_figure(
     colors = chosen_theme(theme)
     dots = check_dpi(dpi, paper)
     sheet = Sheet.of(paper, dots)
-    panels = [panel for panel in _PANELS if quantity(panel[0]) in sweep.quantities]
+    measured = quantities_of(sweep)
+    panels = [panel for panel in _PANELS if quantity(panel[0]) in measured]
     columns = 3 if sheet.width >= _WIDE * POINTS else 2
     rows = -(-len(panels) // columns)
     lettering = Lettering()
@@ -179,7 +181,7 @@ def _draw(page: _Page, axes: Axes, sweep: Sweep, name: str, *, from_zero: bool) 
     known = [
         (place, found)
         for place, heads in zip(places, sweep.heads, strict=True)
-        if (found := sweep.summary(heads, quantity(name))) is not None
+        if (found := quantity(name).over_seeds(sweep, heads)) is not None
     ]
     reference = _reference(sweep, name)
     for place, summary in known:

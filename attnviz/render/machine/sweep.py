@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from attnviz.analysis.headcount import RULE, Quantity, Summary, Sweep, mean_fixed_offset
+from attnviz.analysis.headcount.quantities import Quantity, quantities_of
+from attnviz.analysis.headcount.sweep import RULE, Summary, Sweep, mean_fixed_offset
 from attnviz.render.machine.plain import Fields, as_text
 
 SCHEMA = "attnviz/sweep/1"
@@ -28,7 +29,7 @@ def sweep_json(sweep: Sweep) -> str:
             "rule": RULE,
             "enough": sweep.enough,
             "fixed_offset": mean_fixed_offset(sweep),
-            "quantities": [_named(quantity) for quantity in sweep.quantities],
+            "quantities": [_named(quantity) for quantity in quantities_of(sweep)],
             "counts": [_count(sweep, heads) for heads in sweep.heads],
             "relations": [_relation(sweep, relation) for relation in sweep.relations],
             "trainings": [asdict(trial) for trial in sweep.trials],
@@ -49,7 +50,7 @@ def _count(sweep: Sweep, heads: int) -> Fields:
         "attention_parameters": trials[0].attention_parameters,
         "against_fewer": sweep.against_fewer(heads),
         "random_subspaces": sweep.random_subspaces(heads),
-        "quantities": {one.name: _summary(sweep.summary(heads, one)) for one in sweep.quantities},
+        "quantities": {one.name: _summary(one.over_seeds(sweep, heads)) for one in quantities_of(sweep)},
     }
 
 

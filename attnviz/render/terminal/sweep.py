@@ -8,7 +8,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from attnviz.analysis.headcount import Quantity, Summary, Sweep, Verdict, conclusion, mean_fixed_offset
+from attnviz.analysis.headcount.quantities import Quantity, quantities_of
+from attnviz.analysis.headcount.sweep import Summary, Sweep, Verdict, conclusion, mean_fixed_offset
 
 _GAP = 2
 _DIGITS_OF_RELATIONS = 2
@@ -94,7 +95,7 @@ def _heading(sweep: Sweep) -> Iterator[str]:
 
 def _rows(sweep: Sweep) -> Iterator[_Row]:
     yield _Row(Text("d_k, d_v"), tuple(Text(str(sweep.of(heads)[0].d_k)) for heads in sweep.heads))
-    for quantity in sweep.quantities:
+    for quantity in quantities_of(sweep):
         yield _row(sweep, quantity)
         if quantity.name == "loss":
             told = (Text(_VERDICTS[sweep.against_fewer(heads)]) for heads in sweep.heads)
@@ -110,7 +111,7 @@ def _rows(sweep: Sweep) -> Iterator[_Row]:
 
 
 def _row(sweep: Sweep, quantity: Quantity) -> _Row:
-    cells = [_cell(sweep.summary(heads, quantity), quantity.digits) for heads in sweep.heads]
+    cells = [_cell(quantity.over_seeds(sweep, heads), quantity.digits) for heads in sweep.heads]
     return _Row(Text(quantity.title, style="dim" if quantity.title.startswith(" ") else ""), tuple(cells))
 
 
@@ -164,7 +165,7 @@ def _fitting(columns: Sequence[int], width: int) -> list[list[int]]:
 def _meanings(sweep: Sweep) -> Table:
     """Say what each row is, in plain words."""
     table = Table.grid(padding=(0, _GAP, 0, 0))
-    for quantity in sweep.quantities:
+    for quantity in quantities_of(sweep):
         unit = "" if quantity.unit in ("share", "ratio", "relations") else f" ({quantity.unit})"
         table.add_row(Text(quantity.title.strip(), style="dim"), Text(quantity.says + unit, style="dim"))
     return table

@@ -6,7 +6,8 @@ import re
 import pytest
 from rich.cells import cell_len
 
-from attnviz.analysis.headcount import RULE, quantity
+from attnviz.analysis.headcount.quantities import quantities_of, quantity
+from attnviz.analysis.headcount.sweep import RULE
 from attnviz.render.machine.sweep import sweep_json
 from attnviz.render.terminal.sweep import SweepTable
 from tests.render.sample_sweep import COUNTS, RELATIONS, sweep
@@ -77,7 +78,7 @@ def test_says_what_may_be_concluded_and_by_what_rule():
 
 def test_every_row_is_explained():
     text = shown(SweepTable(sweep()), 200)
-    for one in sweep().quantities:
+    for one in quantities_of(sweep()):
         assert one.says in text
     assert "(nats per word)" in text
 

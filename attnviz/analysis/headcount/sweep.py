@@ -1,65 +1,16 @@
-"""What the number of heads buys: networks that differ in nothing else, held against each other."""
+"""Trainings that differ in the number of heads and the seed: what was measured, and what may be concluded."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from itertools import combinations
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from attnviz.analysis.headcount.subspaces import random_subspace_distance
 
-Matrix = NDArray[np.floating]
 Verdict = Literal["gain", "no gain", "worse"]
 
-# Below this share of the largest singular value a direction is rounding, as numpy.linalg.matrix_rank has it.
-_ROUNDING = float(np.finfo(np.float32).eps)
-
-
-def subspace_distance(first: Matrix, second: Matrix) -> float:
-    r"""Say how far apart the spaces are that the columns of two matrices span.
-
-    $1 - \lVert U^T V \rVert_F^2 / d$ with orthonormal bases $U$ and $V$: the mean of $\sin^2 \theta_k$ over
-    the $d$ principal angles (Golub and Van Loan, "Matrix computations", 4th edition, section 6.4.3), which is
-    the squared distance in the projection F-norm of Edelman, Arias and Smith 1998, section 4.3, divided by
-    its most. Read it as the share of one head's directions that the other does not see.
-
-    Shape:
-        first, second: (d_model, direction).
-
-    Returns:
-        Share, 0 to 1: 0 where one space holds the other, 1 where they are orthogonal; NaN for a matrix of 0.
-
-    >>> subspace_distance(np.eye(4)[:, :2], np.eye(4)[:, 1:3])
-    0.5
-    """
-    one, other = _basis(first), _basis(second)
-    directions = min(one.shape[1], other.shape[1])
-    if not directions:
-        return float("nan")
-    return float(np.clip(1 - np.sum((one.T @ other) ** 2) / directions, 0, 1))
-
-
-def random_subspace_distance(width: int, directions: int) -> float:
-    r"""Say how far apart random spaces are on average: $1 - d / d_{model}$, exactly.
-
-    A random orthonormal basis $V$ has $E[V V^T] = (d / d_{model}) I$, so $E \lVert U^T V \rVert_F^2 = d^2 /
-    d_{model}$. With h heads that share the width this is 1 - 1/h: two heads cannot be as far apart as 16.
-
-    >>> random_subspace_distance(128, 64), random_subspace_distance(128, 8)
-    (0.5, 0.9375)
-    """
-    return 1 - directions / width
-
-
-def heads_apart(projections: Sequence[Matrix]) -> float | None:
-    """Say how far apart the spaces of heads are, on average over pairs; None for one head.
-
-    Shape:
-        projections: for each head (d_model, d_k), its part of a query or key projection.
-    """
-    pairs = [subspace_distance(one, other) for one, other in combinations(projections, 2)]
-    return statistics.fmean(pairs) if pairs else None
+# What only two heads or more have.
+_OF_PAIRS = ("divergence", "closest", "subspace")
 
 
 @dataclass(frozen=True)
@@ -228,17 +179,6 @@ class Sweep:
         """Give the trainings with so many heads, by seed."""
         return tuple(sorted((t for t in self.trials if t.heads == heads), key=lambda trial: trial.seed))
 
-    def summary(self, heads: int, quantity: "Quantity") -> Summary | None:
-        """Give a quantity over the seeds, or None where so many heads do not have it."""
-        values = [quantity.value(self, trial) for trial in self.of(heads)]
-        known = tuple(value for value in values if value is not None)
-        return Summary(known) if known else None
-
-    @property
-    def quantities(self) -> "tuple[Quantity, ...]":
-        """What was measured of at least one training."""
-        return tuple(q for q in QUANTITIES if any(self.summary(heads, q) for heads in self.heads))
-
     @property
     def relations(self) -> tuple[str, ...]:
         """The relations every training was measured on."""
@@ -316,147 +256,6 @@ def conclusion(sweep: Sweep) -> str:
     return f"{RULE}. By it, more heads than {sweep.enough} bring no further gain in loss."
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """Something that is measured of every training.
-
-    Attributes:
-        name: what JSON calls it.
-        title: what people read.
-        unit: of its values.
-        digits: behind the point.
-        says: what it is, in plain words.
-        value: takes it from one training of a sweep; None where it does not exist.
-    """
-
-    name: str
-    title: str
-    unit: str
-    digits: int
-    says: str
-    value: Callable[[Sweep, Trial], float | None]
-
-
-def _relations(_: Sweep, trial: Trial) -> float | None:
-    return statistics.fmean(r.score for r in trial.relations) if trial.relations else None
-
-
-def _over_offset(_: Sweep, trial: Trial) -> float | None:
-    return float(sum(r.score > r.fixed_offset for r in trial.relations)) if trial.relations else None
-
-
-def _time(sweep: Sweep, trial: Trial) -> float | None:
-    """Processor time as a ratio to that of the fewest heads with the same seed."""
-    first = next((t for t in sweep.of(sweep.heads[0]) if t.seed == trial.seed), None)
-    return None if first is None else trial.seconds / first.seconds
-
-
-# What only two heads or more have.
-_OF_PAIRS = ("divergence", "closest", "subspace")
-
-_PER_THOUSAND = "nats per 1,000 words"
-
-QUANTITIES = (
-    Quantity(
-        "loss",
-        "validation loss",
-        "nats per word",
-        3,
-        "how badly replaced words are told from original ones, on texts held out: low is good",
-        lambda _, trial: trial.loss,
-    ),
-    Quantity(
-        "auc",
-        "area under ROC",
-        "share",
-        3,
-        "the chance that a replaced word is judged more suspicious than an original one: .5 is guessing",
-        lambda _, trial: trial.auc,
-    ),
-    Quantity(
-        "divergence",
-        "heads differ by",
-        "bits",
-        2,
-        "Jensen-Shannon divergence of two heads of a layer, mean over words and pairs: 0 alike, 1 apart",
-        lambda _, trial: trial.divergence,
-    ),
-    Quantity(
-        "closest",
-        "closest pair",
-        "bits",
-        2,
-        "the same of the two heads that are most alike",
-        lambda _, trial: trial.closest,
-    ),
-    Quantity(
-        "entropy",
-        "entropy / most",
-        "share",
-        2,
-        "how widely a row spreads its attention: 0 one word, 1 all words alike",
-        lambda _, trial: trial.entropy,
-    ),
-    Quantity(
-        "relations",
-        "relations",
-        "share",
-        3,
-        "of words with a grammatical relation, how many the best head links rightly; mean over relations",
-        _relations,
-    ),
-    Quantity(
-        "over_offset",
-        "above an offset",
-        "relations",
-        1,
-        "in how many relations the best head beats always looking the same distance away",
-        _over_offset,
-    ),
-    Quantity(
-        "removal",
-        "one head removed",
-        _PER_THOUSAND,
-        1,
-        "by how much the loss rises when one head adds nothing: mean over all heads, each removed once",
-        lambda _, trial: 1000 * statistics.fmean(trial.removal),
-    ),
-    Quantity(
-        "removal_spread",
-        "  among heads ±",
-        _PER_THOUSAND,
-        1,
-        "the standard deviation of that among the heads of a network: how unequal they are",
-        lambda _, trial: 1000 * statistics.pstdev(trial.removal),
-    ),
-    Quantity(
-        "subspace",
-        "subspaces apart",
-        "share",
-        3,
-        "the share of directions one head's queries (or keys) are made from and another's are not",
-        lambda _, trial: trial.subspace,
-    ),
-    Quantity(
-        "time",
-        "time per step",
-        "ratio",
-        2,
-        "processor time of one step of training, as a ratio to the fewest heads",
-        _time,
-    ),
-)
-
-
-def quantity(name: str) -> Quantity:
-    """Find a quantity by its name.
-
-    >>> quantity("loss").unit
-    'nats per word'
-    """
-    return next(one for one in QUANTITIES if one.name == name)
-
-
 def mean_fixed_offset(sweep: Sweep) -> float | None:
     """What always looking the same distance away reaches, mean over relations; None without a treebank."""
     offsets = [sweep.fixed_offset(relation) for relation in sweep.relations]
@@ -476,11 +275,3 @@ def _number(name: str, value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, int | float) or (value is None and name in _OF_PAIRS):
         return value
     raise TypeError(f"{name}: got {value!r}, allowed a number")
-
-
-def _basis(matrix: Matrix) -> Matrix:
-    """Give an orthonormal basis of the space of a matrix's columns: (d_model, rank)."""
-    left, sizes, _ = np.linalg.svd(np.asarray(matrix, dtype=np.float64), full_matrices=False)
-    if not sizes.size or not sizes[0]:
-        return left[:, :0]
-    return left[:, sizes > _ROUNDING * max(matrix.shape) * sizes[0]]
