@@ -136,7 +136,7 @@ def _draw(walk: "Walkthrough", record: "Attention", level: LevelName, out: Outpu
 
         content = html(walk, record, level.value).encode()
     else:
-        from attnviz.render.figure.walkthrough import walkthrough_pdf
+        from attnviz.render.figure.walkthrough.pages import walkthrough_pdf
 
         content = walkthrough_pdf(walk, record, level.value)
     write(out.output, content, force=out.force)

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from attnviz.render.figure.walkthrough import walkthrough_figures, walkthrough_pdf
+from attnviz.render.figure.walkthrough.pages import walkthrough_figures, walkthrough_pdf
 from attnviz.render.walkthrough.blocks import Table
 from attnviz.render.walkthrough.drawings import flow, square
 from attnviz.render.walkthrough.tell import LEVELS, tell

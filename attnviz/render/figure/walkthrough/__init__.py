@@ -1,0 +1,1 @@
+"""A walk through one head on pages of paper."""
