@@ -15,6 +15,7 @@ from attnviz.analysis.comparing.contrasting import (
     Opened,
     Pairs,
     Shifts,
+    Stride,
     Taker,
     meet,
     walk,
@@ -31,9 +32,12 @@ from attnviz.sources.saved import SavedReading
 # Takes how many rows are done, and of how many.
 Progress = Callable[[int, int], None]
 
-# So many weights of each side are made at once, 4 MiB as of any block. Four times as many took a fifth longer
-# (3,000 tokens, 4 layers of 4 heads), and 170 MB more.
+# So many weights of each side are made at once, and of no more queries than these.
 _CELLS = 2**20
+_ROWS = 128
+
+# Of one pair of heads, so many are compared at once.
+_COMPARED = 2**17
 
 # Cells along a side of a difference map, at most.
 MOST = 512
@@ -198,8 +202,8 @@ class _Study:
         layers = 1 if layerwise else max(len({head.layer for head in side}) for side in (heads, others))
         wide = max(len(first.heads), len(second.heads)) * layers
         keys = max(half.tokens[1] for half in (self.ground.first, self.ground.second))
-        size = max(1, _CELLS // (wide * keys))
-        return walk(self.ground, first, second, size=size, layerwise=layerwise, done=self.ticks.done)
+        stride = Stride(max(1, min(_ROWS, _CELLS // (wide * keys))), max(1, _COMPARED // keys))
+        return walk(self.ground, first, second, stride=stride, layerwise=layerwise, done=self.ticks.done)
 
 
 def _sides(pairs: Pairs, layers: Sequence[int]) -> tuple[list[HeadId], list[HeadId]]:

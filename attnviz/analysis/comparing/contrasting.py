@@ -1,16 +1,18 @@
 """Two inputs held against each other as the same rows of both come: no square need ever exist."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.comparing.contrast import Shift
-from attnviz.analysis.comparing.paired import Half, Paired, Piece
+from attnviz.analysis.comparing.paired import Paired, Piece
+from attnviz.analysis.comparing.pieces import Places
 from attnviz.analysis.measures.divergence import divergence, divergences_between
 from attnviz.analysis.spread import Spread
-from attnviz.analysis.streaming.gathered import brought
+from attnviz.analysis.streaming.gathered import at_hand, brought
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.observe import RowBlock, Rows
 from attnviz.record import Mask
@@ -35,6 +37,38 @@ class Opened:
 
 
 @dataclass(frozen=True, eq=False)
+class Blocks:
+    """The same rows of one or several layers of one input.
+
+    Attributes:
+        by_layer: a block of each.
+        heads: the numbers of the heads each has, in order.
+    """
+
+    by_layer: dict[int, RowBlock]
+    heads: tuple[int, ...]
+
+    @classmethod
+    def of(cls, blocks: Iterable[RowBlock], heads: tuple[int, ...]) -> "Blocks":
+        """Put blocks together, whose sight is made once however many parts of their rows ask for it."""
+        some = (
+            replace(block, weights=at_hand(block.weights), visible=cache(block.visible)) for block in blocks
+        )
+        return cls({block.layer: block for block in some}, heads)
+
+    def weights(self, head: HeadId, rows: range) -> Array:
+        """Give some rows of a head: (row, key)."""
+        block = self.by_layer[head.layer]
+        return block.weights[self.heads.index(head.index), rows.start - block.start : rows.stop - block.start]
+
+    def visible(self, layer: int, rows: range) -> Array | None:
+        """Say which keys some rows see: (row, key); None means all."""
+        block = self.by_layer[layer]
+        seen = block.visible()
+        return None if seen is None else seen[rows.start - block.start : rows.stop - block.start]
+
+
+@dataclass(frozen=True, eq=False)
 class Met:
     """The same matched rows of both inputs, of one layer or of several.
 
@@ -42,44 +76,52 @@ class Met:
         paired: both inputs.
         piece: which rows.
         reach: how many matched keys any of these queries sees.
-        first: the first's blocks by their layers, and the numbers of their heads.
-        second: the second's.
+        first: blocks of the first, in which these rows stand.
+        second: those of the second.
     """
 
     paired: Paired
     piece: Piece
     reach: int
-    first: tuple[dict[int, RowBlock], tuple[int, ...]]
-    second: tuple[dict[int, RowBlock], tuple[int, ...]]
+    first: Blocks
+    second: Blocks
 
     def has(self, head: HeadId, other: HeadId) -> bool:
         """Say whether the rows of both heads are here."""
-        return head.layer in self.first[0] and other.layer in self.second[0]
+        return head.layer in self.first.by_layer and other.layer in self.second.by_layer
 
     def before(self, head: HeadId) -> Array:
         """Give the cells of one of the first's heads: (query, key + 1); see `Half.cells`."""
-        return self._cells(self.paired.first, self.piece.first, self.first, head)
+        weights = self.first.weights(head, self.piece.first)
+        return self.paired.first.cells(weights, self.piece.first, self.piece.places, self.reach)
 
     def after(self, head: HeadId) -> Array:
         """Give the cells of one of the second's heads."""
-        return self._cells(self.paired.second, self.piece.second, self.second, head)
+        weights = self.second.weights(head, self.piece.second)
+        return self.paired.second.cells(weights, self.piece.second, self.piece.places, self.reach)
 
     def sight(self, layer: int, other: int) -> Mask:
         """Say which matched keys the queries could see on either side: (query, key)."""
-        sides = (
-            (self.paired.first, self.piece.first, self.first[0][layer]),
-            (self.paired.second, self.piece.second, self.second[0][other]),
+        one = self.first.visible(layer, self.piece.first)
+        two = self.second.visible(other, self.piece.second)
+        places, reach = self.piece.places, self.reach
+        return self.paired.first.sight(one, self.piece.first, places, reach) | self.paired.second.sight(
+            two, self.piece.second, places, reach
         )
-        one, two = (
-            half.sight(block.visible(), rows, self.piece.places, self.reach) for half, rows, block in sides
-        )
-        return one | two
 
-    def _cells(
-        self, half: Half, rows: range, blocks: tuple[dict[int, RowBlock], tuple[int, ...]], head: HeadId
-    ) -> Array:
-        weights = blocks[0][head.layer].weights[blocks[1].index(head.index)]
-        return half.cells(weights, rows, self.piece.places, self.reach)
+
+@dataclass(frozen=True)
+class Stride:
+    """How much of both is done at once.
+
+    Attributes:
+        made: how many rows are made.
+        compared: how many of these are compared, which is quicker where what is made of them stays in a
+            processor's cache.
+    """
+
+    made: int
+    compared: int
 
 
 def walk(
@@ -87,7 +129,7 @@ def walk(
     first: Opened,
     second: Opened,
     *,
-    size: int,
+    stride: Stride,
     layerwise: bool,
     done: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Met]:
@@ -97,21 +139,49 @@ def walk(
         paired: both inputs.
         first: the first's rows.
         second: the second's.
-        size: how many rows a piece has at most.
+        stride: how many rows a piece has at most.
         layerwise: whether layers of one number meet, one after the other; else all of both come together.
         done: takes how many matched rows were done.
     """
-    for piece in paired.pieces(size):
-        reach = paired.reach(piece)
+    for piece in paired.pieces(stride.made):
+        parts = list(paired.pieces(stride.compared, piece.places))
         sides = first.rows.blocks(piece.first), second.rows.blocks(piece.second)
-        if layerwise:
-            for one, other in zip(*sides, strict=True):
-                here, there = {one.layer: one}, {other.layer: other}
-                yield Met(paired, piece, reach, (here, first.heads), (there, second.heads))
-        else:
-            here, there = ({block.layer: block for block in blocks} for blocks in sides)
-            yield Met(paired, piece, reach, (here, first.heads), (there, second.heads))
+        for one, other in _layer_by_layer(*sides) if layerwise else [sides]:
+            here, there = Blocks.of(one, first.heads), Blocks.of(other, second.heads)
+            for part in parts:
+                yield Met(paired, part, paired.reach(part), here, there)
         done(len(piece.places))
+
+
+def _layer_by_layer(
+    first: Iterable[RowBlock], second: Iterable[RowBlock]
+) -> Iterator[tuple[Iterable[RowBlock], Iterable[RowBlock]]]:
+    for one, other in zip(first, second, strict=True):
+        yield (one,), (other,)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The same rows of a head and of the one it is held against, over matched keys; see `Half.cells`.
+
+    Attributes:
+        before: the first's, (query, key + 1).
+        after: the second's.
+    """
+
+    before: Array
+    after: Array
+
+    @cached_property
+    def difference(self) -> Array:
+        """By how much more the second reads: (query, key + 1)."""
+        return self.after - self.before
+
+    @cached_property
+    def largest(self) -> Floats:
+        """The largest difference of each row, without its sign: (query,)."""
+        xp = namespace(self.difference)
+        return on_cpu(xp.max(xp.abs(self.difference), axis=1))
 
 
 class Namesakes:
@@ -122,15 +192,13 @@ class Namesakes:
         self._bits = np.zeros((len(pairs), len(paired.counted)))
         self._elsewhere = np.zeros((2, len(pairs)))
 
-    def take(self, place: int, met: Met, before: Array, after: Array) -> None:
+    def take(self, place: int, met: Met, cells: Cells) -> None:
         """Take the cells of one pair."""
         places = slice(met.piece.places.start, met.piece.places.stop)
         # A decoder reads as it did up to the first change, and equal rows are 0 apart.
-        if namespace(before).any(before != after):
-            self._bits[place, places] = on_cpu(divergence(before, after))
-        counted = self._counted[places]
-        for side, cells in enumerate((before, after)):
-            self._elsewhere[side, place] += on_cpu(cells[:, -1])[counted].sum()
+        if cells.largest.any():
+            self._bits[place, places] = on_cpu(divergence(cells.before, cells.after))
+        self._elsewhere[:, place] += _elsewhere((cells.before, cells.after), self._counted[places])
 
     @property
     def against(self) -> tuple[HeadId, ...]:
@@ -169,7 +237,7 @@ class Nearest:
         apart = on_cpu(divergences_between(xp.stack(before), xp.stack(after)))
         self._bits.add(apart[..., counted])
         for added, cells in zip(self._elsewhere, (before, after), strict=True):
-            added += [on_cpu(own[:, -1])[counted].sum() for own in cells]
+            added += _elsewhere(cells, counted)
 
     @property
     def against(self) -> tuple[HeadId, ...]:
@@ -202,20 +270,19 @@ class Shifts:
         self._counted = paired.counted
         self.found = [Shift(int(np.argmax(paired.counted)), 0, 0.0) for _ in pairs]
 
-    def take(self, place: int, met: Met, before: Array, after: Array) -> None:
+    def take(self, place: int, met: Met, cells: Cells) -> None:
         """Take the cells of one pair."""
-        xp, start = namespace(before), met.piece.places.start
+        start = met.piece.places.start
         counted = np.flatnonzero(self._counted[start : met.piece.places.stop])
         if not len(counted):
             return
-        difference = after - before
-        rows = on_cpu(xp.max(xp.abs(difference), axis=1))[counted]
-        row = int(counted[rows.argmax()])
+        rows = cells.largest[counted]
         if rows.max() <= abs(self.found[place].weight):
             return
-        key = int(xp.argmax(xp.abs(difference[row])))
-        weight = float(difference[row, key])
-        self.found[place] = Shift(start + row, key if key < met.reach else None, weight)
+        row = int(counted[rows.argmax()])
+        changed = on_cpu(cells.difference[row])
+        key = int(np.abs(changed).argmax())
+        self.found[place] = Shift(start + row, key if key < met.reach else None, float(changed[key]))
 
 
 class Maps:
@@ -228,10 +295,10 @@ class Maps:
         shape = len(pairs), self.queries.runs, self.keys.runs + 1
         self._gain, self._loss = np.full(shape, -np.inf), np.full(shape, np.inf)
 
-    def take(self, place: int, met: Met, before: Array, after: Array) -> None:
+    def take(self, place: int, met: Met, cells: Cells) -> None:
         """Take the cells of one pair."""
         head, other = self._pairs[place]
-        difference, places = on_cpu(after) - on_cpu(before), met.piece.places
+        difference, places = on_cpu(cells.difference), met.piece.places
         seen = met.sight(head.layer, other.layer)
         seen = np.column_stack([seen, np.ones(len(seen), dtype=bool)])
         rows = self.queries.span(places.start, places.stop)
@@ -265,6 +332,11 @@ class Maps:
         return np.where(np.isfinite(largest), largest, np.nan)
 
 
+def _elsewhere(sides: Iterable[Array], counted: Mask | Places) -> list[float]:
+    """Add up the mass on keys without a match, of each of several cells."""
+    return [float(on_cpu(cells[:, -1])[counted].sum(dtype=np.float64)) for cells in sides]
+
+
 Taker = Namesakes | Shifts | Maps
 
 
@@ -274,6 +346,6 @@ def meet(mets: Iterator[Met], pairs: Pairs, takers: Sequence[Taker]) -> None:
         for place, (head, other) in enumerate(pairs):
             if met.has(head, other):
                 before = met.before(head)
-                after = brought(met.after(other), before)
+                cells = Cells(before, brought(met.after(other), before))
                 for taker in takers:
-                    taker.take(place, met, before, after)
+                    taker.take(place, met, cells)

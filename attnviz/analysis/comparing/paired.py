@@ -5,18 +5,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from attnviz.analysis.comparing.ground import Numbered, alike, pair_up
 from attnviz.analysis.comparing.matching import Matching, match
+from attnviz.analysis.comparing.pieces import Pieces, Places, taken
 from attnviz.analysis.readers import counted_queries
 from attnviz.analysis.words import word_starts, words_of
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.errors import RequestError
 from attnviz.frame import Frame
 from attnviz.record import Attention, Mask
-
-Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -59,19 +57,17 @@ class Half:
     def span(self, places: range) -> range:
         """Say from which to which row the matched queries are made of."""
         first, last = int(self.rows[places.start]), int(self.rows[places.stop - 1])
-        return range(int(self._ends[first]), int(self._ends[last + 1]))
+        return range(int(self._bounds[0][first]), int(self._bounds[0][last + 1]))
 
     def seen(self, rows: range) -> int:
         """Say of how many keys, or words of them, the first of some rows' weights are: none is behind."""
-        queries, keys = self.tokens
-        last = max(rows.stop + keys - queries, 0) if self.frame.causal else keys
-        return last if self.starts is None else int(np.searchsorted(self.starts[1], last))
+        return int(np.searchsorted(self._bounds[1][:-1], self._behind(rows)))
 
     def cells(self, weights: Array, rows: range, places: range, reach: int) -> Array:
-        """Give the weights of matched queries on matched keys, and last what is elsewhere, in float64.
+        """Give the weights of matched queries on matched keys, and last what is elsewhere.
 
         Shape:
-            weights: (row, key).
+            weights: (row, key); keys behind the last may be missing, on which nothing is.
             Returns (matched query, matched key + 1).
 
         Args:
@@ -80,66 +76,61 @@ class Half:
             places: which of the matched queries; `rows` is their span.
             reach: of how many matched keys.
         """
-        own = self._own(weights, rows, places)
+        own = self._rows_of(weights[:, : self._behind(rows)], rows, places)
+        pieces = self._pieces_of(places)
+        own = own if pieces is None else own / pieces[:, None].astype(own.dtype)
         xp = namespace(own)
-        alone = self.alone[: int(np.searchsorted(self.alone, own.shape[1]))]
-        beside = xp.sum(_taken(own, alone, 1), axis=1, keepdims=True)
-        columns = self.columns[:reach]
-        there = columns[: int(np.searchsorted(columns, own.shape[1]))]
-        behind = xp.broadcast_to(xp.zeros_like(own[:, :1]), (own.shape[0], reach - len(there)))
-        return xp.concat([_taken(own, there, 1), behind, beside], axis=1)
+        alone = self._alone[: int(np.searchsorted(self._alone, own.shape[1]))]
+        beside = xp.sum(taken(own, alone, 1), axis=1, keepdims=True)
+        there = self._columns.joined(own, axis=1)
+        behind = xp.broadcast_to(xp.zeros_like(beside), (own.shape[0], reach - there.shape[1]))
+        return xp.concat([there, behind, beside], axis=1)
 
     def sight(self, visible: Array | None, rows: range, places: range, reach: int) -> Mask:
-        """Say which matched keys some matched queries could see: (matched query, matched key)."""
-        if visible is None:
-            return np.ones((len(places), reach), dtype=bool)
-        seen = np.asarray(on_cpu(visible), dtype=bool)
-        first = rows.start
-        if self.starts is not None:
-            by_key = np.logical_or.reduceat(seen, self.starts[1], axis=1)
-            words = self._words(rows)
-            first = words.start
-            seen = np.logical_or.reduceat(by_key, self.starts[0][first : words.stop] - rows.start, axis=0)
-        some = self.rows[places.start : places.stop] - first
-        found: Mask = seen[some][:, self.columns[:reach]]
+        """Say which matched keys some matched queries could see: (matched query, matched key).
+
+        Shape:
+            visible: (row, key), of `rows`; None means all.
+        """
+        found: Mask = np.ones((len(places), reach), dtype=bool)
+        if visible is not None:
+            some = np.asarray(on_cpu(visible), dtype=bool)[:, : self._behind(rows)]
+            there = self._columns.joined(self._rows_of(some, rows, places), axis=1)
+            found[:, : there.shape[1]], found[:, there.shape[1] :] = there, False
         return found
 
     @cached_property
-    def _ends(self) -> Places:
-        """Where each query, or word of them, begins, and behind it where the last ends."""
-        starts = np.arange(self.tokens[0]) if self.starts is None else self.starts[0]
-        return np.append(starts, self.tokens[0])
+    def _bounds(self) -> tuple[Places, Places]:
+        """Where each query and each key, or word of them, begins, and behind it where the last ends."""
+        starts = self.starts or tuple(map(np.arange, self.tokens))
+        queries, keys = (np.append(*each) for each in zip(starts, self.tokens, strict=True))
+        return queries, keys
 
-    def _words(self, rows: range) -> range:
-        """Say which words some rows, from the first to the last of them, are made of."""
-        assert self.starts is not None
-        return range(*np.searchsorted(self.starts[0], [rows.start, rows.stop]).tolist())
+    @cached_property
+    def _columns(self) -> Pieces:
+        """The pieces of the matched keys."""
+        return Pieces.of(self._bounds[1], self.columns)
 
-    def _own(self, weights: Array, rows: range, places: range) -> Array:
-        """Give the rows of matched queries on all keys that any of them sees; see `merge_words`."""
-        seen, some = self.seen(rows), self.rows[places.start : places.stop]
-        if self.starts is None:
-            xp = namespace(weights)
-            own = _taken(weights, some - rows.start, 0)[:, :seen]
-            return xp.astype(own, xp.float64)
-        words = self._words(rows)
-        starts = self.starts[0][words.start : words.stop]
-        pieces = np.diff(starts, append=rows.stop)[:, None]
-        by_key = np.add.reduceat(on_cpu(weights), self.starts[1][:seen], axis=1, dtype=np.float64)
-        merged = np.add.reduceat(by_key, starts - rows.start, axis=0) / pieces
-        return merged[some - words.start]
+    @cached_property
+    def _alone(self) -> Places:
+        """Where those of all other keys stand: (piece,), ascending."""
+        return Pieces.of(self._bounds[1], self.alone).every
 
+    def _behind(self, rows: range) -> int:
+        """Say behind which key none is that any of some rows sees."""
+        queries, keys = self.tokens
+        return max(rows.stop + keys - queries, 0) if self.frame.causal else keys
 
-def _taken(numbers: Array, places: Places, axis: int) -> Array:
-    """Take rows or columns; those that stand side by side are not copied."""
-    if len(places) == 0 or places[-1] - places[0] == len(places) - 1:
-        first = int(places[0]) if len(places) else 0
-        some = slice(first, first + len(places))
-        return numbers[some] if axis == 0 else numbers[:, some]
-    xp = namespace(numbers)
-    if xp is np:
-        return np.take(numbers, places, axis=axis)
-    return xp.take(numbers, xp.asarray(places, device=numbers.device), axis=axis)
+    def _rows_of(self, numbers: Array, rows: range, places: range) -> Array:
+        """Add up the rows of each of some matched queries: (matched query, key)."""
+        some = self.rows[places.start : places.stop]
+        own = numbers if self.starts is None else on_cpu(numbers)
+        return Pieces.of(self._bounds[0], some, rows.start).joined(own, axis=0)
+
+    def _pieces_of(self, places: range) -> Places | None:
+        """Say how many pieces each of some matched queries has: (matched query,); None where all have one."""
+        some = self.rows[places.start : places.stop]
+        return None if self.starts is None else self._bounds[0][some + 1] - self._bounds[0][some]
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +153,17 @@ class Paired:
     by_words: bool
     counted: Mask
 
-    def pieces(self, size: int) -> Iterator[Piece]:
-        """Cut the matched queries so that each piece spans at most so many rows of both, or is one query."""
-        start, count = 0, len(self.counted)
-        while start < count:
+    def pieces(self, size: int, within: range | None = None) -> Iterator[Piece]:
+        """Cut matched queries so that each piece spans at most so many rows of both, or is one query.
+
+        Args:
+            size: how many rows.
+            within: the places of the queries; None means all.
+        """
+        start, behind = (0, len(self.counted)) if within is None else (within.start, within.stop)
+        while start < behind:
             stop = start + 1
-            while stop < count and self._longest(range(start, stop + 1)) <= size:
+            while stop < behind and self._longest(range(start, stop + 1)) <= size:
                 stop += 1
             places = range(start, stop)
             yield Piece(places, self.first.span(places), self.second.span(places))
