@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, MaxMemory, Model, Output
+from attnviz.cli.options import Given, Heads, Input, MaxMemory, Output
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Paper:
     ] = None
 
 
-def ablate(source: Input, by: Model, which: Heads, removed: Removed, out: Output, paper: Paper) -> None:
+def ablate(given: Given, which: Heads, removed: Removed, out: Output, paper: Paper) -> None:
     """Remove heads and say what the model's answer loses: how far it moves, and what the text costs it.
 
     Without --layer and --head every head is removed, one at a time; the model is run once for each. Models
@@ -84,8 +84,8 @@ def ablate(source: Input, by: Model, which: Heads, removed: Removed, out: Output
     from attnviz.studies.ablation import remove
 
     check_output(out, *_SUFFIXES)
-    _check(source, which, removed, paper)
-    reading = open_reading(source, by)
+    _check(given.input, which, removed, paper)
+    reading = open_reading(given)
     outline = block_of(reading, which)
     selection = which.selection("all")
     _announce(outline, which, removed)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import BlockName, Heads, Input, Model, Output, Tokens
+from attnviz.cli.options import BlockName, Given, Heads, Output
 
 if TYPE_CHECKING:
     from attnviz.analysis.alignment import Alignment
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 PICTURES = (".png", ".svg", ".pdf")
 
 
-def align(source: Input, by: Model, which: Heads, out: Output) -> None:
+def align(given: Given, which: Heads, out: Output) -> None:
     """Say when each word of a sound was said: the weights of a decoder that writes it down, read as times.
 
     The words are the model's own, or those of --target. Without --head the heads its authors name are used,
@@ -27,7 +27,7 @@ def align(source: Input, by: Model, which: Heads, out: Output) -> None:
     asked = which.layer is not None or which.head is not None
     meant = which if asked else replace(which, layer="all")
     across = meant if meant.block else replace(meant, block=BlockName.cross)
-    record, heads = attend(source, by, across, Tokens(), default="all")
+    record, heads = attend(given, across, default="all")
     found = line_up(record, heads if asked else None)
     if out.output is not None and out.output.suffix.lower() in PICTURES:
         write(out.output, _picture(found, out), force=out.force)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import BlockName, Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
+from attnviz.cli.options import BlockName, Given, Heads, Input, Long, Output, Showing, Tokens
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Against:
         """Whether there is something else to hold the input against."""
         return replace(self, top=None) != Against()
 
-    def other(self, given: Input, by: Model) -> tuple[Input, Model]:
+    def other(self, given: Given) -> Given:
         """Give the other input, and what reads it.
 
         Raises:
@@ -71,21 +71,20 @@ class Against:
         asked = [name for name, value in named.items() if value is not None]
         if len(asked) > 1:
             raise RequestError(f"too much to compare with: got {' and '.join(asked)}, allowed one of them")
-        if given.record is not None and self.with_record is None:
+        if given.input.record is not None and self.with_record is None:
             raise RequestError(
                 f"a saved record cannot be read anew: got --record and {asked[0]}, allowed --with-record"
             )
         if self.with_record is not None:
-            return Input(record=self.with_record), Model()
+            return Given(Input(record=self.with_record))
         if self.with_text is not None:
-            return replace(given, text=self.with_text, file=None), by
+            return replace(given, input=replace(given.input, text=self.with_text, file=None))
         # A revision is one of the first model.
-        return given, replace(by, model=self.with_model or by.model, revision=None)
+        model = replace(given.model, model=self.with_model or given.model.model, revision=None)
+        return replace(given, model=model)
 
 
-def compare(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
-) -> None:
+def compare(given: Given, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output) -> None:
     """Compare heads: row by row where they agree and differ; without --head, all pairs ranked and grouped.
 
     Or compare two texts (--with-text), two models (--with-model), or with a saved record (--with-record):
@@ -96,15 +95,14 @@ def compare(
     from attnviz.cli.outputs import check_output
 
     check_output(out, *_SUFFIXES)
+    showing = Showing(tokens=tokens, long=long)
     if against.asked:
-        _contrast(source, by, which, against, tokens, long, out)
+        _contrast(given, which, against, showing, out)
     else:
-        _compare(source, by, which, against, tokens, long, out)
+        _compare(given, which, against, showing, out)
 
 
-def _compare(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
-) -> None:
+def _compare(given: Given, which: Heads, against: Against, showing: Showing, out: Output) -> None:
     """Hold the heads of one record against each other."""
     from attnviz.cli.looking import look
     from attnviz.cli.outputs import show, terminal_theme
@@ -112,7 +110,7 @@ def _compare(
     from attnviz.render.machine.comparison import comparison_json
     from attnviz.render.terminal.comparison import TOLD, ComparisonView
 
-    seen = look(source, by, which, tokens, Ranked(), Viewed(), default="-1", long=long, at_once=AT_ONCE)
+    seen = look(given, which, showing, default="-1", at_once=AT_ONCE)
     found = compared(seen)
     if _suffix(out) in _PICTURES:
         from attnviz.render.figure import encode
@@ -125,15 +123,13 @@ def _compare(
         show(view, comparison_json(found), out)
 
 
-def _contrast(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long, out: Output
-) -> None:
+def _contrast(given: Given, which: Heads, against: Against, showing: Showing, out: Output) -> None:
     """Hold two records against each other."""
     from attnviz.cli.outputs import show, terminal_theme
     from attnviz.render.machine.contrast import contrast_json
     from attnviz.render.terminal.contrast import TOLD, ContrastView
 
-    found, mapped = _contrasted(source, by, which, against, tokens, long)
+    found, mapped = _contrasted(given, which, against, showing)
     machine = contrast_json(found, mapped)
     if _suffix(out) in _PICTURES:
         from attnviz.render.figure import encode
@@ -146,22 +142,22 @@ def _contrast(
 
 
 def _contrasted(
-    source: Input, by: Model, which: Heads, against: Against, tokens: Tokens, long: Long
+    given: Given, which: Heads, against: Against, showing: Showing
 ) -> "tuple[Contrast, tuple[HeadId, ...]]":
     """Hold both sides against each other, and say whose difference maps to draw."""
     from attnviz.analysis.comparing.contrast import contrast
     from attnviz.cli.inputs import block_of, open_reading, record_of
 
-    other = against.other(source, by)
-    reading = open_reading(source, by)
+    other = against.other(given)
+    reading = open_reading(given)
     outline = block_of(reading, which)
-    second = open_reading(*other)
+    second = open_reading(other)
     meant = _of_the_second(which, outline, second)
     sides = (reading, outline, which), (second, block_of(second, meant), meant)
-    is_whole = long.start is None and long.stop is None
+    is_whole = showing.long.start is None and showing.long.stop is None
     if is_whole and any(_is_too_long(*side) for side in sides):
-        return _streamed(sides, tokens)
-    (before, heads), (after, _) = (record_of(*side, tokens, default="all", long=long) for side in sides)
+        return _streamed(sides, showing)
+    (before, heads), (after, _) = (record_of(*side, showing, default="all") for side in sides)
     found = contrast(before, after, *heads)
     return found, _mapped(found, heads, which)
 
@@ -181,7 +177,7 @@ def _is_too_long(reading: "Reading", outline: "Outline", which: Heads) -> bool:
     return is_too_long(reading.frame(meant_of(outline, which, "all"), block=outline.block), None, AT_ONCE)
 
 
-def _streamed(sides: "tuple[_Side, _Side]", tokens: Tokens) -> "tuple[Contrast, tuple[HeadId, ...]]":
+def _streamed(sides: "tuple[_Side, _Side]", showing: Showing) -> "tuple[Contrast, tuple[HeadId, ...]]":
     """Hold inputs whose squares do not fit against each other while their rows pass by."""
     from attnviz.cli.inputs import meant_of, say_which
     from attnviz.cli.long import refuse_on_long
@@ -192,7 +188,7 @@ def _streamed(sides: "tuple[_Side, _Side]", tokens: Tokens) -> "tuple[Contrast, 
 
     def part(reading: "Reading", outline: "Outline", which: Heads) -> Part:
         found = Part(reading, meant_of(outline, which, "all"), outline.block)
-        refuse_on_long(found.frame, Viewed(), tokens)
+        refuse_on_long(found.frame, showing)
         say_which(outline, which, "all")
         return found
 

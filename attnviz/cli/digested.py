@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Long, SpecialTokens, Tokens, Viewed, ViewName
+from attnviz.cli.options import Showing, SpecialTokens, ViewName
 from attnviz.cli.outputs import note
 
 if TYPE_CHECKING:
@@ -21,18 +21,19 @@ def digest_behind(reading: "Reading") -> "DigestReading | None":
     return found
 
 
-def refuse_on_digest(of: "DigestReading", viewed: Viewed, tokens: Tokens, long: Long) -> None:
+def refuse_on_digest(of: "DigestReading", showing: Showing) -> None:
     """Refuse what needs single weights.
 
     Raises:
         MissingWeights: it is asked for.
     """
+    view, tokens = showing.viewed.view, showing.tokens
     asked = {
-        f"--view {viewed.view.value}": viewed.view is not ViewName.weights,
+        f"--view {view.value}": view is not ViewName.weights,
         "--words": tokens.words,
         "--special drop": tokens.special is SpecialTokens.drop,
-        "--from": long.start is not None,
-        "--to": long.stop is not None,
+        "--from": showing.long.start is not None,
+        "--to": showing.long.stop is not None,
     }
     if got := next((name for name, is_asked in asked.items() if is_asked), None):
         raise of.lacking(got)

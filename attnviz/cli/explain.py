@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Model, Output
+from attnviz.cli.options import Given, Heads, Output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,7 @@ class LevelName(StrEnum):
 
 
 def explain(
-    source: Input,
-    by: Model,
+    given: Given,
     which: Heads,
     out: Output,
     query: Annotated[
@@ -62,13 +61,13 @@ def explain(
     from attnviz.cli.outputs import check_output
 
     check_output(out, ".txt", ".md", ".json", ".html", ".pdf")
-    record, head = _read(source, by, which)
+    record, head = _read(given, which)
     walk = _walk(record, head, query)
     if not _draw(walk, record, level, out):
         _show(walk, level, out)
 
 
-def _read(source: Input, by: Model, which: Heads) -> "tuple[Attention, HeadId]":
+def _read(given: Given, which: Heads) -> "tuple[Attention, HeadId]":
     """Record every head of one layer with its vectors, and pick the head to follow.
 
     Raises:
@@ -80,7 +79,7 @@ def _read(source: Input, by: Model, which: Heads) -> "tuple[Attention, HeadId]":
     from attnviz.cli.outputs import note
     from attnviz.selection import Selection, numbers_as_ranges
 
-    reading = open_reading(source, by)
+    reading = open_reading(given)
     outline = block_of(reading, which)
     asked = outline.resolve(which.selection("-1"))
     layer = _only(sorted({head.layer for head in asked}), "layers", "--layer")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
+from attnviz.cli.options import Given, Heads, Output, Showing
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 _TOLD = 3
 
 
-def export(
-    source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens, long: Long, out: Output
-) -> None:
+def export(given: Given, which: Heads, showing: Showing, out: Output) -> None:
     """Write the record as .safetensors, .npz, .json or .csv, or fill a folder (-o pictures/).
 
     A folder gets one PNG per head, the grid, the focus table, every measure and the record; of a model with
@@ -41,11 +39,11 @@ def export(
         raise RequestError("no output: got nothing, allowed -o with a file name or a folder")
     if out.output.is_dir() or out.output.suffix == "":
         refuse_full(out.output, force=out.force)
-        _fill(out.output, _looks(source, by, which, viewed, tokens, long), out)
+        _fill(out.output, _looks(given, which, showing), out)
     else:
         known_suffix(out.output)
         refuse_existing(out.output, force=out.force)
-        seen = look(source, by, which, tokens, Ranked(), viewed, default="all", long=long)
+        seen = look(given, which, showing, default="all")
         _save(seen, out.output, force=out.force)
     print(out.output)
 
@@ -62,20 +60,18 @@ def _save(seen: "Look", path: Path, *, force: bool) -> None:
         save_digest(digested(seen), path, force=force)
 
 
-def _looks(
-    source: Input, by: Model, which: Heads, viewed: Viewed, tokens: Tokens, long: Long
-) -> "dict[str, Look]":
+def _looks(given: Given, which: Heads, showing: Showing) -> "dict[str, Look]":
     """Look at the block asked for or, where none was, at every one: by the folder it goes to."""
     from attnviz.cli.inputs import open_source
     from attnviz.cli.looking import look, look_over
 
     if which.block is not None:
-        return {"": look(source, by, which, tokens, Ranked(), viewed, default="all", long=long)}
-    opened, prompt = open_source(source, by)
+        return {"": look(given, which, showing, default="all")}
+    opened, prompt = open_source(given)
     reading = opened.read(prompt)
     folders = {block: block if len(reading.outlines) > 1 else "" for block in reading.outlines}
     return {
-        folders[block]: look_over(opened, reading, outline, which, tokens, viewed, default="all", long=long)
+        folders[block]: look_over(opened, reading, outline, which, showing, default="all")
         for block, outline in reading.outlines.items()
     }
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed
+from attnviz.cli.options import Given, Heads, Output, Ranked, Showing
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -67,17 +67,7 @@ class Told:
             raise RequestError(f"--measures are told alone: got {got} too, allowed one of them")
 
 
-def focus(
-    source: Input,
-    by: Model,
-    which: Heads,
-    ranked: Ranked,
-    viewed: Viewed,
-    tokens: Tokens,
-    long: Long,
-    out: Output,
-    told: Told,
-) -> None:
+def focus(given: Given, which: Heads, ranked: Ranked, showing: Showing, out: Output, told: Told) -> None:
     """Say what each head reads: its words, strongest links, pattern and breadth, and all heads together.
 
     Heads may be ranked: --sort entropy, --pattern previous, --top 5. Of an input with several parts (a pair,
@@ -100,7 +90,7 @@ def focus(
 
     told.refuse_beside_measures()
     check_output(out, ".txt", ".json")
-    seen = look(source, by, which, tokens, ranked, viewed, default="-1", long=long, at_once=AT_ONCE)
+    seen = look(given, which, showing, ranked, default="-1", at_once=AT_ONCE)
     record = seen.record
     caption = " ".join(notes.view(record)) if record else ""
     if told.measures:

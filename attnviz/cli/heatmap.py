@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options import Heads, Input, Long, Model, Output, Ranked, Tokens, Viewed, place_or_name
+from attnviz.cli.options import Given, Heads, Input, Output, Ranked, Showing, place_or_name
 from attnviz.errors import RequestError
 
 if TYPE_CHECKING:
@@ -81,15 +81,7 @@ class Drawing:
 
 
 def heatmap(
-    source: Input,
-    by: Model,
-    which: Heads,
-    ranked: Ranked,
-    viewed: Viewed,
-    tokens: Tokens,
-    long: Long,
-    out: Output,
-    drawing: Drawing,
+    given: Given, which: Heads, ranked: Ranked, showing: Showing, out: Output, drawing: Drawing
 ) -> None:
     """Draw attention weights in the terminal, or with -o as .png, .svg or .pdf.
 
@@ -97,8 +89,9 @@ def heatmap(
     sees of a picture is drawn over it. --record FOLDER/history.safetensors plays how heads came about.
     A text too long to hold all its weights is pooled; --from and --to show any part of it exactly.
     """
-    if source.record is not None and source.record.name == HISTORY:
-        _play(source, which, (ranked, viewed, tokens, long), out, drawing)
+    saved = given.input.record
+    if saved is not None and saved.name == HISTORY:
+        _play(given.input, which, (ranked, showing), out, drawing)
         return
     from attnviz.cli.looking import look
     from attnviz.cli.outputs import check_output, console, write
@@ -108,7 +101,7 @@ def heatmap(
     check_output(out, *PICTURES)
     paper = parse_size(drawing.size) if drawing.size else None
     default = "-1" if out.output is None else "all"
-    seen = look(source, by, which, tokens, ranked, viewed, default=default, long=long)
+    seen = look(given, which, showing, ranked, default=default)
     record, heads = seen.record or pooled(seen, drawing.cells.value), seen.heads
     over = drawing.over_picture(record)
     if out.output is not None:

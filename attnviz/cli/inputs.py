@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.long import WHOLE, tell_window, window_of
-from attnviz.cli.options import Heads, Input, Long, Model, SpecialTokens, Tokens, Viewed
+from attnviz.cli.long import tell_window, window_of
+from attnviz.cli.options import Given, Heads, Input, Model, Showing, SpecialTokens, Tokens, Viewed
 from attnviz.cli.outputs import note
 from attnviz.errors import Damaged, NotFound, RequestError, SourceError
 from attnviz.outline import Outline, choose
@@ -24,29 +24,19 @@ if TYPE_CHECKING:
 # Less of the mass than this is not worth a note.
 _TOLD = 0.005
 
-AS_WEIGHTS = Viewed()
+AS_IT_IS = Showing()
 
 
 def attend(
-    given: Input,
-    by: Model,
-    which: Heads,
-    tokens: Tokens,
-    *,
-    default: str,
-    viewed: Viewed = AS_WEIGHTS,
-    long: Long = WHOLE,
+    given: Given, which: Heads, showing: Showing = AS_IT_IS, *, default: str
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Read the input, run the model (or open the saved record), and say which heads are meant.
 
     Args:
-        given: the input.
-        by: what reads it.
+        given: the input, and what reads it.
         which: the heads asked for.
-        tokens: how tokens are to be shown.
+        showing: what of them is shown, and how.
         default: the layers meant where none was asked for; a note on stderr says so.
-        viewed: what of them is shown.
-        long: which part of it is shown.
 
     Returns:
         A record that holds the heads meant, and their names in the order asked for.
@@ -55,9 +45,8 @@ def attend(
         RequestError: no text, or more than one; or no such heads.
         SourceError: the model or a file cannot be used.
     """
-    reading = open_reading(given, by)
-    outline = block_of(reading, which)
-    return record_of(reading, outline, which, tokens, default=default, viewed=viewed, long=long)
+    reading = open_reading(given)
+    return record_of(reading, block_of(reading, which), which, showing, default=default)
 
 
 def block_of(reading: "Reading", which: Heads) -> Outline:
@@ -77,30 +66,28 @@ def record_of(
     reading: "Reading",
     outline: Outline,
     which: Heads,
-    tokens: Tokens,
+    showing: Showing = AS_IT_IS,
     *,
     default: str,
-    viewed: Viewed = AS_WEIGHTS,
-    long: Long = WHOLE,
 ) -> "tuple[Attention, tuple[HeadId, ...]]":
     """Record the heads meant of one block, with its tokens as they are to be shown; see `attend`."""
     meant = meant_of(outline, which, default)
     frame = reading.frame(meant, block=outline.block)
-    window = window_of(frame, long)
+    window = window_of(frame, showing.long)
     heads = outline.resolve(meant)
-    if viewed == AS_WEIGHTS:
+    if showing.viewed == Viewed():
         whole = reading.record(meant, block=outline.block, window=window)
     else:
         from attnviz.cli.views import view_of
         from attnviz.sources.windowed import cut
 
-        whole, heads = view_of(reading, outline, meant, viewed)
+        whole, heads = view_of(reading, outline, meant, showing.viewed)
         whole = whole if window is None else cut(whole, window)
     if window is not None:
         tell_window(frame, whole, window)
     elif whole.dropped >= _TOLD:
         note(f"{whole.dropped:.0%} of the mass is on what is not shown, such as silence added behind a sound")
-    record = shown(whole, tokens)
+    record = shown(whole, showing.tokens)
     say_which(outline, which, default)
     return record, heads
 
@@ -121,28 +108,29 @@ def meant_of(outline: Outline, which: Heads, default: str) -> Selection:
     return asked
 
 
-def open_reading(given: Input, by: Model) -> "Reading":
+def open_reading(given: Given) -> "Reading":
     """Let the model (or the saved record) read the input.
 
     Raises:
         RequestError: no input, or more than one of a kind.
         SourceError: the model or a file cannot be used.
     """
-    source, prompt = open_source(given, by)
+    source, prompt = open_source(given)
     return source.read(prompt)
 
 
-def open_source(given: Input, by: Model) -> "tuple[Source, Prompt]":
+def open_source(given: Given) -> "tuple[Source, Prompt]":
     """Load the model (or open the saved record), and say what it is to read.
 
     Raises:
         RequestError: no input, or more than one of a kind.
         SourceError: the model or a file cannot be used.
     """
-    if given.record is not None:
-        _refuse_beside_a_record(given, by)
-        return _saved(given.record), Prompt()
-    prompt = _prompt(given)
+    record, by = given.input.record, given.model
+    if record is not None:
+        _refuse_beside_a_record(given)
+        return _saved(record), Prompt()
+    prompt = _prompt(given.input)
     if by.model != Model().model and prompt.image is None and prompt.audio is None:
         refuse_unreadable(prompt.text)  # before a model is loaded, which takes seconds
     return open_model(by), prompt
@@ -180,10 +168,10 @@ def open_model(by: Model) -> "Source":
     )
 
 
-def _refuse_beside_a_record(given: Input, by: Model) -> None:
-    if replace(given, record=None) != Input():
+def _refuse_beside_a_record(given: Given) -> None:
+    if replace(given.input, record=None) != Input():
         raise RequestError("two inputs: got --record and another input, allowed one of them")
-    if by != Model():
+    if given.model != Model():
         raise RequestError("no model is run for a record: got an option of the model, allowed --record alone")
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from attnviz import memory
-from attnviz.cli.options import Long, SpecialTokens, Tokens, Viewed, ViewName
+from attnviz.cli.options import Long, Showing, SpecialTokens, ViewName
 from attnviz.cli.outputs import note
 from attnviz.errors import BudgetError, RequestError
 from attnviz.window import Window, parse_window
@@ -11,8 +11,6 @@ from attnviz.window import Window, parse_window
 if TYPE_CHECKING:
     from attnviz.frame import Frame
     from attnviz.record import Attention
-
-WHOLE = Long()
 
 _FLOAT32_BYTES = 4
 
@@ -70,18 +68,19 @@ def tell_pooling(record: "Attention") -> None:
     note(f"pooled {pooling.queries} x {pooling.keys} to {to}, {pooling.statistic} per cell")
 
 
-def refuse_on_long(frame: "Frame", viewed: Viewed, tokens: Tokens) -> None:
+def refuse_on_long(frame: "Frame", showing: Showing) -> None:
     """Refuse what needs every weight at once of an input whose weights do not fit.
 
     Raises:
         BudgetError: a view is asked for that is made of all of them.
         RequestError: tokens are to be merged or dropped.
     """
-    if viewed.view is not ViewName.weights:
+    view, tokens = showing.viewed.view, showing.tokens
+    if view is not ViewName.weights:
         size = f"{len(frame.queries)} x {len(frame.keys)}"
         cells = len(frame.head_ids) * len(frame.queries) * len(frame.keys)
         raise BudgetError(
-            f"--view {viewed.view.value} needs all weights of {size} tokens at once: they take "
+            f"--view {view.value} needs all weights of {size} tokens at once: they take "
             f"{memory.told(cells * _FLOAT32_BYTES)}, allowed {memory.told(memory.budget())}"
         )
     got = "--words" if tokens.words else "--special drop" if tokens.special is SpecialTokens.drop else None

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.cli.digested import digest_behind, refuse_on_digest
-from attnviz.cli.inputs import block_of, meant_of, open_source, record_of, say_which
-from attnviz.cli.long import WHOLE, is_too_long, refuse_on_long, window_of
-from attnviz.cli.options import BEST, Heads, Input, Long, Model, Ranked, Tokens, Viewed
+from attnviz.cli.inputs import AS_IT_IS, block_of, meant_of, open_source, record_of, say_which
+from attnviz.cli.long import is_too_long, refuse_on_long, window_of
+from attnviz.cli.options import BEST, Given, Heads, Ranked, Showing
 from attnviz.cli.outputs import note
 from attnviz.errors import RequestError
 from attnviz.selection import Selection
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.sources.base import Reading, Source
 
 _EFFECT = "effect"
+_AS_THEY_COME = Ranked()
 
 
 @dataclass(frozen=True)
@@ -73,28 +74,22 @@ class Look:
 
 
 def look(
-    given: Input,
-    by: Model,
+    given: Given,
     which: Heads,
-    tokens: Tokens,
-    ranked: Ranked,
-    viewed: Viewed,
+    showing: Showing = AS_IT_IS,
+    ranked: Ranked = _AS_THEY_COME,
     *,
     default: str,
-    long: Long = WHOLE,
     at_once: int | None = None,
 ) -> Look:
     """Read the input, and choose and order heads by what they do.
 
     Args:
-        given: the input.
-        by: what reads it.
+        given: the input, and what reads it.
         which: the heads asked for; `best:previous` picks the one that does it most.
-        tokens: how tokens are to be shown.
+        showing: what of them is shown, and how.
         ranked: by what heads are chosen and ordered.
-        viewed: what of them is shown.
         default: the layers meant where none was asked for; every one where heads are chosen.
-        long: which part of it is shown.
         at_once: how many tokens are looked at with all their weights at once even if these fit; None means
             as many as do.
 
@@ -107,12 +102,10 @@ def look(
         raise RequestError(f"heads chosen twice: got --head {which.head} and a ranking, allowed one of them")
     default = "all" if best or ranked.asked else default
     named = replace(which, head=None) if best else which
-    source, prompt = open_source(given, by)
+    source, prompt = open_source(given)
     reading = source.read(prompt)
     outline = block_of(reading, which)
-    every = look_over(
-        source, reading, outline, named, tokens, viewed, default=default, long=long, at_once=at_once
-    )
+    every = look_over(source, reading, outline, named, showing, default=default, at_once=at_once)
     if best:
         first = tuple(_first(every, criterion) for criterion in best)
         return replace(every, heads=tuple(dict.fromkeys(first)))
@@ -124,25 +117,23 @@ def look_over(
     reading: "Reading",
     outline: "Outline",
     which: Heads,
-    tokens: Tokens,
-    viewed: Viewed,
+    showing: Showing = AS_IT_IS,
     *,
     default: str,
-    long: Long = WHOLE,
     at_once: int | None = None,
 ) -> Look:
     """Look at the heads meant of one block: at all their weights at once where these fit; see `look`."""
     meant = meant_of(outline, which, default)
     frame = reading.frame(meant, block=outline.block)
     if of := digest_behind(reading):
-        refuse_on_digest(of, viewed, tokens, long)
+        refuse_on_digest(of, showing)
         say_which(outline, which, default)
         return Look(source, reading, frame, None, outline.resolve(meant))
-    if is_too_long(frame, window_of(frame, long), at_once):
-        refuse_on_long(frame, viewed, tokens)
+    if is_too_long(frame, window_of(frame, showing.long), at_once):
+        refuse_on_long(frame, showing)
         say_which(outline, which, default)
         return Look(source, reading, frame, None, outline.resolve(meant))
-    record, heads = record_of(reading, outline, which, tokens, default=default, viewed=viewed, long=long)
+    record, heads = record_of(reading, outline, which, showing, default=default)
     return Look(source, reading, frame, record, heads)
 
 

@@ -128,6 +128,14 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What is read, and what reads it."""
+
+    input: Input = Input()
+    model: Model = Model()
+
+
+@dataclass(frozen=True)
 class Heads:
     """Which heads are meant."""
 
@@ -305,6 +313,15 @@ class Long:
         ),
     ] = None
     max_memory: MaxMemory = None
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What of an input is shown, and how."""
+
+    viewed: Viewed = Viewed()
+    tokens: Tokens = Tokens()
+    long: Long = Long()
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import typer
 
 from attnviz.cli.options import (
     Answer,
+    Given,
     Heads,
-    Input,
     Long,
-    Model,
     Output,
+    Showing,
     SpecialTokens,
     Tokens,
     Viewed,
@@ -113,9 +113,7 @@ class Holds:
         return Viewed(name, self.answer if asks else None, self.at if asks else None)
 
 
-def page(
-    source: Input, by: Model, which: Heads, tokens: Tokens, long: Long, holds: Holds, out: Output
-) -> None:
+def page(given: Given, which: Heads, tokens: Tokens, long: Long, holds: Holds, out: Output) -> None:
     """Write an interactive page (-o fox.html): one file, every view, no network.
 
     A grid of all heads, heatmaps, lines, the text itself, query times key, a table, two heads compared, the
@@ -132,7 +130,7 @@ def page(
     check_output(out, ".html", ".htm")
     most = holds.most
     holds.refuse_idle_question()
-    looking = _Looking(open_reading(source, by), which, tokens, long, holds)
+    looking = _Looking(open_reading(given), which, tokens, long, holds)
     records = tuple(looking.records())
     lost = looking.effects(records[0]) if holds.effects else None
     planned = _plan(records, lost, tokens, holds, out, most)
@@ -195,15 +193,15 @@ class _Looking:
         meant = meant_of(outline, self.which, "all")
         if of := digest_behind(self.reading):
             for name in self.holds.views:
-                refuse_on_digest(of, Viewed(name), Tokens(), self.long)
-            refuse_on_digest(of, Viewed(), Tokens(), self.long)
+                refuse_on_digest(of, Showing(Viewed(name), long=self.long))
+            refuse_on_digest(of, Showing(long=self.long))
             yield digested_of(self.reading, meant, outline.block)
             return
         frame = self.reading.frame(meant, block=outline.block)
         window = window_of(frame, self.long)
         if is_too_long(frame, window):
             for name in self.holds.views:
-                refuse_on_long(frame, Viewed(name), self.tokens)
+                refuse_on_long(frame, Showing(Viewed(name), self.tokens))
             yield digested_of(self.reading, meant, outline.block)
             return
         kept = replace(self.tokens, words=False) if self.tokens.renormalize else Tokens()
