@@ -11,7 +11,7 @@ from attnviz.analysis.comparing.contrast import Shift
 from attnviz.analysis.comparing.paired import Paired, Piece
 from attnviz.analysis.comparing.pieces import Places
 from attnviz.analysis.measures.divergence import divergence, divergences_between
-from attnviz.analysis.spread import Spread
+from attnviz.analysis.moments import Moments
 from attnviz.analysis.streaming.gathered import at_hand, brought
 from attnviz.arrays import Array, namespace, on_cpu
 from attnviz.observe import RowBlock, Rows
@@ -223,7 +223,7 @@ class Nearest:
 
     def __init__(self, paired: Paired, heads: Sequence[HeadId], others: Sequence[HeadId]) -> None:
         self._counted, self._heads, self._others = paired.counted, heads, others
-        self._bits = Spread((len(heads), len(others)))
+        self._bits = Moments.none(len(heads), len(others))
         self._elsewhere = [np.zeros(len(heads)), np.zeros(len(others))]
 
     def update(self, met: Met) -> None:
@@ -248,7 +248,7 @@ class Nearest:
     def spreads(self) -> list[tuple[float, float]]:
         """For each pair the mean and the standard deviation over counted rows, in bits."""
         cells = range(len(self._heads)), self._partners
-        means, deviations = self._bits.mean[cells], self._bits.deviation[cells]
+        means, deviations = self._bits.means[cells], self._bits.spreads[cells]
         return list(zip(means.tolist(), deviations.tolist(), strict=True))
 
     @property
@@ -259,7 +259,7 @@ class Nearest:
 
     @property
     def _partners(self) -> list[int]:
-        found: list[int] = self._bits.mean.argmin(axis=1).tolist()
+        found: list[int] = self._bits.means.argmin(axis=1).tolist()
         return found
 
 
