@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -44,25 +47,51 @@ OF_OTHER_VERBS = {
 FOX = "The quick brown fox jumps over the lazy dog."
 
 
-def imported(arguments: list[str], folder: Path, *, code: int = 0) -> set[str]:
-    """Run a command in a fresh process and name every module it loaded, Python's own too.
+@dataclass(frozen=True)
+class Ended:
+    """A command that was run in a fresh process.
 
-    `-X importtime` says the same with the time of each, but for modules loaded by `importlib.import_module`.
+    Attributes:
+        code: its exit code.
+        loaded: every module it had loaded in the end, Python's own too.
+        reported: every module that `python -X importtime` reported, as often as it did; those loaded by
+            `importlib.import_module` are not among them.
     """
+
+    code: int
+    loaded: frozenset[str]
+    reported: tuple[str, ...]
+
+
+@cache
+def ended(*command: str) -> Ended:
+    """Run a command once, in a folder of its own, for all tests that ask what it loads."""
     program = (
-        "import sys; from attnviz.cli import main; code = main(sys.argv[1:]); "
-        "print('loaded', *sys.modules, file=sys.stderr); sys.exit(code)"
+        "import atexit, runpy, sys; atexit.register(lambda: print('loaded', *sys.modules, file=sys.stderr)); "
+        "runpy.run_module('attnviz', run_name='__main__', alter_sys=True)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code, done.stderr
-    return set(done.stderr.splitlines()[-1].split()[1:])
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-X", "importtime", "-c", program, *command],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    lines = done.stderr.splitlines()
+    told = [line for line in lines if line.startswith("loaded ")]
+    assert len(told) == 1, done.stderr
+    reported = tuple(line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:"))
+    return Ended(done.returncode, frozenset(told[0].split()[1:]), reported)
 
 
-def loaded(arguments: list[str], folder: Path) -> set[str]:
+def imported(arguments: list[str], *, code: int = 0) -> frozenset[str]:
+    """Run a command in a fresh process and name every module it loaded, Python's own too."""
+    done = ended(*arguments)
+    assert done.code == code
+    return done.loaded
+
+
+def loaded(arguments: list[str]) -> set[str]:
     """Run a command in a fresh process and name the top-level packages it loaded."""
-    return {name.split(".")[0] for name in imported(arguments, folder)}
+    return {name.split(".")[0] for name in imported(arguments)}
 
 
 @pytest.fixture
@@ -89,8 +118,8 @@ def saved(tmp_path: Path) -> str:
     ],
     ids=" ".join,
 )
-def test_terminal_commands_load_neither_torch_nor_matplotlib(arguments: list[str], tmp_path: Path) -> None:
-    assert not loaded(arguments, tmp_path) & {*HEAVY, "matplotlib"}
+def test_terminal_commands_load_neither_torch_nor_matplotlib(arguments: list[str]) -> None:
+    assert not loaded(arguments) & {*HEAVY, "matplotlib"}
 
 
 @pytest.mark.parametrize(
@@ -98,43 +127,38 @@ def test_terminal_commands_load_neither_torch_nor_matplotlib(arguments: list[str
     [["heatmap", FOX, "-o", "fox.png"], ["export", FOX, "-o", "everything", "--layer", "-1"]],
     ids=" ".join,
 )
-def test_pictures_load_no_torch(arguments: list[str], tmp_path: Path) -> None:
-    assert not loaded(arguments, tmp_path) & set(HEAVY)
+def test_pictures_load_no_torch(arguments: list[str]) -> None:
+    assert not loaded(arguments) & set(HEAVY)
 
 
 @pytest.mark.parametrize(
     "verb", [["heatmap"], ["focus"], ["compare"], ["heatmap", "-o", "x.pdf"]], ids=" ".join
 )
-def test_a_saved_record_is_shown_without_torch(verb: list[str], saved: str, tmp_path: Path) -> None:
-    assert not loaded([*verb, "--record", saved], tmp_path) & set(HEAVY)
+def test_a_saved_record_is_shown_without_torch(verb: list[str], saved: str) -> None:
+    assert not loaded([*verb, "--record", saved]) & set(HEAVY)
 
 
 @pytest.mark.parametrize("command", BUDGETS)
-def test_a_command_imports_no_more_modules_than_its_budget(command: str, tmp_path: Path) -> None:
-    names = imported([part.format(fox=FOX) for part in command.split()], tmp_path)
+def test_a_command_imports_no_more_modules_than_its_budget(command: str) -> None:
+    names = imported([part.format(fox=FOX) for part in command.split()])
     assert len(names) <= BUDGETS[command], f"{len(names)} modules, of them ours: {ours(names)}"
 
 
 @pytest.mark.parametrize("command", BUDGETS)
-def test_the_interpreter_itself_reports_no_more_imports(command: str, tmp_path: Path) -> None:
+def test_the_interpreter_itself_reports_no_more_imports(command: str) -> None:
     """Count what `python -X importtime` reports, which leaves out what is imported by name at run time."""
-    asked = [part.format(fox=FOX) for part in command.split()]
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "attnviz", *asked],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    reported = [
-        line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "import time:" in line
-    ]
+    done = ended(*(part.format(fox=FOX) for part in command.split()))
+    reported = done.reported
+    assert done.code == 0
     assert len(reported) > 100
     assert len(reported) <= BUDGETS[command]
     assert not {name.split(".")[0] for name in reported} & set(HEAVY)
 
 
 @pytest.mark.parametrize("verb", OF_OTHER_VERBS)
-def test_no_verb_loads_what_only_another_needs(verb: str, tmp_path: Path) -> None:
+def test_no_verb_loads_what_only_another_needs(verb: str) -> None:
     asked = ["info"] if verb == "info" else [verb, FOX, *(["-o", "fox.npz"] if verb == "export" else [])]
-    names = ours(imported(asked, tmp_path))
+    names = ours(imported(asked))
     assert {name.removeprefix("cli.") for name in names} & VERBS.keys() == {verb}
     foreign = [name for name in names if name.startswith(OF_OTHER_VERBS[verb])]
     assert not foreign
@@ -145,8 +169,8 @@ def ours(names: set[str]) -> list[str]:
     return sorted(name.removeprefix("attnviz.") for name in names if name.startswith("attnviz."))
 
 
-def test_help_reads_no_verb(tmp_path: Path) -> None:
-    names = ours(imported(["--help"], tmp_path))
+def test_help_reads_no_verb() -> None:
+    names = ours(imported(["--help"]))
     assert not {name.removeprefix("cli.") for name in names} & VERBS.keys()
     assert "record" not in names
 
@@ -164,7 +188,7 @@ def test_help_reads_no_verb(tmp_path: Path) -> None:
     ids=["no text", "no word", "no such dtype", "no such device", "no model there", "no such folder"],
 )
 def test_what_can_be_refused_at_once_is(asked: list[str], code: int, tmp_path: Path) -> None:
-    names = imported(["heatmap", *(part.format(here=tmp_path) for part in asked)], tmp_path, code=code)
+    names = imported(["heatmap", *(part.format(here=tmp_path) for part in asked)], code=code)
     assert not {"torch", "transformers", "tokenizers"} & names
 
 
@@ -174,7 +198,7 @@ def test_this_test_can_fail(tmp_path: Path) -> None:
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert set(done.stdout.split()) & set(HEAVY)
-    assert "matplotlib" in loaded(["heatmap", FOX, "-o", "fox.png"], tmp_path)
+    assert "matplotlib" in loaded(["heatmap", FOX, "-o", "fox.png"])
 
 
 def test_importing_attnviz_loads_no_library_at_all(tmp_path: Path) -> None:

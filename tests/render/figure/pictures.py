@@ -1,7 +1,6 @@
 """Records to draw, and what a reader of a figure can see of it."""
 
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -58,8 +57,15 @@ def cells(axes) -> np.ma.MaskedArray:
 
 def texts(figure: Figure) -> list[Text]:
     """Every text that shows, where a drawing puts it."""
-    FigureCanvasAgg(figure).draw()
+    lay_out(figure)
     return [text for text in figure.findobj(Text) if text.get_visible() and text.get_text()]
+
+
+def lay_out(figure: Figure) -> None:
+    """Do all that a drawing does but for its pixels, unless nothing was changed since it was done."""
+    if figure.stale:
+        FigureCanvasAgg(figure)
+        figure.draw_without_rendering()
 
 
 def extents(some: Iterable[Text]) -> list[Bbox]:
@@ -68,12 +74,11 @@ def extents(some: Iterable[Text]) -> list[Bbox]:
 
 def overlaps(boxes: Iterable[Bbox]) -> list[tuple[Bbox, Bbox]]:
     """Pairs of boxes that share more than half a pixel."""
-    return [(one, other) for one, other in combinations(boxes, 2) if _depth(one, other) > 0.5]
-
-
-def _depth(one: Bbox, other: Bbox) -> float:
-    across = min(one.x1, other.x1) - max(one.x0, other.x0)
-    return min(across, min(one.y1, other.y1) - max(one.y0, other.y0))
+    listed = list(boxes)
+    edges = np.array([(box.x0, box.y0, box.x1, box.y1) for box in listed]).reshape(-1, 4)
+    low, high = edges[:, None, :2], edges[:, None, 2:]
+    shared = (np.minimum(high, edges[:, 2:]) - np.maximum(low, edges[:, :2])).min(axis=-1)
+    return [(listed[one], listed[other]) for one, other in np.argwhere(np.triu(shared > 0.5, 1))]
 
 
 def cut_off(figure: Figure) -> list[str]:

@@ -5,7 +5,6 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 from PIL import Image
 
@@ -13,7 +12,7 @@ from attnviz.errors import OutOfRange, RequestError
 from attnviz.render.figure import encode
 from attnviz.render.figure.overlay import overlay
 from attnviz.selection import HeadId
-from tests.render.figure.pictures import bar, cut_off, extents, overlaps, panels, texts
+from tests.render.figure.pictures import bar, cut_off, extents, lay_out, overlaps, panels, texts
 from tests.render.samples import crossed, patched, seen_and_said
 
 BLUE, RED = (40, 70, 180), (220, 40, 30)
@@ -50,7 +49,7 @@ def pixels(figure):
 
 def inside(figure, axes):
     """The pixels of a panel."""
-    FigureCanvasAgg(figure).draw()
+    lay_out(figure)
     box = axes.get_window_extent()
     high = round(figure.bbox.height)
     return pixels(figure)[high - round(box.y1) : high - round(box.y0), round(box.x0) : round(box.x1)]
