@@ -83,7 +83,7 @@ def test_weights_on_later_keys(kind, tiny_llama, monkeypatch):
 def test_one_wrong_row_of_a_grouped_head(tiny_llama, monkeypatch):
     def swap_two_heads(weights):
         wrong = weights.clone()
-        wrong[:, 2, 9], wrong[:, 3, 9] = weights[:, 3, 9], weights[:, 2, 9]
+        wrong[:, 2, -1], wrong[:, 3, -1] = weights[:, 3, -1], weights[:, 2, -1]
         return wrong
 
     spoil(monkeypatch, modeling_llama, only_weights(swap_two_heads))

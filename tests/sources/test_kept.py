@@ -9,7 +9,8 @@ from attnviz.prompt import Prompt
 from attnviz.selection import Selection
 from attnviz.sources import load
 from attnviz.sources.huggingface import reading as reading_room
-from attnviz.sources.huggingface.capturing.capture import capture, recall
+from attnviz.sources.huggingface.capturing.capture import capture
+from attnviz.sources.huggingface.streaming.recall import recall
 from attnviz.sources.huggingface.watching import kept, sites
 from attnviz.sources.huggingface.watching.sites import watch
 from attnviz.sources.keep import KeepRows
@@ -33,7 +34,7 @@ KINDS = ENCODERS | DECODERS | {"jamba": HYBRID}
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 def test_calls_kept_give_the_weights_of_a_model_run_again(config, save_model, word_pieces):
     recalled, captured = both_ways(load(save_model(config, word_pieces)).read(Prompt(FOX)))
-    np.testing.assert_array_equal(recalled, captured)
+    np.testing.assert_allclose(recalled, captured, atol=1e-6)
 
 
 def test_a_record_of_a_short_text_runs_the_model_once(tiny_bert, monkeypatch):
@@ -54,7 +55,7 @@ def test_what_takes_too_much_room_is_run_again(tiny_bert, monkeypatch, room):
     monkeypatch.setattr(kept.KeepCalls.__init__, "__defaults__", (room,))
     reading = load(tiny_bert).read(Prompt(FOX))
     assert all(site.kept is None for site in reading.watched.sites)
-    np.testing.assert_array_equal(reading.record().weights, whole.weights)
+    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=1e-6)
 
 
 def test_what_was_written_over_is_run_again(tiny_bert):
@@ -62,7 +63,7 @@ def test_what_was_written_over_is_run_again(tiny_bert):
     reading = load(tiny_bert).read(Prompt(FOX))
     with torch.no_grad():
         reading.watched.sites[1].kept.usual.mul_(2)
-    np.testing.assert_array_equal(reading.record().weights, whole.weights)
+    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=1e-6)
 
 
 def test_a_model_watched_before_is_watched_alike(tiny_llama):

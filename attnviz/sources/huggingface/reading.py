@@ -18,7 +18,7 @@ from attnviz.record import Attention, Block, Weights, leaking
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
 from attnviz.sources.chosen import Chosen
-from attnviz.sources.huggingface.capturing.capture import OnCall, capture, recall
+from attnviz.sources.huggingface.capturing.capture import OnCall, capture
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
 from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn, OwnBlocks
 from attnviz.sources.huggingface.capturing.sight import Sight
@@ -31,6 +31,7 @@ from attnviz.sources.huggingface.intervening.outcomes import run_outcome
 from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.streaming.recall import recall
 from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
 from attnviz.sources.huggingface.streaming.side_by_side import KeptRows, OwnRows, fits, keep_rows
 from attnviz.sources.huggingface.streaming.stream import stream
@@ -242,16 +243,16 @@ class PretrainedReading:
             self._stream(frame, observer, rows, on_call)
             return
 
-        def take(site: Site, call: Call, _usual: Tensor) -> None:
-            if on_call:
-                on_call(site, call)
-
         chosen, sites = Chosen(observer, frame), self.watched.sites
-        with quiet():
-            recalled = recall(
-                self.feed, sites, chosen, block=frame.block, chosen=frame.layers, on_call=take, rows=rows
-            )
+        recalled = recall(
+            self.feed, sites, chosen, block=frame.block, chosen=frame.layers, on_call=on_call, rows=rows
+        )
         if not recalled:
+
+            def take(site: Site, call: Call, _usual: Tensor) -> None:
+                if on_call:
+                    on_call(site, call)
+
             self._capture(outline, chosen, frame.layers, Checks(), take, rows=rows, stops=True)
 
     def _stream(

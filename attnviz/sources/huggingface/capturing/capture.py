@@ -19,7 +19,7 @@ from attnviz.sources.huggingface.paths import PROBED, intercepted
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.paths.values import ValuesCall
 from attnviz.sources.huggingface.watching.joining import JoinHeads
-from attnviz.sources.huggingface.watching.sites import Site, evaluating, run, shape_of
+from attnviz.sources.huggingface.watching.sites import Site, run, shape_of
 
 # One block of float32 weights of all heads of a layer; at 128 tokens and 12 heads a layer is one. Larger ones
 # leave the processor's cache: with 64 MiB, weights of 512 tokens take nearly twice as long.
@@ -144,41 +144,6 @@ def finished(sites: Sequence[Site], came: int, checks: Checks) -> None:
 def as_laid_out(site: Site, call: Call) -> Call:
     """Take from a probed call what is no query and no key of its layer."""
     return call.cut(*site.extent) if isinstance(call, ValuesCall) else call
-
-
-def recall(
-    feed: Feed,
-    sites: Sequence[Site],
-    observer: Observer,
-    *,
-    block: Block,
-    chosen: Collection[int],
-    on_call: OnCall | None = None,
-    block_bytes: int = BLOCK_BYTES,
-    rows: range | None = None,
-) -> bool:
-    """Hand on the weights of the calls that were kept when the model was watched, without running it again.
-
-    They must explain what these calls gave then, which the model went on with.
-
-    Returns:
-        Whether every call of the chosen layers was kept as it was; nothing is handed on if not.
-
-    Raises:
-        CaptureFailed: a check of the weights failed.
-    """
-    meant = [site for site in sites if site.block == block and site.layer in chosen]
-    kept = [site.kept for site in meant]
-    hand_on = HandOn(observer, Checks(), block_bytes, rows)
-    if not all(call is not None and call.is_whole for call in kept):
-        return False
-    with torch.no_grad(), evaluating(feed.model):
-        for site, call in zip(meant, kept, strict=True):
-            assert call is not None  # as just asked
-            if on_call:
-                on_call(site, call.call, call.usual)
-            hand_on.take(site, call.call, call.usual)
-    return True
 
 
 class HandOn:

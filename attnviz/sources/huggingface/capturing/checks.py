@@ -162,15 +162,15 @@ def _by_values(weights: Tensor, values: Tensor, usual: Tensor) -> tuple[Tensor, 
         usual: (head, query, d_v).
     """
     exact = values.dtype if values.dtype in _TOLERANCE else torch.float32
-    direction = _direction(values.shape[-1], exact, values.device)
-    along = (values.to(exact) @ direction)[..., None]
+    along = direction(values.shape[-1], exact, values.device)
+    columns = (values.to(exact) @ along)[..., None]
     shared = weights.to(exact).reshape(len(values), -1, weights.shape[-1])
-    made, given = (shared @ along).reshape(weights.shape[:2]), usual.to(exact) @ direction
+    made, given = (shared @ columns).reshape(weights.shape[:2]), usual.to(exact) @ along
     return (made - given).abs().max(), given.abs().max()
 
 
 @cache
-def _direction(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def direction(width: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Give a vector of ones, each with a sign taken by chance, the same every time: (width,)."""
     signs = torch.randint(2, (width,), generator=torch.Generator().manual_seed(0))
     return (2 * signs - 1).to(device, dtype)
@@ -218,7 +218,7 @@ def _check_explained(rows: Rows, found: _Found, checks: Checks) -> None:
     """Check that the output made beside the weights is the one the model went on with."""
     if not isfinite(found.largest):
         raise CaptureFailed(f"layer {rows.layer} gives something that is not a finite number")
-    if not found.apart <= _allowed(rows.usual):
+    if not found.apart <= tolerance(rows.usual):
         far = f"{found.apart:.2g} apart"
         raise CaptureFailed(f"the weights of layer {rows.layer} do not explain its output: {far}")
     checks.passed(EXPLAINED, found.apart, _closely(found.apart))
@@ -229,7 +229,7 @@ def _check_values(rows: Rows, apart: float, checks: Checks) -> None:
 
     This notices weights that are not the ones the output was made with.
     """
-    if not apart <= _allowed(rows.usual):
+    if not apart <= tolerance(rows.usual):
         raise CaptureFailed(f"the weights of layer {rows.layer} do not fit its values: {apart:.2g} apart")
     checks.passed(VALUES, apart, _closely(apart))
 
@@ -241,13 +241,13 @@ def check_unchanged(checks: Checks, output: Any, usual: Any, name: str) -> None:
         CaptureFailed: it gave something else.
     """
     apart = _apart_by(output, usual)
-    if not apart <= _allowed(*_states(usual)):
+    if not apart <= tolerance(*_states(usual)):
         raise CaptureFailed(f"the capture changed what {name} gives: {apart:.2g} apart")
     checks.passed(UNCHANGED, apart, _closely(apart))
 
 
 def alike(ours: Tensor, theirs: Tensor, *, coarse: bool = False) -> bool:
-    """Say whether two ways to one result agree, as a share of the largest number.
+    """Say whether two ways to one result agree, as a share of the largest number, which must be finite.
 
     Args:
         ours: one result.
@@ -255,13 +255,13 @@ def alike(ours: Tensor, theirs: Tensor, *, coarse: bool = False) -> bool:
         coarse: whether it computes with numbers it keeps in fewer digits than that.
     """
     largest = float(theirs.abs().max()) if theirs.numel() else 0.0
-    allowed = _COARSE if coarse else _allowed(theirs)
-    return bool(((ours - theirs).abs() <= allowed * largest).all())
+    allowed = _COARSE if coarse else tolerance(theirs)
+    return isfinite(largest) and bool(((ours - theirs).abs() <= allowed * largest).all())
 
 
 def steady(one: Any, other: Any) -> bool:  # noqa: ANN401 - what a model gives has no common class
     """Say whether two runs of a model gave the same."""
-    return _apart_by(one, other) <= _allowed(*_states(other))
+    return _apart_by(one, other) <= tolerance(*_states(other))
 
 
 def _apart_by(one: Any, other: Any) -> float:  # noqa: ANN401
@@ -286,8 +286,8 @@ def _apart(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs).abs().max()) / max(1.0, float(theirs.abs().max()))
 
 
-def _allowed(*results: Tensor) -> float:
-    """The tolerance of the coarsest precision among some results."""
+def tolerance(*results: Tensor) -> float:
+    """Say how far two ways to one result may be apart: that of the coarsest precision among some results."""
     return max((_TOLERANCE.get(result.dtype, _COARSE) for result in results), default=0)
 
 

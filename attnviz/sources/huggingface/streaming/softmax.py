@@ -115,14 +115,23 @@ class Heads:
 
     def done(self, piece: Piece, room: Room) -> "Done":
         """Do one block: its logits, their softmax, and what queries make of the values."""
+        logits = self._logits(piece, room)
+        weights = room.take("weights", tuple(logits.shape), self.query)
+        torch.softmax(logits, dim=-1, out=weights)
+        return Done(logits, weights, weights @ self.value[:, piece.keys.start : piece.keys.stop])
+
+    def weighed(self, piece: Piece, room: Room) -> Tensor:
+        """Give the weights of one block alone, in the room of their logits: (head, query, key)."""
+        logits = self._logits(piece, room)
+        return torch.softmax(logits, dim=-1, out=logits)
+
+    def _logits(self, piece: Piece, room: Room) -> Tensor:
+        """Give the logits of one block, those of hidden keys taken away: (head, query, key)."""
         rows, keys = (slice(side.start, side.stop) for side in (piece.rows, piece.keys))
-        shape = (len(self.query), len(piece.rows), len(piece.keys))
-        logits = room.take("logits", shape, self.query)
+        logits = room.take("logits", (len(self.query), len(piece.rows), len(piece.keys)), self.query)
         torch.bmm(self.query[:, rows], self.key[:, keys].transpose(1, 2), out=logits)
         self._hide(logits, piece)
-        weights = room.take("weights", shape, self.query)
-        torch.softmax(logits, dim=-1, out=weights)
-        return Done(logits, weights, weights @ self.value[:, keys])
+        return logits
 
     def at(self, rows: Tensor) -> Tensor:
         """Give the weights of some rows: (head, row, key)."""
@@ -159,6 +168,11 @@ def _masked(logits: Tensor, mask: Tensor) -> Tensor:
     return logits.add_(mask).clamp_(min=least)
 
 
+def largest_mass(weights: Tensor) -> float:
+    """Give the largest mass of a row; not a finite number if some weight is none."""
+    return float(weights.sum(dim=-1).max())
+
+
 @dataclass(frozen=True, eq=False)
 class Done:
     """One block, done.
@@ -172,10 +186,6 @@ class Done:
     logits: Tensor
     weights: Tensor
     output: Tensor
-
-    def most(self) -> float:
-        """Give the largest mass of a row; not a finite number if some weight is none."""
-        return float(self.weights.sum(dim=-1).max())
 
     def entropy(self) -> Tensor:
         """Give each row's entropy in bits: (head, query). It takes the logits' room.

@@ -25,7 +25,7 @@ from attnviz.sources.huggingface.streaming.fused import hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
 from attnviz.sources.huggingface.streaming.scale import Scale
-from attnviz.sources.huggingface.streaming.softmax import Done, Room, Softmax
+from attnviz.sources.huggingface.streaming.softmax import Done, Room, Softmax, largest_mass
 from attnviz.sources.huggingface.watching.sites import Site
 
 _FLOAT32_BYTES = 4
@@ -83,7 +83,7 @@ class Walk:
             layout = self._layout(site, call, sight)
             plain = None if layout.has_blind else Softmax.of(call, call.scale)
             sample = self._sample(call)
-            if plain is not None and _agrees(plain, call, sample):
+            if plain is not None and agrees(plain, call, sample):
                 return self._walked(site, call, plain, layout, sight, sample)
             if isinstance(call, TableCall) and self.rows is None and _is_own_function(call):
                 return self._by_own_function(site, call, sample)
@@ -145,7 +145,7 @@ class Walk:
             some, room = plain.some([heads[place] for place in group]).together, self._rooms[core]
             for piece in pieces:
                 done = some.done(piece, room)
-                most, entropy = done.most(), done.entropy()
+                most, entropy = largest_mass(done.weights), done.entropy()
                 with turn():
                     self._check_mass(site, most)
                     made.take(group, piece, done)
@@ -262,7 +262,7 @@ def _is_own_function(call: TableCall) -> bool:
     return getattr(call.usual, "__name__", "").endswith(_PLAIN)
 
 
-def _agrees(plain: Softmax, call: FusedCall | TableCall, sample: Tensor) -> bool:
+def agrees(plain: Softmax, call: FusedCall | TableCall, sample: Tensor) -> bool:
     """Say whether the formula gives the weights and the output that the model's own function gives."""
     some = sampled(call, sample)
     output, weights = some.rows(0, len(sample))
