@@ -2,7 +2,7 @@
 
 import argparse
 import importlib.resources
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -10,13 +10,11 @@ import torch
 from transformers import AutoModel, GPT2Config, PreTrainedModel
 
 from attnviz.record import Token
-from attnviz.selection import Selection
-from attnviz.sources.huggingface.capturing.capture import capture
 from attnviz.sources.huggingface.feed import Feed, Written
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.reading import PretrainedReading
+from attnviz.sources.huggingface.streaming.prefix import carried_over, watch_prefix
 from attnviz.sources.huggingface.watching.sites import watch
-from attnviz.sources.keep import KeepRows
 from benchmarks.ratio import Ratio, report, side_by_side
 
 LENGTHS = (32, 128, 512)
@@ -27,7 +25,7 @@ LONG, LONG_ROUNDS = 2048, 5
 
 # What a capture may cost of `output_attentions`, to so many tokens.
 MOST, MOST_LONG = 1.0, 0.4
-EAGER = "`output_attentions`, eager"
+EAGER, PLAIN = "`output_attentions`, eager", "a pass without weights"
 
 
 def measure() -> Iterator[Ratio]:
@@ -39,13 +37,11 @@ def measure() -> Iterator[Ratio]:
         for tokens in LENGTHS:
             ids = torch.randint(1000, 20000, (1, tokens), generator=torch.Generator().manual_seed(0))
             asked = partial(gives, eager, ids)
-            ours, whole = captures(fused, ids), partial(reads, fused, ids)
+            ours, least = partial(reads, fused, ids), partial(runs, fused, ids)
             of = f"{name}, {tokens} tokens"
             yield side_by_side(f"capture, {of}", ours, EAGER, asked, target=MOST, rounds=ROUNDS)
-            yield side_by_side(f"record, {of}", whole, EAGER, asked, rounds=ROUNDS)
-            yield side_by_side(
-                f"capture, {of}", ours, "a pass without weights", partial(runs, fused, ids), rounds=ROUNDS
-            )
+            yield side_by_side(f"capture, {of}", ours, PLAIN, least, rounds=ROUNDS)
+            yield side_by_side(f"a pass without weights, {of}", least, EAGER, asked, rounds=ROUNDS)
     yield long(LONG, LONG_ROUNDS)
 
 
@@ -56,7 +52,9 @@ def long(tokens: int, rounds: int) -> Ratio:
     ids = torch.randint(1000, 20000, (1, tokens), generator=torch.Generator().manual_seed(0))
     of = f"GPT-2 small, random, {tokens} tokens"
     asked = partial(gives, eager, ids)
-    return side_by_side(f"capture, {of}", captures(fused, ids), EAGER, asked, target=MOST_LONG, rounds=rounds)
+    return side_by_side(
+        f"capture, {of}", partial(reads, fused, ids), EAGER, asked, target=MOST_LONG, rounds=rounds
+    )
 
 
 def minilm(attention: str) -> PreTrainedModel:
@@ -74,25 +72,16 @@ def gpt2_small(attention: str, positions: int = 1024) -> PreTrainedModel:
     return model
 
 
-def captures(model: PreTrainedModel, ids: torch.Tensor) -> Callable[[], object]:
-    """Our way: all weights in one array, from one pass through a model that was watched before."""
-    feed = as_feed(model, ids)
-    watched = watch(feed, "benchmark")
-    outline = watched.outlines["self"]
-    heads, tokens = outline.resolve(Selection()), ids.shape[1]
-
-    def run() -> object:
-        keep = KeepRows(heads, tokens, tokens)
-        capture(feed, watched.sites, keep, block="self", chosen=outline.numbers)
-        return keep.weights()
-
-    return run
-
-
 def reads(model: PreTrainedModel, ids: torch.Tensor) -> object:
-    """The whole way of a text: the model is watched, captured, checked, and a record made."""
-    feed = as_feed(model, ids)
-    return PretrainedReading("benchmark", None, feed, watch(feed, "benchmark")).record()
+    """Our way, all of it: the model is watched, its weights are made, held against its output, and kept."""
+    return reading(as_feed(model, ids)).record()
+
+
+def reading(feed: Feed) -> PretrainedReading:
+    """Read an input as a source does: watch the beginning of a long text, and all of a short one."""
+    beginning = watch_prefix(feed, "benchmark")
+    watched = carried_over(beginning, feed) if beginning else watch(feed, "benchmark")
+    return PretrainedReading("benchmark", None, feed, watched, beginning)
 
 
 def as_feed(model: PreTrainedModel, ids: torch.Tensor) -> Feed:

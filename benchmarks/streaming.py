@@ -114,7 +114,7 @@ def _run(way: Way, model: Any, tokens: int) -> Pass:  # noqa: ANN401
     import torch
 
     from attnviz.sources.huggingface.watching.sites import run
-    from benchmarks.capture import as_feed
+    from benchmarks.capture import as_feed, reading
 
     ids = torch.randint(1000, 20000, (1, tokens), generator=torch.Generator().manual_seed(0))
     feed = as_feed(model, ids)
@@ -124,21 +124,10 @@ def _run(way: Way, model: Any, tokens: int) -> Pass:  # noqa: ANN401
     if way == "plain":
         run(feed)
     else:
-        reading = _reading(feed)
+        read = reading(feed)
         watched = time.perf_counter() - begun
-        observe(reading, way)
+        observe(read, way)
     return Pass(way, tokens, time.perf_counter() - begun, watched, held, memory("VmHWM"), highest=0)
-
-
-def _reading(feed: Any) -> Any:  # noqa: ANN401
-    """Read an input as a source does: watch the beginning of a long text, and all of a short one."""
-    from attnviz.sources.huggingface.reading import PretrainedReading
-    from attnviz.sources.huggingface.streaming.prefix import carried_over, watch_prefix
-    from attnviz.sources.huggingface.watching.sites import watch
-
-    beginning = watch_prefix(feed, "benchmark")
-    watched = carried_over(beginning, feed) if beginning else watch(feed, "benchmark")
-    return PretrainedReading("benchmark", None, feed, watched, beginning)
 
 
 def observe(reading: Any, way: Way) -> object:  # noqa: ANN401 - a reading of any source
