@@ -18,8 +18,8 @@ a process of its own, in turn, after 64 tokens that are not counted. Medians; me
 highest, above what the process held before (libraries and parameters), except in the last column. Statistics
 hold all it takes from the tokens to the table; **watched** is what of it goes by before the first weight is
 made: the model is watched on the beginning of a long text, and on all of a short one. Layers behind the last
-that is asked for do not run, so one layer alone may cost less than a plain pass: what it takes above one is
-then below 0, and so is its ratio to what all layers take.
+that is asked for do not run, so one layer alone may cost less than a plain pass; to reach is that it costs
+at most a sixth of what all layers do above one.
 
 """
 

@@ -25,7 +25,7 @@ def filled(readme: str) -> str:
 def table(results: Results) -> str:
     """Give what there is a target for as a Markdown table: ratios, and the memory of long inputs."""
     ratios = (
-        (ratio.what, ratio.against, f"{ratio.ratio:.2f}", f"≤ {ratio.target:.2g}")
+        (ratio.what, ratio.against, f"{ratio.ratio:.2f}", f"≤ {ratio.target:.3g}")
         for ratio in results.ratios
         if ratio.target is not None
     )
