@@ -20,6 +20,9 @@ from attnviz.render.figure.layout import HEADING, MARGIN, NOTE, POINTS, Sheet
 from attnviz.render.figure.size import Size, check_dpi, parse_size
 from attnviz.render.theme import CATEGORIES, Theme
 
+Panel = tuple[str, str, str, bool]
+Box = tuple[float, float, float, float]
+
 # What is drawn where it was measured: the quantity, its title and unit, and whether its axis begins at 0.
 _PANELS = (
     ("loss", "validation loss", "nats per word", False),
@@ -37,6 +40,8 @@ _RATIO, _LEAST = 0.68, 4.0
 
 # In letters: what stands around a panel.
 _LEFT, _RIGHT, _ABOVE, _BELOW = 3.6, 0.8, 3.0, 2.4
+
+_TITLE = "What the number of heads buys"
 
 _DOT, _LINE = 3.2, 1.1
 _SEED_OPACITY = 0.6
@@ -77,6 +82,63 @@ class _Page:
         self.figure.text(left / width, 1 - baseline / height, text, va="baseline", **style)
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where everything is, in points from the left and from the top.
+
+    Attributes:
+        letter: the size of ordinary letters.
+        room: between the margins.
+        columns: how many panels stand beside each other.
+        top: where the first row of panels begins.
+        high: how high a panel is between its axes.
+        foot: where the notes begin.
+        height: of the paper.
+    """
+
+    letter: float
+    room: float
+    columns: int
+    top: float
+    high: float
+    foot: float
+    height: float
+
+    @classmethod
+    def of(cls, sheet: Sheet, panels: int, heading: int, notes: int) -> "_Places":
+        """Lay out so many panels, below and above so many lines.
+
+        Raises:
+            RequestError: there is no room for the panels.
+        """
+        letter, asked = sheet.letter, sheet.size.height
+        room = _room(sheet)
+        columns = 3 if sheet.width >= _WIDE * POINTS else 2
+        rows = -(-panels // columns)
+        top = (MARGIN + HEADING + NOTE * heading + 0.6) * letter
+        foot = (NOTE * notes + MARGIN + 0.4) * letter
+        around = (_ABOVE + _BELOW) * letter
+        high = (room / columns - (_LEFT + _RIGHT) * letter) * _RATIO
+        if asked is not None:
+            high = (asked * POINTS - top - foot) / rows - around
+        if high < _LEAST * letter:
+            raise RequestError("too small a picture: no room for its panels")
+        height = asked * POINTS if asked is not None else top + rows * (high + around) + foot
+        return cls(letter, room, columns, top, high, height - foot, height)
+
+    def corner(self, place: int) -> tuple[float, float]:
+        """Say where a panel begins, with what stands around it."""
+        row, column = divmod(place, self.columns)
+        x = MARGIN * self.letter + column * (self.room / self.columns)
+        return x, self.top + row * (self.high + (_ABOVE + _BELOW) * self.letter)
+
+    def box(self, place: int) -> Box:
+        """Give left, top, width and height of what is between a panel's axes."""
+        x, y = self.corner(place)
+        wide = self.room / self.columns - (_LEFT + _RIGHT) * self.letter
+        return x + _LEFT * self.letter, y + _ABOVE * self.letter, wide, self.high
+
+
 def sweep_figure(
     sweep: Sweep, *, theme: str = "light", size: Size | str | None = None, dpi: int | None = None
 ) -> Figure:
@@ -100,47 +162,43 @@ def sweep_figure(
     sheet = Sheet.of(paper, dots)
     measured = quantities_of(sweep)
     panels = [panel for panel in _PANELS if quantity(panel[0]) in measured]
-    columns = 3 if sheet.width >= _WIDE * POINTS else 2
-    rows = -(-len(panels) // columns)
-    lettering = Lettering()
-    letter = sheet.letter
-    room = sheet.width - 2 * MARGIN * letter
-    heading = list(_wrapped([_setting(sweep)], lettering, room / letter))
-    notes = list(_wrapped(_notes(sweep), lettering, room / (0.9 * letter)))
-    cell = room / columns
-    top = (MARGIN + HEADING + NOTE * len(heading) + 0.6) * letter
-    foot = (NOTE * len(notes) + MARGIN + 0.4) * letter
-    around = (_ABOVE + _BELOW) * letter
-    high = (cell - (_LEFT + _RIGHT) * letter) * _RATIO
-    if paper.height is not None:
-        high = (paper.height * POINTS - top - foot) / rows - around
-    if high < _LEAST * letter:
-        raise RequestError("too small a picture: no room for its panels")
-    height = paper.height * POINTS if paper.height is not None else top + rows * (high + around) + foot
+    lettering, room = Lettering(), _room(sheet)
+    heading = list(_wrapped([_setting(sweep)], lettering, room / sheet.letter))
+    notes = list(_wrapped(_notes(sweep), lettering, room / (0.9 * sheet.letter)))
+    places = _Places.of(sheet, len(panels), len(heading), len(notes))
     with matplotlib.rc_context(PLAIN):
         figure = Figure(
-            figsize=(sheet.width / POINTS, height / POINTS), dpi=dots, facecolor=colors.background
+            figsize=(sheet.width / POINTS, places.height / POINTS), dpi=dots, facecolor=colors.background
         )
-        page = _Page(figure, colors, lettering, letter)
-        left = MARGIN * letter
-        page.write(_TITLE, left, (MARGIN + 1.0) * letter, 1.25 * letter, bold=True)
-        for line, text in enumerate(heading):
-            page.write(text, left, (MARGIN + HEADING + 0.8 + NOTE * line) * letter, letter)
+        page = _Page(figure, colors, lettering, sheet.letter)
+        _write_above(page, heading)
         for place, panel in enumerate(panels):
-            row, column = divmod(place, columns)
-            x = left + column * cell
-            y = top + row * (high + around)
-            box = (x + _LEFT * letter, y + _ABOVE * letter, cell - (_LEFT + _RIGHT) * letter, high)
-            page.write(panel[1], x, y + 1.0 * letter, letter, bold=True)
-            page.write(panel[2], x, y + 2.2 * letter, 0.85 * letter)
-            _draw(page, _axes(page, box, panel[0]), sweep, panel[0], from_zero=panel[3])
-        first = height - foot + letter
+            _panel(page, places, place, panel, sweep)
         for line, text in enumerate(notes):
-            page.write(text, left, first + NOTE * line * letter, 0.9 * letter)
+            y = places.foot + (1.0 + NOTE * line) * sheet.letter
+            page.write(text, MARGIN * sheet.letter, y, 0.9 * sheet.letter)
         return figure
 
 
-_TITLE = "What the number of heads buys"
+def _room(sheet: Sheet) -> float:
+    return sheet.width - 2 * MARGIN * sheet.letter
+
+
+def _write_above(page: _Page, heading: Sequence[str]) -> None:
+    """Write the title, and what the trainings have in common."""
+    letter, left = page.letter, MARGIN * page.letter
+    page.write(_TITLE, left, (MARGIN + 1.0) * letter, 1.25 * letter, bold=True)
+    for line, text in enumerate(heading):
+        page.write(text, left, (MARGIN + HEADING + 0.8 + NOTE * line) * letter, letter)
+
+
+def _panel(page: _Page, places: _Places, place: int, panel: Panel, sweep: Sweep) -> None:
+    """Draw one quantity where it belongs, its title and unit above it."""
+    name, title, unit, from_zero = panel
+    (x, y), letter = places.corner(place), places.letter
+    page.write(title, x, y + 1.0 * letter, letter, bold=True)
+    page.write(unit, x, y + 2.2 * letter, 0.85 * letter)
+    _draw(page, _axes(page, places.box(place), name), sweep, name, from_zero=from_zero)
 
 
 def _setting(sweep: Sweep) -> str:
@@ -162,7 +220,7 @@ def _notes(sweep: Sweep) -> Iterable[str]:
     yield conclusion(sweep)
 
 
-def _axes(page: _Page, box: tuple[float, float, float, float], name: str) -> Axes:
+def _axes(page: _Page, box: Box, name: str) -> Axes:
     """Open axes; the box is left, top, width and height in points."""
     width, height = page.size
     left, top, wide, high = box
