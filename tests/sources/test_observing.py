@@ -37,9 +37,11 @@ class Gathered:
 
     def update(self, block: RowBlock) -> None:
         self.came.append((block.start, block.layer))
-        heads, rows, _ = block.weights.shape
+        heads, rows, keys = block.weights.shape
         some = slice(block.first_head, block.first_head + heads), slice(block.start, block.start + rows)
-        self.weights[(self.frame.layers.index(block.layer), *some)] = block.weights
+        own = self.weights[(self.frame.layers.index(block.layer), *some)]
+        own[:] = 0
+        own[..., block.first_key : block.first_key + keys] = block.weights
 
 
 @pytest.fixture(scope="module")

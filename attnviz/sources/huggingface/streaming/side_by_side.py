@@ -3,31 +3,26 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from attnviz import memory
 from attnviz.errors import BudgetError
 from attnviz.frame import Frame
 from attnviz.observe import RowBlock
-from attnviz.sources.chosen import Chosen
-from attnviz.sources.huggingface.capturing.capture import HandOn, as_laid_out
+from attnviz.sources.huggingface.capturing.capture import as_laid_out
 from attnviz.sources.huggingface.capturing.checks import Checks
 from attnviz.sources.huggingface.capturing.filled import Cut
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths.call import Call
-from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.streaming.remade import Keeping, Remade
 from attnviz.sources.huggingface.streaming.stream import pass_over
 from attnviz.sources.huggingface.streaming.walk import is_whole
-from attnviz.sources.huggingface.watching.kept import tensors_of
-from attnviz.sources.huggingface.watching.sites import Site, evaluating
+from attnviz.sources.huggingface.watching.sites import Site
 
 # Weights of so many bytes are made at once of each layer: its heads share the keys that are read for them.
 _BLOCK_BYTES = 16 * 2**20
 
 _FLOAT32_BYTES = 4
-
-_Kept = tuple[Site, Call, Tensor]
 
 
 def fits(frame: Frame) -> bool:
@@ -55,11 +50,9 @@ def keep_rows(
         BudgetError: the layers' vectors do not fit.
         CaptureFailed: the attention calls are not those expected.
     """
-    keeping = _Keeping(frame, memory.budget() if allowed is None else allowed)
+    keeping = _Keeping(feed.model, frame, checks, memory.budget() if allowed is None else allowed)
     pass_over(feed, sites, frame, keeping.answer, checks)
-    if not all(is_whole(site, call) for site, call, _ in keeping.kept):
-        return None
-    return KeptRows(feed, tuple(keeping.kept), frame, checks)
+    return KeptRows(tuple(keeping.kept), frame, keeping.extent) if keeping.is_whole else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,35 +60,28 @@ class KeptRows:
     """Rows of the model's own queries and keys, made of kept calls; see `Rows`.
 
     Attributes:
-        feed: the input.
-        kept: the calls, with their places and what they gave, layer by layer.
+        kept: the calls, layer by layer.
         frame: the layers and heads that are meant.
-        checks: where to note the checks that held.
+        extent: how many queries and keys each layer has.
     """
 
-    feed: Feed
-    kept: tuple[_Kept, ...]
+    kept: tuple[Remade, ...]
     frame: Frame
-    checks: Checks
+    extent: tuple[int, int]
 
     @property
     def pieces(self) -> Iterator[range]:
         """Cut the queries into as many as are made at once."""
-        [(queries, keys)] = {site.extent for site, _, _ in self.kept}
-        heads = max(call.heads for _, call, _ in self.kept)
-        rows = max(1, _BLOCK_BYTES // (heads * keys * _FLOAT32_BYTES))
+        queries, keys = self.extent
+        rows = max(1, _BLOCK_BYTES // (len(self.frame.heads) * keys * _FLOAT32_BYTES))
         for start in range(0, queries, rows):
             yield range(start, min(start + rows, queries))
 
     def blocks(self, rows: range) -> Iterator[RowBlock]:
         """Make some rows of one layer after the other, and check them; see `Rows`."""
-        for site, call, usual in self.kept:
-            taken = _Taken([])
-            every = len(rows) * call.heads * call.keys * _FLOAT32_BYTES
-            hand_on = HandOn(Chosen(taken, self.frame), self.checks, block_bytes=every, rows=rows)
-            with quiet(), torch.no_grad(), evaluating(self.feed.model):
-                hand_on.take(site, call, usual)
-            yield from taken.blocks
+        queries, keys = self.extent
+        behind = max(rows.stop + keys - queries, 0) if self.frame.causal else keys
+        return (call.block(rows, behind) for call in self.kept)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,25 +103,19 @@ class OwnRows:
         return (part for part in parts if part is not None)
 
 
-@dataclass(frozen=True)
-class _Taken:
-    """Takes blocks."""
-
-    blocks: list[RowBlock]
-
-    def update(self, block: RowBlock) -> None:
-        self.blocks.append(block)
-
-
 class _Keeping:
-    """Lets calls be, and keeps them.
+    """Lets calls be, and keeps what rows of them are made of.
 
     Attributes:
-        kept: the calls, with their places and what they gave.
+        kept: the calls.
+        is_whole: whether each is all of its layer.
+        extent: how many queries and keys the layers have.
     """
 
-    def __init__(self, frame: Frame, allowed: int) -> None:
-        self.kept: list[_Kept] = []
+    def __init__(self, model: nn.Module, frame: Frame, checks: Checks, allowed: int) -> None:
+        self.kept: list[Remade] = []
+        self.is_whole, self.extent = True, (0, 0)
+        self._calls = Keeping(model, frame, checks)
         self._allowed = allowed
         self._layers = len(frame.layers)
 
@@ -143,11 +123,12 @@ class _Keeping:
         """Keep one call, if as many as there will be fit."""
         call = as_laid_out(site, call)
         usual = call.as_usual()
-        size = sum(tensor.numel() * tensor.element_size() for tensor in tensors_of(call, usual))
-        if (needed := size * self._layers) > self._allowed:
+        kept = self._calls.of(site, call, usual)
+        self.is_whole, self.extent = self.is_whole and is_whole(site, call), site.extent
+        if (needed := kept.size * self._layers) > self._allowed:
             raise BudgetError(
                 f"the vectors of {self._layers} layers for {call.queries} x {call.keys} tokens do not fit: "
                 f"they take {memory.told(needed)}, allowed {memory.told(self._allowed)}"
             )
-        self.kept.append((site, call, usual))
+        self.kept.append(kept)
         return usual
