@@ -52,7 +52,7 @@ class Rows(Protocol):
     """Rows of an input's weights, given when asked for: an observer's way round, for two inputs in step."""
 
     def blocks(self, rows: range) -> Iterator[RowBlock]:
-        """Give some rows of all heads, over all keys: one block for each layer, in ascending order.
+        """Give some rows of all heads, and all keys they see: one block for each layer, in ascending order.
 
         Args:
             rows: the positions of the queries.
