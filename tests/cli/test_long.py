@@ -1,6 +1,7 @@
 """Inputs whose square does not fit, and parts of any input, on the command line."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -238,7 +239,8 @@ def assert_alike(ours: object, theirs: object) -> None:
         for one, other in zip(ours, theirs, strict=True):
             assert_alike(one, other)
     elif isinstance(theirs, float):
-        assert ours == pytest.approx(theirs, abs=2e-4)
+        assert isinstance(ours, float)
+        assert math.isclose(ours, theirs, rel_tol=1e-6, abs_tol=2e-4), (ours, theirs)
     else:
         assert ours == theirs
 

@@ -191,7 +191,11 @@ def test_hostile_text_shows_as_text(verb: str, text: str) -> None:
     assert not set(done.out) & {"\x1b", "\x00", "\x07", "\u202e"}
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(
+    "text",
+    [" and ".join(HOSTILE), *(pytest.param(text, marks=pytest.mark.long) for text in HOSTILE)],
+    ids=["all of it", *HOSTILE],
+)
 def test_hostile_text_shows_as_text_in_files(text: str, tmp_path: Path) -> None:
     for name in ("x.svg", "x.png", "x.pdf"):
         assert attnviz("heatmap", f"{text} and", "-l", "1", "-o", tmp_path / name).code == 0

@@ -22,7 +22,12 @@ from tests.render.page.conftest import Visiting
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(360, 740, "light"), (1280, 800, "light"), (1280, 800, "dark")]
+    ("width", "height", "scheme"),
+    [
+        (360, 740, "light"),
+        pytest.param(1280, 800, "light", marks=pytest.mark.long),
+        (1280, 800, "dark"),
+    ],
 )
 def test_no_view_has_a_barrier(visit: Visiting, fox_page: Path, width: int, height: int, scheme: str) -> None:
     page = visit(fox_page, width=width, height=height, scheme=scheme).page

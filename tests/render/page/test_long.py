@@ -244,7 +244,12 @@ def test_cells_alone_turn_off_what_needs_single_weights(
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(360, 740, "dark"), (1280, 800, "light"), (1920, 1080, "dark")]
+    ("width", "height", "scheme"),
+    [
+        (360, 740, "dark"),
+        (1280, 800, "light"),
+        pytest.param(1920, 1080, "dark", marks=pytest.mark.long),
+    ],
 )
 def test_no_view_of_it_has_a_barrier(
     visit: Visiting, path: Path, width: int, height: int, scheme: str

@@ -183,8 +183,15 @@ class TestKeyboard:
         assert on.get_by_label("Key k").input_value() == "0"
 
 
-@pytest.mark.parametrize("width", [8, 64, 256])
-@pytest.mark.parametrize("screen", [360, 1280])
+@pytest.mark.parametrize(
+    ("width", "screen"),
+    [
+        (8, 360),
+        (256, 360),
+        (8, 1280),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in [(64, 360), (64, 1280), (256, 1280)]),
+    ],
+)
 def test_vectors_of_any_width_fit(visit: Visiting, width: int, screen: int) -> None:
     on = begin(visit, page(made(width=width), vectors=True), "&query=1&key=2", width=screen)
     on.wait_for_selector(".product-steps strong")

@@ -174,8 +174,18 @@ def touch_all(on: Page) -> None:
             on.mouse.move(box["x"] + box["width"] * across, box["y"] + min(box["height"], 600) * down)
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
-@pytest.mark.parametrize("words", ["", "&words=true&special=false&scale=log"])
+WORDS = "&words=true&special=false&scale=log"
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "words"),
+    [
+        (360, 740, ""),
+        (1280, 800, WORDS),
+        pytest.param(1280, 800, "", marks=pytest.mark.long),
+        pytest.param(360, 740, WORDS, marks=pytest.mark.long),
+    ],
+)
 def test_tokens_stay_text_in_every_view(
     visit: Visiting, hostile_page: Path, width: int, height: int, words: str
 ) -> None:
@@ -188,7 +198,7 @@ def test_tokens_stay_text_in_every_view(
     seen.assert_clean()
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), [(360, 740), pytest.param(1280, 800, marks=pytest.mark.long)])
 def test_a_very_long_token_leaves_everything_its_room(
     visit: Visiting, hostile_page: Path, width: int, height: int
 ) -> None:

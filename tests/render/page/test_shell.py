@@ -341,7 +341,10 @@ def test_the_system_s_theme_is_followed_until_one_is_chosen(visit: Visiting, tin
     assert on.evaluate(ground) == colors["light"]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light"), (1280, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(360, "dark"), (1280, "light"), pytest.param(1280, "dark", marks=pytest.mark.long)],
+)
 def test_nothing_keeps_anybody_out(visit: Visiting, tiny: Path, width: int, scheme: str) -> None:
     on = begin(visit, tiny, "#special=false&search=it&head=L1H0", width=width, scheme=scheme).page
     on.locator("details:not(.drop)").evaluate_all("(all) => all.forEach((one) => (one.open = true))")

@@ -12,6 +12,9 @@ from attnviz.render.page import page
 from tests.render.page.browsing import Visit
 from tests.render.page.conftest import Visiting
 
+# Milliseconds of quiet after which the link has caught up, and some more.
+LINKED = 220
+
 LAYERS, HEADS = (0, 1, 4), (0, 1)
 SAID = ["[CLS]", "un", "believ", "able", "it", "is", "it", "so", "it"]
 WORDS = [None, 0, 0, 0, 1, 2, 3, 4, 5]
@@ -61,7 +64,8 @@ def opened(on: Page) -> None:
 
 def fields(on: Page) -> dict[str, str]:
     """What stands behind the # once the link has caught up."""
-    on.wait_for_timeout(300)
+    # The page waits for quiet before it writes its link, by a timer that was set before this one.
+    on.evaluate(f"new Promise((done) => setTimeout(done, {LINKED}))")
     found = parse_qs(on.evaluate("location.hash").removeprefix("#"), keep_blank_values=True)
     return {name: values[0] for name, values in found.items()}
 
