@@ -124,7 +124,8 @@ def test_what_it_is_and_the_caution_are_said():
     assert "±" not in said
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+# How a PDF is written is the same for every figure: test_encoding.py holds it.
+@pytest.mark.parametrize("suffix", [".png", ".svg", pytest.param(".pdf", marks=pytest.mark.long)])
 def test_the_same_effects_always_give_the_same_bytes(suffix):
     assert encode(draw_ablation(ablation(2, 4)), suffix) == encode(draw_ablation(ablation(2, 4)), suffix)
 

@@ -138,7 +138,8 @@ def test_notes_are_whole():
         assert DIVERGENCE in " ".join(text for text in shown)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+# How a PDF is written is the same for every figure: test_encoding.py holds it.
+@pytest.mark.parametrize("suffix", [".png", ".svg", pytest.param(".pdf", marks=pytest.mark.long)])
 def test_the_same_contrast_gives_the_same_bytes(suffix):
     assert encode(draw_contrast(minimal_pair()), suffix) == encode(draw_contrast(minimal_pair()), suffix)
 
