@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,21 +13,19 @@ from attnviz.frame import Frame, RecordRows, blocks_of
 from attnviz.observe import Observer, RowBlock, Rows
 from attnviz.outcome import OPEN, Gates, Gradients, Outcome, Question
 from attnviz.outline import Outline, choose
-from attnviz.record import Attention, Block, Weights, leaking
+from attnviz.record import Attention, Block
 from attnviz.selection import HeadId, Selection
 from attnviz.sources.base import EVERYTHING, LIKELIEST, Check
 from attnviz.sources.chosen import Chosen
 from attnviz.sources.huggingface.capturing.capture import OnCall, capture
 from attnviz.sources.huggingface.capturing.checks import TOKENS, Checks, check_unchanged, steady
-from attnviz.sources.huggingface.capturing.filled import Cut, KeepOwn, OwnBlocks
-from attnviz.sources.huggingface.capturing.sight import Sight
+from attnviz.sources.huggingface.capturing.filled import Cut, OwnBlocks
+from attnviz.sources.huggingface.capturing.recording import Recording
 from attnviz.sources.huggingface.capturing.sinks import leaking_layers
-from attnviz.sources.huggingface.capturing.vectors import KeepVectors
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.intervening.gates import concerned, gating, layer_gates
 from attnviz.sources.huggingface.intervening.gradients import gate_gradients, weight_gradients
 from attnviz.sources.huggingface.intervening.outcomes import run_outcome
-from attnviz.sources.huggingface.paths import PROBED
 from attnviz.sources.huggingface.paths.call import Call
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.streaming.recall import recall
@@ -36,11 +33,7 @@ from attnviz.sources.huggingface.streaming.scale import SCALE, Scale
 from attnviz.sources.huggingface.streaming.side_by_side import KeptRows, OwnRows, fits, keep_rows
 from attnviz.sources.huggingface.streaming.stream import stream
 from attnviz.sources.huggingface.watching.sites import Site, Watched, run
-from attnviz.sources.windowed import placed
 from attnviz.window import Window
-
-# What a row of float32 weights may lack to 1 without having lost anything.
-_ROUNDING = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,12 +166,13 @@ class PretrainedReading:
         frame = self._frame(selection, block)
         outline = choose(self.outlines, block)
         cut = self._cut(outline, frame.layers, window)
-        own, seen = KeepOwn(frame.layers, frame.heads, cut), Sight(cut)
-        vectors = self._with_vectors(outline, frame, own, cut, seen) if internals else None
-        if not internals:
-            self._hand_on(outline, frame, own, None if window is None else cut.reach, seen.take)
+        kept = Recording(frame, cut, window, internals)
+        if internals:
+            self._with_vectors(outline, kept)
+        else:
+            self._hand_on(outline, frame, kept.rows, None if window is None else cut.reach, kept.sight.take)
         try:
-            return self._record(outline, frame, own, seen, vectors, window)
+            return kept.record(self.watched.sites, self._with_sinks(frame).sinks if window else None)
         except RequestError as error:  # what a record finds wrong is the capture's fault, not the user's
             raise CaptureFailed(f"the capture of {self.name} failed a check: {error}") from error
 
@@ -279,22 +273,11 @@ class PretrainedReading:
             if known and output is not None:
                 self._check_unchanged(checks, output)
 
-    def _with_vectors(
-        self, outline: Outline, frame: Frame, own: KeepOwn, cut: Cut, seen: Sight
-    ) -> KeepVectors:
+    def _with_vectors(self, outline: Outline, kept: Recording) -> None:
         """Run the model again, and keep the vectors too; what becomes of the values is seen only then."""
-        vectors = KeepVectors(frame.layers, frame.heads, cut)
-
-        def on_call(site: Site, call: Call, usual: Tensor) -> None:
-            seen.take(site, call)
-            if call.vectors is None:
-                raise MissingInternals(f"layer {site.layer} of {self.name} does not show its vectors")
-            vectors.take(site, call, usual)
-
-        with vectors.watching(self.feed.model):
-            chosen = Chosen(own, frame)
-            self._capture(outline, chosen, frame.layers, Checks(), on_call, stops=True)
-        return vectors
+        with kept.vectors.watching(self.feed.model):
+            chosen = Chosen(kept.rows, kept.frame)
+            self._capture(outline, chosen, kept.frame.layers, Checks(), kept.take, stops=True)
 
     def _capture(
         self,
@@ -333,77 +316,9 @@ class PretrainedReading:
                 raise CaptureFailed(what) from error
             raise
 
-    def _record(
-        self,
-        outline: Outline,
-        frame: Frame,
-        own: KeepOwn,
-        seen: Sight,
-        vectors: KeepVectors | None,
-        window: Window | None,
-    ) -> Attention:
-        weights = own.weights()
-        shown = window or Window(range(len(frame.queries)), range(len(frame.keys)))
-        # Only a window along the diagonal leaves queries and keys in step.
-        causal = frame.causal and (window is None or window.is_square)
-        mass = weights.sum(axis=-1) + own.beyond
-        aside = self._aside(mass, frame.layers, seen)
-        return Attention(
-            queries=placed(frame.queries, shown.queries),
-            keys=placed(frame.keys, shown.keys),
-            weights=weights,
-            layers=frame.layers,
-            heads=frame.heads,
-            model=self.name,
-            text=frame.text,
-            block=outline.block,
-            causal=causal,
-            sight=seen.beyond(causal=causal),
-            sinks=self._with_sinks(frame).sinks if window else _sinks(mass + aside, frame.layers, seen),
-            heads_per_key=frame.heads_per_key,
-            predictions=frame.predictions[shown.queries.start : shown.queries.stop],
-            picture=frame.picture,
-            aligning=frame.aligning,
-            revision=self.revision,
-            dropped=float((own.beyond + aside).mean()),
-            internals=vectors.internals() if vectors else None,
-        )
-
-    def _aside(self, mass: Weights, layers: tuple[int, ...], seen: Sight) -> Weights:
-        """Say how much mass each query gave to what is no key of its layer: padding, or summaries of keys.
-
-        Shape:
-            mass: (layer, head, query), what it gave to keys, as of the result.
-        """
-        beside = {
-            site.layer
-            for site in self.watched.sites
-            if site.seen.path == PROBED or site.seen.windows is not None
-        }
-        aside = np.zeros_like(mass)
-        for place, layer in enumerate(layers):
-            if layer in beside:
-                aside[place] = np.where(
-                    seen.looking(layer) & (mass[place] < 1 - _ROUNDING), 1 - mass[place], 0
-                )
-        return aside
-
 
 class _Pass:
     """Takes rows and keeps none."""
 
     def update(self, block: RowBlock) -> None:
         """Let a block go."""
-
-
-def _sinks(mass: Weights, layers: tuple[int, ...], seen: Sight) -> tuple[int, ...]:
-    """Name the layers with a learned sink: a query's mass is below 1 there, though it saw keys.
-
-    Shape:
-        mass: (layer, head, query), what each query gave to all keys of the model.
-    """
-    return tuple(
-        layer
-        for layer, heads in zip(layers, mass, strict=True)
-        if leaking(heads[None, :, seen.looking(layer), None], (layer,))
-    )
