@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,9 +22,13 @@ PROGRAM = [sys.executable, "-m", "attnviz"]
 
 @pytest.fixture
 def files(tmp_path):
-    (tmp_path / "texts.txt").write_text("\n".join(texts(120)))
-    (tmp_path / "taught.conllu").write_text(conllu(60))
-    return tmp_path
+    return filled(tmp_path)
+
+
+def filled(folder):
+    (folder / "texts.txt").write_text("\n".join(texts(120)))
+    (folder / "taught.conllu").write_text(conllu(60))
+    return folder
 
 
 def training(files, *extra):
@@ -84,14 +89,22 @@ def test_what_is_wrong_is_said_before_anything_is_read(files, arguments, message
     assert not (files / "model").exists()
 
 
-def test_another_sentence_does_not_go_on_with_a_history(files):
-    interrupted(files)
+def test_another_sentence_does_not_go_on_with_a_history(interrupted):
+    _, files, _ = interrupted
     done = attnviz(*training(files, "--steps", "120", "--resume", "--watch-text", "A hen."))
     assert done.code == 2
     assert "another sentence" in done.err
 
 
-def interrupted(files):
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """What an interrupted training leaves, a copy of it elsewhere, and what it said."""
+    files = filled(tmp_path_factory.mktemp("interrupted"))
+    said = interrupt(files)
+    return files, shutil.copytree(files, tmp_path_factory.mktemp("copied") / "files"), said
+
+
+def interrupt(files):
     """Press Ctrl-C somewhere in the middle of a training in a pipe; give what it said."""
     command = [*PROGRAM, *training(files, "--steps", "120", "--watch")]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -106,8 +119,8 @@ def interrupted(files):
     return said
 
 
-def test_ctrl_c_keeps_every_step_and_resume_ends_alike(files):
-    said = interrupted(files)
+def test_ctrl_c_keeps_every_step_and_resume_ends_alike(interrupted):
+    files, _, said = interrupted
     assert said.splitlines()[-1] == "attnviz: interrupted"
     kept = int(re.search(r"note: (\d+) of 120 steps are kept: --resume goes on", said)[1])
     assert kept >= 24
