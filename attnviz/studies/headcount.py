@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from attnviz.analysis.headcount.subspaces import heads_apart
-from attnviz.analysis.headcount.sweep import Conditions, Followed, Sweep, Trial
+from attnviz.analysis.headcount.sweep import Conditions, Sweep, Trial
 from attnviz.analysis.measures.divergence import divergence
 from attnviz.analysis.measures.entropy import relative_entropy
 from attnviz.errors import Damaged, RequestError
@@ -178,7 +178,7 @@ def measure_grown(grown: Grown, ground: Ground, seed: int) -> Trial:
         entropy=entropy,
         removal=_removal(grown, ground),
         subspace=_subspaces_apart(grown),
-        relations=tuple(Followed(**asdict(relation)) for relation in facts.relations),
+        relations=facts.relations,
         seconds=grown.seconds,
     )
 

@@ -1,6 +1,7 @@
 """A sweep over the number of heads whose numbers come from formulas, near those of real ones."""
 
-from attnviz.analysis.headcount.sweep import Conditions, Followed, Sweep, Trial
+from attnviz.analysis.headcount.sweep import Conditions, Sweep, Trial
+from attnviz.relation import BestHead
 
 COUNTS, WIDTH, LAYERS = (1, 2, 4, 8, 16), 128, 2
 RELATIONS = ("nsubj: dependent -> head", "nsubj: head -> dependent", "det: dependent -> head")
@@ -25,7 +26,7 @@ def trial(heads: int, seed: int) -> Trial:
         removal=tuple(0.08 / heads * (1 + 0.3 * (place % 3 - 1)) for place in range(LAYERS * heads)),
         subspace=None if heads == 1 else 1 - 1 / heads - 0.004 * (off + 3),
         relations=tuple(
-            Followed(name, "L1H0", 0.2 + 0.1 * place + 0.012 * heads + 0.002 * off, 0.3 + 0.1 * place, 900)
+            BestHead(name, "L1H0", 0.2 + 0.1 * place + 0.012 * heads + 0.002 * off, 0.3 + 0.1 * place, 900)
             for place, name in enumerate(RELATIONS)
         ),
         seconds=0.2 * (1 + 0.03 * heads) + 0.001 * off,

@@ -6,30 +6,12 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from attnviz.analysis.headcount.subspaces import random_subspace_distance
+from attnviz.relation import BestHead
 
 Verdict = Literal["gain", "no gain", "worse"]
 
 # What only two heads or more have.
 _OF_PAIRS = ("divergence", "closest", "subspace")
-
-
-@dataclass(frozen=True)
-class Followed:
-    """How well the best head follows one relation.
-
-    Attributes:
-        relation: its name and direction.
-        head: the head that follows it best, chosen on other sentences.
-        score: the share of words whose strongest link to another word is the one asked for.
-        fixed_offset: the same for always looking the same distance ahead or back.
-        words: the number of words that have the relation.
-    """
-
-    relation: str
-    head: str
-    score: float
-    fixed_offset: float
-    words: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Trial:
     entropy: float
     removal: tuple[float, ...]
     subspace: float | None
-    relations: tuple[Followed, ...]
+    relations: tuple[BestHead, ...]
     seconds: float
 
     @classmethod
@@ -80,7 +62,7 @@ class Trial:
             if name == "removal":
                 given[name] = tuple(_number(name, loss) for loss in value)
             elif name == "relations":
-                given[name] = tuple(Followed(**relation) for relation in value)
+                given[name] = tuple(BestHead(**relation) for relation in value)
             else:
                 given[name] = _number(name, value)
         trial = cls(**given)
@@ -262,7 +244,7 @@ def mean_fixed_offset(sweep: Sweep) -> float | None:
     return statistics.fmean(offsets) if offsets else None
 
 
-def _followed(trial: Trial, relation: str) -> Followed:
+def _followed(trial: Trial, relation: str) -> BestHead:
     return next(followed for followed in trial.relations if followed.relation == relation)
 
 

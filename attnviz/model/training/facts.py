@@ -20,7 +20,7 @@ from attnviz.model.training.evaluation import (
 from attnviz.model.training.examples import Replacer
 from attnviz.model.training.material import Material, Treebank
 from attnviz.model.training.teaching import Relation, Sentence
-from attnviz.relation import Followed
+from attnviz.relation import BestHead, Followed
 from attnviz.selection import HeadId
 
 # A free head is named after a place or a relation only where it clearly follows it.
@@ -49,25 +49,6 @@ class HeadFacts:
 
 
 @dataclass(frozen=True)
-class RelationFacts:
-    """How well the heads follow one relation.
-
-    Attributes:
-        relation: its name and direction.
-        head: the head that follows it best on the choosing half.
-        score: the share of words right on the reporting half.
-        fixed_offset: the same for the best fixed distance.
-        words: the number of words that have the relation.
-    """
-
-    relation: str
-    head: str
-    score: float
-    fixed_offset: float
-    words: int
-
-
-@dataclass(frozen=True)
 class Facts:
     """All that was measured.
 
@@ -83,7 +64,7 @@ class Facts:
 
     detection: Detection
     heads: tuple[HeadFacts, ...]
-    relations: tuple[RelationFacts, ...]
+    relations: tuple[BestHead, ...]
     followed: tuple[Followed, ...]
     choosing_sentences: int
     reporting_sentences: int
@@ -169,7 +150,7 @@ def _following(head: HeadId, test: int, links: Links, *, taught: bool) -> HeadFa
     return HeadFacts(str(head), taught, links.tests[test].name, score, float(links.best_offset[test]))
 
 
-def _relation_facts(choosing: Links, reporting: Links) -> tuple[RelationFacts, ...]:
+def _relation_facts(choosing: Links, reporting: Links) -> tuple[BestHead, ...]:
     """Give every relation that occurs, with the head that follows it best."""
     facts = []
     for test, relation in enumerate(reporting.tests):
@@ -178,5 +159,5 @@ def _relation_facts(choosing: Links, reporting: Links) -> tuple[RelationFacts, .
         layer, index = np.unravel_index(choosing.hits[..., test].argmax(), choosing.hits.shape[:2])
         followed = _following(HeadId(int(layer), int(index)), test, reporting, taught=False)
         score, fixed = followed.score, float(reporting.best_offset[test])
-        facts.append(RelationFacts(relation.name, followed.head, score, fixed, int(reporting.rows[test])))
+        facts.append(BestHead(relation.name, followed.head, score, fixed, int(reporting.rows[test])))
     return tuple(facts)
