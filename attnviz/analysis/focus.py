@@ -1,6 +1,6 @@
 """What each head reads, as findings a sentence can be made of: words, links, pattern, breadth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,8 +8,8 @@ from attnviz.analysis.findings import Average, Focus, FocusWord, HeadFocus, Link
 from attnviz.analysis.readers import Mask, counted_queries, self_links, special_keys
 from attnviz.analysis.streaming.focusing import NOTABLE, NOTICED, Focusing, Linked
 from attnviz.analysis.streaming.linking import TOLD_ALWAYS, TOLD_FROM
+from attnviz.analysis.streaming.patterning import Observe, look_at
 from attnviz.frame import Frame, blocks_of, frame_of
-from attnviz.observe import Observer
 from attnviz.record import Attention
 from attnviz.selection import HeadId, Selection
 
@@ -41,17 +41,12 @@ def focus(record: Attention, heads: Sequence[HeadId] | None = None, *, top: int 
     'dog'
     """
     focusing = Focusing(frame_of(record), top, heads)
-    for block in blocks_of(record):
-        focusing.update(block)
-    if again := focusing.again(record.heads):
-        for block in blocks_of(record):
-            again.update(block)
-        again.settle()
+    look_at(record, focusing)
     return focusing.result()
 
 
 def focus_stream(
-    observe: Callable[[Observer, Selection], None],
+    observe: Observe,
     frame: Frame,
     top: int = 3,
     selection: Selection | None = None,

@@ -13,9 +13,8 @@ from attnviz.analysis.measures.measured import Measured
 from attnviz.analysis.measures.table import measure
 from attnviz.analysis.patterns.find import find_patterns, score_patterns
 from attnviz.analysis.patterns.naming import Pattern
-from attnviz.analysis.streaming.focusing import Observe
 from attnviz.analysis.streaming.measuring import Measuring
-from attnviz.analysis.streaming.patterning import Patterning, pattern_names
+from attnviz.analysis.streaming.patterning import Observe, Patterning, pattern_names
 from attnviz.analysis.streaming.sums import Summing
 from attnviz.errors import RequestError
 from attnviz.frame import Frame, frame_of
@@ -187,9 +186,7 @@ class PassingRows:
     def patterns(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Pattern]:
         """Name what some heads do."""
         patterning = self._look(heads)
-        if again := patterning.again():
-            self.observe(again, again.selection)
-            again.settle()
+        patterning.settle(self.observe)
         return patterning.result()
 
     def scores(self, heads: Sequence[HeadId]) -> Mapping[HeadId, Mapping[str, Pattern]]:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from attnviz.analysis.patterns.naming import CLEAR, NO_PATTERN, WIDE, Pattern
-from attnviz.analysis.streaming.patterning import Patterning
-from attnviz.frame import blocks_of, frame_of
+from attnviz.analysis.streaming.patterning import Patterning, look_at
+from attnviz.frame import frame_of
 from attnviz.record import Attention
 from attnviz.selection import HeadId
 
@@ -80,10 +80,5 @@ def score_patterns(record: Attention, head: HeadId) -> dict[str, Pattern]:
 
 def _look(record: Attention, heads: Sequence[HeadId] | None, *, every: bool) -> Patterning:
     patterning = Patterning(frame_of(record), heads, every=every)
-    for block in blocks_of(record):
-        patterning.update(block)
-    if again := patterning.again(record.heads):
-        for block in blocks_of(record):
-            again.update(block)
-        again.settle()
+    look_at(record, patterning)
     return patterning

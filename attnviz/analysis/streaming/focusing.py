@@ -15,15 +15,14 @@ from attnviz.analysis.streaming.confirming import Confirming
 from attnviz.analysis.streaming.gathering import HeadRows
 from attnviz.analysis.streaming.layout import Layout
 from attnviz.analysis.streaming.linking import Linking, links_in
-from attnviz.analysis.streaming.patterning import Patterning
+from attnviz.analysis.streaming.patterning import Observe, Patterning
 from attnviz.analysis.streaming.reducing import SHORT, Reducing
 from attnviz.analysis.streaming.sights import union, written_in
 from attnviz.frame import Frame
-from attnviz.observe import Observer, RowBlock, RowSums, Wanted
-from attnviz.selection import HeadId, Selection
+from attnviz.observe import RowBlock, RowSums, Wanted
+from attnviz.selection import HeadId
 
 Floats = NDArray[np.floating]
-Observe = Callable[[Observer, Selection], None]
 
 # A word belongs to a head's focus if it gets at least this part of what the head's favourite word gets, and
 # this much in queries' worth of attention.
@@ -107,9 +106,7 @@ class Focusing:
         Args:
             observe: hands the weights of a selection on to an observer.
         """
-        if again := self.again():
-            observe(again, again.selection)
-            again.settle()
+        self._patterning.settle(observe)
 
     def result(self) -> Focus:
         """Give what was found; nothing is open any more."""

@@ -1,7 +1,8 @@
 """The pattern of every head, as rows come: see `attnviz.analysis.patterns.find` for what a pattern is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
@@ -14,14 +15,18 @@ from attnviz.analysis.streaming.confirming import Confirming
 from attnviz.analysis.streaming.gathering import Gathering, HeadRows
 from attnviz.analysis.streaming.layout import ASKED_AGAIN
 from attnviz.analysis.streaming.reducing import Reduced, Reducing
-from attnviz.frame import Frame
-from attnviz.observe import RowBlock
-from attnviz.selection import HeadId
+from attnviz.frame import Frame, blocks_of
+from attnviz.observe import Observer, RowBlock
+from attnviz.record import Attention
+from attnviz.selection import HeadId, Selection
 
 # Sums over queries that differ by less are alike but for rounding, and then the first key goes first.
 _DIGITS = 9
 
 _PUNCTUATION = "punctuation"
+
+# Hands the weights of a selection on to an observer.
+Observe = Callable[[Observer, Selection], None]
 
 
 class Patterning:
@@ -75,9 +80,35 @@ class Patterning:
             return None
         return Confirming(self.reducing.layout, self.reducing.sights, self.found, open_, heads)
 
+    def settle(self, observe: Observe) -> None:
+        """Have the rows of some heads handed on once more, if any pattern is open."""
+        if again := self.again():
+            observe(again, again.selection)
+            again.settle()
+
     def result(self) -> dict[HeadId, Pattern]:
         """Give each head's pattern."""
         return {head: self.found[head].named() for head in self._heads}
+
+
+class InDoubt(Protocol):
+    """An observer that may have to look at some heads once more."""
+
+    def update(self, block: RowBlock) -> None:
+        """Take some rows."""
+
+    def again(self, heads: Sequence[int] | None = None) -> Confirming | None:
+        """Give what must take rows once more, and settle then; see `Patterning.again`."""
+
+
+def look_at(record: Attention, observer: InDoubt) -> None:
+    """Let an observer take all rows of a record, and look once more where it is in doubt."""
+    for block in blocks_of(record):
+        observer.update(block)
+    if again := observer.again(record.heads):
+        for block in blocks_of(record):
+            again.update(block)
+        again.settle()
 
 
 def pattern_names(frame: Frame) -> tuple[str, ...]:
