@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# As many threads as processes: BLAS threads of two test processes on two cores wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+# As many threads as processes: BLAS threads of two test processes on two cores wait for each other. Bytecode is
+# kept, whatever the surroundings say: without it each process compiles all tests and all of attnviz anew.
+PYTEST := OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2
 FOX := The quick brown fox jumps over the lazy dog.
 
 .DEFAULT_GOAL := help

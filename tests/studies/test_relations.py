@@ -126,16 +126,18 @@ def naive(source, parses, tests, half):
     for parsed in parses[half::2]:
         record = source.attend(" ".join(parsed.words))
         words = range(len(parsed.words))
+        rows = {(name, i): record.head(name)[i].tolist() for name in record.head_ids for i in words}
+        other = {
+            (name, i): max((j for j in words if j != i), key=lambda j, row=row: row[j])
+            for (name, i), row in rows.items()
+        }
         for test, i in itertools.product(tests, words):
             if wanted := gold(parsed, test, i):
                 having[test.name] += 1
                 for step in OFFSETS:
                     fixed[test.name, step] += i + step in wanted
                 for name in record.head_ids:
-                    row = record.head(name)[i]
-                    right[test.name, name] += (
-                        max((j for j in words if j != i), key=lambda j, row=row: row[j]) in wanted
-                    )
+                    right[test.name, name] += other[name, i] in wanted
     return right, fixed, having
 
 
