@@ -234,7 +234,9 @@ class Nearest:
         before = [met.before(head) for head in self._heads]
         after = [brought(met.after(other), before[0]) for other in self._others]
         xp = namespace(*before, *after)
-        apart = on_cpu(divergences_between(xp.stack(before), xp.stack(after)))
+        # In single precision heads that read nearly alike would be told apart by rounding.
+        stacks = (xp.astype(xp.stack(cells), xp.float64) for cells in (before, after))
+        apart = on_cpu(divergences_between(*stacks))
         self._bits.add(apart[..., counted])
         for added, cells in zip(self._elsewhere, (before, after), strict=True):
             added += _elsewhere(cells, counted)
