@@ -222,55 +222,131 @@ def contrast(first: Attention, second: Attention, *heads: HeadId | str) -> Contr
     >>> found.changes[0].divergence, found.differences[0, 0].tolist()
     (Average(mean=0.5, spread=0.5), [-1.0, 1.0])
     """
-    named = tuple(HeadId.parse(head) if isinstance(head, str) else head for head in heads)
-    chosen = tuple(dict.fromkeys(named)) or first.head_ids
-    for head in chosen:
-        first.head(head)
-    for record in (first, second):
-        refuse_pooled(record)
-    refuse_unlike(first, second)
-    before_merging = first, second
-    if not pair_up(first, second):
-        first, second = to_words(first, second)
-    by_words = any(
-        len(one.queries) < len(other.queries) or len(one.keys) < len(other.keys)
-        for one, other in zip((first, second), before_merging, strict=True)
-    )
-    rows, columns = match(first.queries, second.queries), match(first.keys, second.keys)
-    queries = matches(first.queries, second.queries, rows, _counted(first, second, rows))
-    if not any(query.counted for query in queries) or not columns.pairs:
-        raise RequestError("nothing to compare: no word of one text has a match in the other")
-    before = np.stack([_cells(first, head, rows, columns, side=0) for head in chosen])
+    chosen = _chosen(first, heads)
+    ground = _ground(first, second)
     same = first.head_ids == second.head_ids
     others = chosen if same else second.head_ids
-    after = np.stack([_cells(second, head, rows, columns, side=1) for head in others])
-    counted = np.array([query.counted for query in queries])
-    partners, per_row = _namesakes(before, after) if same else _nearest(before, after, counted)
+    before, after = ground.cells(0, chosen), ground.cells(1, others)
+    partners, per_row = _namesakes(before, after) if same else _nearest(before, after, ground.counted)
     against = tuple(others[place] for place in partners)
-    changes = tuple(
-        Change(head, other, Average(float(bits.mean()), float(bits.std())))
-        for head, other, bits in zip(chosen, against, per_row[:, counted], strict=True)
-    )
-    difference = after[partners] - before
+    differences = after[partners] - before
     return Contrast(
-        first=_side(first, rows.first_only, columns.first_only, before[:, counted]),
-        second=_side(second, rows.second_only, columns.second_only, after[:, counted]),
+        first=ground.side(0, before),
+        second=ground.side(1, after),
         block=first.block,
         view=first.view,
-        by_words=by_words,
+        by_words=ground.by_words,
         same_heads=same,
-        queries=queries,
-        keys=matches(first.keys, second.keys, columns, [True] * len(columns.pairs)),
-        changes=changes,
-        differences=difference[..., :-1],
-        elsewhere=difference[..., -1],
+        queries=ground.queries,
+        keys=ground.keys,
+        changes=_changes(chosen, against, per_row[:, ground.counted]),
+        differences=differences[..., :-1],
+        elsewhere=differences[..., -1],
         visible=np.stack(
             [
-                _seen(first, head.layer, rows, columns, side=0)
-                | _seen(second, other.layer, rows, columns, side=1)
+                ground.seen(0, head.layer) | ground.seen(1, other.layer)
                 for head, other in zip(chosen, against, strict=True)
             ]
         ),
+    )
+
+
+def _chosen(first: Attention, heads: Sequence[HeadId | str]) -> tuple[HeadId, ...]:
+    """Give the heads that are asked for, each once; none means every one.
+
+    Raises:
+        OutOfRange: the record lacks one of them.
+    """
+    named = tuple(HeadId.parse(head) if isinstance(head, str) else head for head in heads)
+    for head in named:
+        first.head(head)
+    return tuple(dict.fromkeys(named)) or first.head_ids
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """Two records whose words are matched.
+
+    Attributes:
+        records: both, their pieces of words merged where tokens do not pair up.
+        rows: how their queries are matched.
+        columns: how their keys are.
+        by_words: whether anything was merged.
+        queries: the matched queries.
+        keys: the matched keys.
+    """
+
+    records: tuple[Attention, Attention]
+    rows: Matching
+    columns: Matching
+    by_words: bool
+    queries: tuple[Match, ...]
+    keys: tuple[Match, ...]
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which matched queries count: (matched query,)."""
+        return np.array([query.counted for query in self.queries])
+
+    def cells(self, side: int, heads: Sequence[HeadId]) -> NDArray[np.float64]:
+        """Give heads' weights on matched keys, and last what is elsewhere: (head, query, key + 1)."""
+        record = self.records[side]
+        return np.stack([_cells(record, head, self.rows, self.columns, side=side) for head in heads])
+
+    def seen(self, side: int, layer: int) -> NDArray[np.bool_]:
+        """Say which matched keys a layer let matched queries see: (query, key)."""
+        places = ([pair[side] for pair in matching.pairs] for matching in (self.rows, self.columns))
+        seen: NDArray[np.bool_] = self.records[side].visible(layer)[np.ix_(*places)]
+        return seen
+
+    def side(self, side: int, cells: NDArray[np.float64]) -> Side:
+        """Say what is on one side alone, and how much of the mass is on it."""
+        record = self.records[side]
+        rows, columns = (
+            (matching.first_only, matching.second_only)[side] for matching in (self.rows, self.columns)
+        )
+        return Side(
+            model=record.model,
+            text=record.text,
+            queries=tuple(record.queries[place] for place in rows),
+            keys=tuple(record.keys[place] for place in columns),
+            elsewhere=float(cells[:, self.counted, -1].mean()),
+            dropped=record.dropped,
+            renormalized=record.renormalized,
+        )
+
+
+def _ground(first: Attention, second: Attention) -> _Ground:
+    """Match the words of two records.
+
+    Raises:
+        RequestError: no real word of one has a match in the other, or they are no such pair.
+    """
+    for record in (first, second):
+        refuse_pooled(record)
+    refuse_unlike(first, second)
+    one, other = (first, second) if pair_up(first, second) else to_words(first, second)
+    rows, columns = match(one.queries, other.queries), match(one.keys, other.keys)
+    queries = matches(one.queries, other.queries, rows, _counted(one, other, rows))
+    if not any(query.counted for query in queries) or not columns.pairs:
+        raise RequestError("nothing to compare: no word of one text has a match in the other")
+    keys = matches(one.keys, other.keys, columns, [True] * len(columns.pairs))
+    by_words = _is_shorter(one, first) or _is_shorter(other, second)
+    return _Ground((one, other), rows, columns, by_words, queries, keys)
+
+
+def _is_shorter(merged: Attention, record: Attention) -> bool:
+    """Say whether any pieces of words were merged."""
+    return len(merged.queries) < len(record.queries) or len(merged.keys) < len(record.keys)
+
+
+def _changes(
+    heads: Sequence[HeadId], against: Sequence[HeadId], per_row: NDArray[np.float64]
+) -> tuple[Change, ...]:
+    """Average what each pair of heads is apart: bits (head, query)."""
+    return tuple(
+        Change(head, other, Average(float(bits.mean()), float(bits.std())))
+        for head, other, bits in zip(heads, against, per_row, strict=True)
     )
 
 
@@ -298,15 +374,6 @@ def _cells(
     return np.concatenate([weights[:, [pair[side] for pair in columns.pairs]], elsewhere], axis=-1)
 
 
-def _seen(
-    record: Attention, layer: int, rows: Matching, columns: Matching, *, side: int
-) -> NDArray[np.bool_]:
-    """Say which matched keys a layer let matched queries see: (matched query, matched key)."""
-    places = ([pair[side] for pair in matching.pairs] for matching in (rows, columns))
-    seen: NDArray[np.bool_] = record.visible(layer)[np.ix_(*places)]
-    return seen
-
-
 def _namesakes(
     before: NDArray[np.float64], after: NDArray[np.float64]
 ) -> tuple[list[int], NDArray[np.float64]]:
@@ -324,15 +391,3 @@ def _nearest(
         partners.append(int(bits[:, counted].mean(axis=-1).argmin()))
         per_row.append(bits[partners[-1]])
     return partners, np.stack(per_row)
-
-
-def _side(record: Attention, queries: Sequence[int], keys: Sequence[int], cells: NDArray[np.float64]) -> Side:
-    return Side(
-        model=record.model,
-        text=record.text,
-        queries=tuple(record.queries[i] for i in queries),
-        keys=tuple(record.keys[j] for j in keys),
-        elsewhere=float(cells[..., -1].mean()),
-        dropped=record.dropped,
-        renormalized=record.renormalized,
-    )
