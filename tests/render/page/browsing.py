@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request
 
 # The shell has no window to keep, so each page opens in half the time.
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -54,38 +54,69 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, CHROMIUM)), None)
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch(playwright: Playwright, *more: str) -> Browser:
     """A Chromium without a window."""
-    return playwright.chromium.launch(executable_path=chromium(), args=["--disable-gpu"])
+    return playwright.chromium.launch(executable_path=chromium(), args=["--disable-gpu", *more])
 
 
 def open_file(browser: Browser, path: Path, viewer: Viewer, fragment: str = "") -> Visit:
     """Open a file as a double click does, in a profile of its own that cannot reach any host."""
-    context = browser.new_context(
-        viewport={"width": viewer.width, "height": viewer.height},
-        color_scheme=viewer.scheme,
-        locale=viewer.locale,
-        has_touch=viewer.touch,
-        device_scale_factor=viewer.scale,
-        reduced_motion=viewer.motion,
-        accept_downloads=True,
-    )
-    context.set_offline(True)
-    context.set_default_timeout(20_000)
-    visit = Visit(context.new_page(), path.as_uri())
-    watch(context, visit)
-    visit.page.goto(visit.address + fragment)
-    visit.settle()
-    return visit
+    return Profile(browser, viewer).open(path, fragment)
 
 
-def watch(context: BrowserContext, visit: Visit) -> None:
-    """Write down what the page complains of and asks for from now on."""
-    context.expose_function("tellViolation", lambda violation: visit.complaints.append(violation))
-    context.add_init_script(WATCH)
-    visit.page.on("console", lambda message: note_message(visit, message))
-    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    context.on("request", lambda request: note_request(visit, request))
+class Profile:
+    """A profile of a browser that cannot reach any host, for one visit after another.
+
+    Pages keep nothing in a browser (`test_program.py` holds that), so a visit leaves nothing to the next.
+    """
+
+    def __init__(self, browser: Browser, viewer: Viewer) -> None:
+        self._context = browser.new_context(
+            viewport={"width": viewer.width, "height": viewer.height},
+            color_scheme=viewer.scheme,
+            locale=viewer.locale,
+            has_touch=viewer.touch,
+            device_scale_factor=viewer.scale,
+            reduced_motion=viewer.motion,
+            accept_downloads=True,
+        )
+        self._context.set_offline(True)
+        self._context.set_default_timeout(20_000)
+        self._context.expose_function("tellViolation", self._tell_violation)
+        self._context.add_init_script(WATCH)
+        self._context.on("request", self._note_request)
+        self._visit: Visit | None = None
+        self._kept: Page | None = None
+
+    def keep(self, path: Path) -> "Profile":
+        """Keep a page open: those after it share its process, and open in two thirds of the time."""
+        self._kept = self._context.new_page()
+        self._kept.goto(path.as_uri())
+        return self
+
+    def open(self, path: Path, fragment: str = "") -> Visit:
+        """Open a file as a double click does; write down what it complains of and asks for from now on."""
+        self._visit = visit = Visit(self._context.new_page(), path.as_uri())
+        visit.page.on("console", lambda message: note_message(visit, message))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+        visit.page.goto(visit.address + fragment)
+        visit.settle()
+        return visit
+
+    def end(self) -> None:
+        """End the visit, with every window it opened and all it was allowed."""
+        for page in self._context.pages:
+            if page is not self._kept:
+                page.close()
+        self._context.clear_permissions()
+
+    def _tell_violation(self, violation: str) -> None:
+        if self._visit:
+            self._visit.complaints.append(violation)
+
+    def _note_request(self, request: Request) -> None:
+        if self._visit:
+            note_request(self._visit, request)
 
 
 def note_message(visit: Visit, message: ConsoleMessage) -> None:
