@@ -22,6 +22,10 @@ _MOST_CHARACTERS = 120
 
 ELSEWHERE = "elsewhere"
 
+# Of a long input one cell in so many may go beyond the colours: else the few beside a word that was replaced
+# would leave none to all the others.
+_ONE_IN = 1000
+
 DIVERGENCE = (
     "Jensen-Shannon divergence per row, in bits: 0 where a head reads alike on both sides, 1 where its rows"
     " share nothing; means over the matched words"
@@ -203,20 +207,28 @@ def in_runs(contrast: Contrast) -> PooledDifferences | None:
 def top_of(contrast: Contrast, heads: Sequence[HeadId]) -> float:
     """Give the largest difference that colours tell from others, 0 if there is none.
 
-    What is elsewhere adds up many keys: beside runs of keys, whose differences are small, it may be beyond.
+    Of long inputs it is below the largest there is, for a few cells and for what is elsewhere, which adds up
+    many keys; see `beyond`.
     """
     every = [squares(contrast, head) for head in heads]
-    of_keys = _largest(cells for cells, _ in every)
-    if of_keys and in_runs(contrast):
-        return of_keys
-    return max(of_keys, _largest(elsewhere for _, elsewhere in every if elsewhere is not None))
+    if in_runs(contrast) and (usual := _most_of(cells for cells, _ in every)):
+        return usual
+    return _largest(part for both in every for part in both)
 
 
 def beyond(contrast: Contrast, heads: Sequence[HeadId]) -> Iterator[str]:
-    """Say how far what is elsewhere goes beyond the colours, if it does."""
-    most = _largest(squares(contrast, head)[1] for head in heads if not contrast.is_whole)
-    if most > top_of(contrast, heads):
-        yield f"{ELSEWHERE} goes beyond the colours, to a change of {most:.2g}"
+    """Say how far anything goes beyond the colours, if it does."""
+    every, top = [squares(contrast, head) for head in heads], top_of(contrast, heads)
+    if (most := _largest(cells for cells, _ in every)) > top:
+        yield f"one cell in {_ONE_IN:,} goes beyond the colours, to a change of {100 * most:.2g}%"
+    if (most := _largest(elsewhere for _, elsewhere in every)) > top:
+        yield f"{ELSEWHERE} goes beyond the colours, to a change of {100 * most:.2g}%"
+
+
+def _most_of(maps: Iterable[NDArray[np.float64]]) -> float:
+    """Give what all differences that are any, but one in many, are not above; 0 if there is none."""
+    sizes = np.concatenate([np.abs(cells[np.isfinite(cells) & (cells != 0)]) for cells in maps])
+    return float(np.quantile(sizes, 1 - 1 / _ONE_IN, method="higher")) if len(sizes) else 0.0
 
 
 def _largest(maps: Iterable[NDArray[np.float64] | None]) -> float:

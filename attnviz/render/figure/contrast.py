@@ -19,8 +19,8 @@ from attnviz.render.figure.canvas import HAIRLINE, Canvas, open_canvas
 from attnviz.render.figure.colors import ColorScale, DifferenceScale
 from attnviz.render.figure.drawing import PLAIN
 from attnviz.render.figure.fonts import Lettering, letter
-from attnviz.render.figure.frame import Words, draw_words
-from attnviz.render.figure.layout import Content, Layout, Sheet, fit
+from attnviz.render.figure.frame import TITLE, Words, draw_words
+from attnviz.render.figure.layout import MARGIN, Content, Layout, Sheet, fit
 from attnviz.render.figure.runs import RunLabels
 from attnviz.render.figure.sides import NumberLabels, Side, TokenLabels
 from attnviz.render.figure.size import Size
@@ -29,7 +29,7 @@ from attnviz.render.theme import Theme
 from attnviz.selection import TOGETHER, HeadId
 
 QUERIES, KEYS = "from (query)", "to (key)"
-_AXES = "of the mass of each query: + more on a key, - less than in the first"
+_AXES = "of each query's mass: + more, - less than in the first"
 
 # No label takes more of the picture's width than this.
 _LABEL_SHARE = 0.2
@@ -94,7 +94,7 @@ def _draw(contrast: Contrast, heads: Sequence[HeadId], theme: Theme, sheet: Shee
     for number, cells in enumerate(maps):
         _draw_map(canvas, number, titles, scale * contrasts.pool_differences(cells, *pooled), contrast)
     draw_bar(canvas, name=name)
-    draw_words(canvas, Words(_title(contrast, heads), source if upper is None else _AXES, lines))
+    draw_words(canvas, Words(_title(canvas, contrast, heads), source if upper is None else _AXES, lines))
     return canvas.figure
 
 
@@ -103,11 +103,16 @@ def _unit(contrast: Contrast, top: float) -> tuple[float, str]:
     return (100.0, "%") if contrasts.in_runs(contrast) and top < _SMALL else (1.0, "shift")
 
 
-def _title(contrast: Contrast, heads: Sequence[HeadId]) -> str:
+def _title(canvas: Canvas, contrast: Contrast, heads: Sequence[HeadId]) -> str:
+    """Say what the maps show; of one head by how many bits it changed, too, as far as there is room."""
     if len(heads) > 1:
         return "Second minus first"
     found = contrast.changes[contrast.row(heads[0])].divergence
-    return f"{_name(contrast, heads[0])}: second minus first · {found.mean:.2f} ±{found.spread:.2f} bits"
+    plain, mean = f"{_name(contrast, heads[0])}: second minus first", f"{found.mean:.3f}"
+    layout = canvas.layout
+    room, size = layout.width - 2 * MARGIN * layout.letter, TITLE * layout.letter
+    every = f"{plain} · {mean} ±{found.spread:.3f} bits", f"{plain} · {mean} bits"
+    return next((title for title in every if canvas.width(title, size, "bold") <= room), plain)
 
 
 def _lay_out(
@@ -238,16 +243,35 @@ def _draw_map(
         canvas.label_rows(axes, QUERIES)
     if number + layout.across >= len(titles):
         canvas.label_columns(axes, KEYS)
+    room = layout.panel[0]
     if not contrast.is_whole:
-        # What is elsewhere is no key: a line parts it from them.
-        line = layout.labels.columns.count - _width_of_elsewhere(contrast) - 0.5
-        axes.axvline(line, color=canvas.theme.muted, linewidth=2 * HAIRLINE)
+        room -= _part_elsewhere(canvas, axes, number, contrast)
     if len(titles) > 1:
-        left, top = layout.corner(number)
-        corner = left, top - 1.5 * layout.letter
-        canvas.write(titles[number], corner, layout.letter, weight="bold", room=layout.panel[0])
+        canvas.write(titles[number], _above(layout, number), layout.letter, weight="bold", room=room)
     elif max(cells.shape) <= _NUMBERED:
         _write_numbers(canvas, axes, cells)
+
+
+def _part_elsewhere(canvas: Canvas, axes: Axes, number: int, contrast: Contrast) -> float:
+    """Part what is elsewhere, which is no key, from keys; say what room its name takes above.
+
+    Beside tokens it is named as they are; beside positions its name stands above it, where there is room.
+    """
+    layout, size = canvas.layout, 0.85 * canvas.layout.letter
+    line = layout.labels.columns.count - _width_of_elsewhere(contrast) - 0.5
+    axes.axvline(line, color=canvas.theme.muted, linewidth=2 * HAIRLINE)
+    width = canvas.width(contrasts.ELSEWHERE, size)
+    if contrasts.in_runs(contrast) is None or width > layout.panel[0] / 2:
+        return 0.0
+    left, top = _above(layout, number)
+    canvas.write(contrasts.ELSEWHERE, (left + layout.panel[0] - width, top), size, room=1.1 * width)
+    return width + layout.letter
+
+
+def _above(layout: Layout, number: int) -> tuple[float, float]:
+    """Say where a line right above a panel begins."""
+    left, top = layout.corner(number)
+    return left, top - 1.5 * layout.letter
 
 
 def _write_numbers(canvas: Canvas, axes: Axes, cells: NDArray[np.floating]) -> None:

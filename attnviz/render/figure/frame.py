@@ -19,6 +19,9 @@ from attnviz.render.labels import name_of_model, printable_sentence
 from attnviz.render.theme import Theme
 from attnviz.selection import TOGETHER, HeadId, numbers_as_ranges
 
+# In letters: the size of a figure's title.
+TITLE = 1.25
+
 _MOST_CHARACTERS = 300
 
 # Below a picture as wide as a paper's column so many letters fit on a line.
@@ -172,7 +175,7 @@ def name_heads(heads: Sequence[HeadId]) -> str:
 def draw_words(canvas: Canvas, words: Words) -> None:
     """Write the headings and the notes, and explain the colour of masked cells."""
     layout, unit = canvas.layout, canvas.layout.letter
-    title, source, small = 1.25 * unit, 0.92 * unit, 0.85 * unit
+    title, source, small = TITLE * unit, 0.92 * unit, 0.85 * unit
     widths = [canvas.width(words.title, title, "bold"), canvas.width(words.source, source)]
     widths += [canvas.width(note, small) for note in words.notes]
     widths += [canvas.width(_EXPLAINED[sign], small) + 2 * unit for sign in words.signs]

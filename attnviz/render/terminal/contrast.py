@@ -28,8 +28,8 @@ TOLD = 10
 # The longest bar, where the view has this width at least.
 _BAR, _WIDE = 20, 60
 
-# Divergences up to this many bits are written in hundredths of one.
-_SMALL = 0.01
+# Divergences up to this many bits are written in hundredths of one, so that they have two digits.
+_SMALL = 0.09
 
 # Of what changed most in a head no more than this is told.
 _LONGEST_SHIFT = 40

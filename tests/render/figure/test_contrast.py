@@ -1,5 +1,7 @@
 """Difference maps and the overview of heads, as the artists that were made."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,7 +99,7 @@ def test_one_head_needs_no_overview_and_says_its_divergence():
     record = from_arrays(np.eye(2), ["a", "b"])
     figure = draw_contrast(contrast(record, from_arrays(np.eye(2)[::-1], ["a", "b"])))
     assert [axes.get_label() for axes in figure.axes] == ["L0H0", "<colorbar>"]
-    assert "L0H0: second minus first · 1.00 ±0.00 bits" in said(figure)
+    assert "L0H0: second minus first · 1.000 ±0.000 bits" in said(figure)
 
 
 def test_keys_a_query_cannot_see_are_masked():
@@ -180,8 +182,53 @@ def test_what_is_elsewhere_does_not_take_the_colours_from_a_long_map():
     found = long()
     figure = draw_contrast(found, found.pooled.heads)
     axes = named(figure, str(found.pooled.heads[0]))
-    assert axes.images[0].get_clim()[1] == pytest.approx(
-        100 * np.nanmax(np.abs(found.pooled.cells)), rel=1e-4
-    )
+    sizes = np.abs(found.pooled.cells[np.isfinite(found.pooled.cells)])
+    top = axes.images[0].get_clim()[1] / 100
+    assert np.count_nonzero(sizes > 1.0001 * top) <= len(sizes) / 1000
+    assert top > sorted(sizes)[-len(sizes) // 500]
     assert np.abs(found.pooled.elsewhere).max() > np.nanmax(np.abs(found.pooled.cells))
-    assert any("elsewhere goes beyond the colours" in text for text in said(figure))
+    assert any("elsewhere goes beyond the colours, to a change of 50%" in text for text in said(figure))
+
+
+def changed_once(found, head):
+    """The same with one cell in which much changed."""
+    cells = found.pooled.cells.copy()
+    cells[found.pooled.heads.index(head), 40, 3] = -0.9
+    return replace(found, pooled=replace(found.pooled, cells=cells))
+
+
+def test_a_single_large_change_does_not_take_the_colours_from_a_long_map():
+    found = long(grows=False)
+    head = found.pooled.heads[0]
+    once = changed_once(found, head)
+    before, after = (named(draw_contrast(each, [head]), str(head)).images[0] for each in (found, once))
+    assert after.get_clim()[1] == pytest.approx(before.get_clim()[1], rel=0.05)
+    assert after.cmap(after.norm(-90.0)) == after.cmap(after.norm(after.get_clim()[0]))
+    assert "one cell in 1,000 goes beyond the colours, to a change of 90%" in said(
+        draw_contrast(once, [head])
+    )
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_the_column_for_what_is_elsewhere_is_named_beside_positions(heads):
+    found = long()
+    figure = draw_contrast(found, found.pooled.heads[:heads])
+    panels = [named(figure, str(head)).get_position() for head in found.pooled.heads[:heads]]
+    above = [
+        text.get_position()
+        for text in texts(figure)
+        if text.get_text() == "elsewhere" and text.get_position()[1] > panels[0].y1
+    ]
+    assert len(above) == heads
+    for (x, _), panel in zip(above, panels, strict=True):
+        assert panel.x0 + panel.width / 2 < x < panel.x1
+    assert "elsewhere" not in said(draw_contrast(long(grows=False)))
+
+
+def test_a_title_says_as_much_as_there_is_room_for():
+    found = long(grows=False)
+    (head,) = found.pooled.heads[:1]
+    change = found.changes[found.row(head)].divergence
+    short = f"{head}: second minus first · {change.mean:.3f}"
+    for size, title in ((None, f"{short} ±{change.spread:.3f} bits"), ("column", f"{short} bits")):
+        assert title in said(draw_contrast(found, [head], size=size))
