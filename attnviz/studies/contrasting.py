@@ -32,11 +32,12 @@ from attnviz.sources.saved import SavedReading
 # Takes how many rows are done, and of how many.
 Progress = Callable[[int, int], None]
 
-# So many weights of each side are made at once, and of no more queries than these.
-_CELLS = 2**20
-_ROWS = 128
+# So many weights of each side are made at once, or those of a few queries if that is more, within reason:
+# products of fewer rows take up to five times as long for each; those of more stand in no cache.
+_CELLS, _MOST_CELLS = 2**20, 2**24
+_ROWS = (32, 128)
 
-# Of one pair of heads, so many are compared at once.
+# So many cells of one side are compared at once, which stay in a processor's cache with what is made of them.
 _COMPARED = 2**17
 
 # Cells along a side of a difference map, at most.
@@ -192,18 +193,27 @@ class _Study:
         """Meet every head of the first with every one of the second."""
         self.ticks.expect(3)
         found = Nearest(self.ground, heads, others)
-        for met in self._mets(heads, others, layerwise=False):
+        for met in self._mets(heads, others, layerwise=False, together=max(len(heads), len(others))):
             found.update(met)
         return found
 
-    def _mets(self, heads: Sequence[HeadId], others: Sequence[HeadId], *, layerwise: bool) -> Iterator[Met]:
-        """Open the rows of both, which may not fit, and walk them."""
+    def _mets(
+        self, heads: Sequence[HeadId], others: Sequence[HeadId], *, layerwise: bool, together: int = 1
+    ) -> Iterator[Met]:
+        """Open the rows of both, which may not fit, and walk them; so many heads are compared together."""
         first, second = self.first.opened(heads, self.allowed), self.second.opened(others, self.allowed)
         layers = 1 if layerwise else max(len({head.layer for head in side}) for side in (heads, others))
         wide = max(len(first.heads), len(second.heads)) * layers
         keys = max(half.tokens[1] for half in (self.ground.first, self.ground.second))
-        stride = Stride(max(1, min(_ROWS, _CELLS // (wide * keys))), max(1, _COMPARED // keys))
+        stride = Stride(_rows_made(wide * keys), max(1, _COMPARED // (together * keys)))
         return walk(self.ground, first, second, stride=stride, layerwise=layerwise, done=self.ticks.done)
+
+
+def _rows_made(cells: int) -> int:
+    """Say how many queries are made at once, of so many weights each."""
+    fewest, most = _ROWS
+    few = min(fewest, _MOST_CELLS // cells)
+    return max(1, few, min(most, _CELLS // cells))
 
 
 def _sides(pairs: Pairs, layers: Sequence[int]) -> tuple[list[HeadId], list[HeadId]]:

@@ -24,6 +24,12 @@ CAT = "The cat, which was old and didn't move, sat on the mat."
 DOG = "The dog, which was very old, sat down on the mat of the house."
 
 
+def in_pieces(patch: pytest.MonkeyPatch, cells: int) -> None:
+    """Let few weights be made at once, and fewer compared."""
+    for name, most in (("_CELLS", cells), ("_MOST_CELLS", cells), ("_COMPARED", cells // 2)):
+        patch.setattr(contrasting, name, most)
+
+
 def part(record: Attention) -> Part:
     return Part(SavedReading(record), block=record.block)
 
@@ -71,7 +77,7 @@ def test_any_two_records_come_to_the_same_in_pieces(
     first: Attention, second: Attention, cells: int, most: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contrasting, "_CELLS", cells)
+        in_pieces(patch, cells)
         try:
             whole = contrast(first, second)
         except RequestError as refused:
@@ -87,7 +93,7 @@ def test_other_weights_on_the_same_tokens_do_too(first: Attention, seed: int, ce
     weights = random_weights(seed, 2, 2, queries, keys, causal=first.causal)
     second = replace(first, weights=weights, sight={}, sinks=())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contrasting, "_CELLS", cells)
+        in_pieces(patch, cells)
         found = contrast_of(part(first), part(second), maps=9, most=most)
     assert_alike(found, contrast(first, second), most)
 
@@ -98,7 +104,7 @@ def test_heads_of_another_shape_find_their_nearest(seed: int, layers: int, words
     count = len(words) + 1
     second = from_arrays(random_weights(seed + 1, layers, 3, count, count), [*words, "a"])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contrasting, "_CELLS", 40)
+        in_pieces(patch, 40)
         found = contrast_of(part(first), part(second), maps=2, most=3)
     assert_alike(found, contrast(first, second), 3)
 
@@ -126,7 +132,7 @@ def test_texts_of_the_built_in_model_and_of_a_saved_record() -> None:
     source = attnviz.load("builtin")
     first, second = (Part(source.read(Prompt(text))) for text in (CAT, DOG))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(contrasting, "_CELLS", 500)
+        in_pieces(patch, 500)
         whole = contrast(source.attend(CAT), source.attend(DOG))
         assert_alike(contrast_of(first, second, most=5), whole, 5)
         assert_alike(contrast_of(first, part(source.attend(DOG)), most=5), whole, 5)
@@ -138,3 +144,8 @@ def test_what_was_dropped_before_is_said() -> None:
         tokens, tokens, np.full((1, 1, 2, 2), 0.25), layers=(0,), heads=(0,), model="m", dropped=0.5
     )
     assert_alike(contrast_of(part(record), part(record)), contrast(record, record), 512)
+
+
+def test_a_few_rows_are_made_at_once_unless_they_are_very_many_weights() -> None:
+    made = [contrasting._rows_made(heads * keys) for heads, keys in ((4, 1024), (12, 16384), (96, 2**17))]
+    assert made == [128, 32, 1]

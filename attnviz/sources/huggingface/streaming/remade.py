@@ -166,7 +166,9 @@ class Plain:
         mask = mask if mask is None or len(mask) == 1 else mask[some]
         heads = replace(self.heads, query=query, key=key, value=value, mask=mask)
         weights = heads.weighed(piece, self.room)
-        made = (weights @ value[:, piece.keys.start : piece.keys.stop])[..., 0]
+        # A product with a single column is up to ten times as slow as one with a single row.
+        along = value[:, piece.keys.start : piece.keys.stop].transpose(1, 2)
+        made = (along @ weights.transpose(1, 2))[:, 0]
         self._check(weights, made, self.given[some, piece.rows.start : piece.rows.stop])
         return weights
 

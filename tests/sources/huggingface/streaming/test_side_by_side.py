@@ -15,11 +15,10 @@ from attnviz.selection import Selection
 from attnviz.sources import load
 from attnviz.sources.huggingface.streaming import side_by_side
 from attnviz.sources.huggingface.streaming.scale import Scale
-from attnviz.studies import contrasting
 from attnviz.studies.contrasting import Part, contrast_of
 from tests.sources.test_observing import Gathered
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS
-from tests.studies.test_contrasting import assert_alike
+from tests.studies.test_contrasting import assert_alike, in_pieces
 
 TEXT = "The quick brown fox jumps over the lazy dog."
 LONG = Scale(long=4, prefix=4, block_bytes=400)
@@ -85,7 +84,7 @@ def test_two_readings_are_contrasted_in_step(save_model, request, monkeypatch, c
     config, pieces = MODELS[list(DECODERS).index("gpt2")] if causal else MODELS[-1]
     source = load(save_model(config, request.getfixturevalue(pieces)))
     readings = [replace(source.read(Prompt(text)), scale=LONG) for text in (TEXT, TEXT.replace("lazy ", ""))]
-    monkeypatch.setattr(contrasting, "_CELLS", 900)
+    in_pieces(monkeypatch, 900)
     whole = contrast(*(reading.record() for reading in readings))
     found = contrast_of(*map(Part, readings), maps=3, most=99)
     assert_alike(found, whole, 99, 1e-5)
