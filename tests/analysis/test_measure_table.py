@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import attnviz
 from attnviz import frame
@@ -161,6 +161,7 @@ def test_rows_of_one_head_are_what_is_averaged(record: Attention) -> None:
             assert measured.means[-1, column] == pytest.approx(kept.mean(), abs=1e-6)
 
 
+@settings(max_examples=50)
 @given(records())
 def test_what_a_mass_is_above_chance_is_the_mean_over_queries(record: Attention) -> None:
     measured, counted = measure(record), counted_queries(record)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from attnviz.analysis.patterns.cells import GRID_PATTERNS, OF_PICTURES, OF_TEXT, PATTERNS, WINDOW
 from attnviz.analysis.patterns.content import CONTENT, Wording
@@ -175,6 +175,7 @@ def test_a_closed_form_of_score_margin_and_error() -> None:
     assert found.error == pytest.approx(np.sqrt(6 / 5 * np.square(off).sum()) / 5.0, abs=1e-6)
 
 
+@settings(max_examples=50)
 @given(seeds)
 def test_naive_loops_score_the_same(seed: int) -> None:
     record = from_arrays(random_weights(seed, len(TEXT), len(TEXT)), TEXT)
@@ -365,6 +366,7 @@ def test_evidence_is_the_strongest_links() -> None:
     assert [link.weight for link in found.evidence] == pytest.approx([1, 0.9125, 0.9125])
 
 
+@settings(max_examples=50)
 @given(seeds)
 def test_evidence_lies_on_the_pattern_and_is_in_order(seed: int) -> None:
     record = from_arrays(random_weights(seed, len(TEXT), len(TEXT)), TEXT)
@@ -385,6 +387,7 @@ def test_evidence_lies_on_the_pattern_and_is_in_order(seed: int) -> None:
 # Many heads
 
 
+@settings(max_examples=50)
 @given(seeds)
 def test_many_heads_are_found_as_each_alone(seed: int) -> None:
     weights = random_weights(seed, 2, 3, SIZE, SIZE, causal=True)

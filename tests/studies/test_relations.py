@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import attnviz
 from attnviz.analysis.links import Relations, by_words, is_clear, spans_in, strongest_links
@@ -141,6 +141,7 @@ def naive(source, parses, tests, half):
     return right, fixed, having
 
 
+@settings(max_examples=40)
 @given(seeds)
 def test_plain_loops_count_the_same(seed: int) -> None:
     source = Drawn(lambda size: random_weights(seed + size, 2, 3, size, size), layers=(1, 4))

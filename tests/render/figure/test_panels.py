@@ -243,7 +243,7 @@ def test_what_a_notebook_set_for_its_plots_changes_nothing():
     assert styled == plain
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(tokens=st.lists(st.text(st.characters(), max_size=12), min_size=1, max_size=4))
 @pytest.mark.filterwarnings("ignore:no installed font")
 def test_any_text_is_drawn_as_text(tokens):

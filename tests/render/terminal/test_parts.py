@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -91,6 +91,7 @@ def test_the_parts_of_both_sides_are_counted_in_cross_attention():
     assert text.splitlines()[0].rstrip() == "arrays, cross attention; tokens: text 2, patch 3"
 
 
+@settings(max_examples=60)
 @given(records(), st.integers(50, 200))
 def test_every_line_fits_and_nothing_acts_on_the_terminal(record, width):
     named = tuple(replace(token, part=token.text[:3] or None) for token in record.queries[:3])

@@ -22,7 +22,9 @@ def test_words_terms_and_sums_stand_out_in_colour():
     hold_to_golden("explain_practitioner", StoryView(tell(walked(), "practitioner")), 80, "truecolor")
 
 
-@pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
+@pytest.mark.parametrize(
+    "width", [40, 80, 200, *(pytest.param(width, marks=pytest.mark.long) for width in (60, 120))]
+)
 @pytest.mark.parametrize("name", several())
 @pytest.mark.parametrize("level", LEVELS)
 def test_nothing_is_wider_than_the_terminal(name, level, width):
