@@ -106,27 +106,32 @@ def contrast_of(
     ground = paired(*frames)
     allowed = (memory.budget() if budget is None else budget) // 2
     study = _Study(first, second, ground, allowed, _Ticks(progress, len(ground.counted)))
-    same = frames[0].head_ids == frames[1].head_ids
-    if same:
-        pairs: Pairs = [(head, head) for head in chosen]
-        namesakes, shifts = Namesakes(ground, pairs), Shifts(ground, pairs)
-        study.by_layers(pairs, [namesakes, shifts])
-        found: Namesakes | Nearest = namesakes
-    else:
-        found = study.nearest(chosen, frames[1].head_ids)
-        pairs = list(zip(chosen, found.against, strict=True))
-        shifts = Shifts(ground, pairs)
+    pairs, found, shifts = _held(study, chosen, frames)
     changes = tuple(
         Change(head, other, Average(*spread))
         for (head, other), spread in zip(pairs, found.spreads, strict=True)
     )
-    mapped = _mapped(changes, maps)
-    drawn = [(change.head, change.against) for change in mapped]
-    pooling = Maps(ground, drawn, most)
-    if not same:
-        study.together(pairs, [shifts])
-    study.together(drawn, [pooling])
+    mapped = [(change.head, change.against) for change in _mapped(changes, maps)]
+    pooling = Maps(ground, mapped, most)
+    study.together(mapped, [pooling])
+    same = isinstance(found, Namesakes)
     return _contrast(ground, changes, found, shifts, pooling, same=same, block=frames[0].block, parts=study)
+
+
+def _held(
+    study: "_Study", chosen: Sequence[HeadId], frames: tuple[Frame, Frame]
+) -> tuple[Pairs, Namesakes | Nearest, Shifts]:
+    """Hold each head against its namesake; or against the nearest, where both have not the same heads."""
+    if frames[0].head_ids == frames[1].head_ids:
+        pairs: Pairs = [(head, head) for head in chosen]
+        namesakes, shifts = Namesakes(study.ground, pairs), Shifts(study.ground, pairs)
+        study.by_layers(pairs, [namesakes, shifts])
+        return pairs, namesakes, shifts
+    nearest = study.nearest(chosen, frames[1].head_ids)
+    pairs = list(zip(chosen, nearest.against, strict=True))
+    shifts = Shifts(study.ground, pairs)
+    study.together(pairs, [shifts])
+    return pairs, nearest, shifts
 
 
 @dataclass(eq=False)
