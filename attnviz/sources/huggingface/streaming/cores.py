@@ -18,6 +18,11 @@ Turn = Callable[[], AbstractContextManager[None]]
 _MOST = 8
 
 
+def at_once(device: torch.device) -> int:
+    """Say how many are worked on at once, where there are as many."""
+    return min(torch.get_num_threads(), _MOST) if device.type == "cpu" else 1
+
+
 def on_cores(work: Callable[[int, Item, Turn], None], items: Sequence[Item], device: torch.device) -> None:
     """Work on some items at once, where a processor has several cores.
 
@@ -36,16 +41,16 @@ def on_cores(work: Callable[[int, Item, Turn], None], items: Sequence[Item], dev
         Exception: what the work raised; no turn begins after it.
     """
     threads = torch.get_num_threads()
-    at_once = min(threads, len(items), _MOST) if device.type == "cpu" else 1
-    if at_once <= 1:
+    several = min(at_once(device), len(items))
+    if several <= 1:
         for item in items:
             work(0, item, nullcontext)
         return
-    share = threads // at_once
+    share = threads // several
     try:
-        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(share,)) as pool:
-            for first in range(0, len(items), at_once):
-                _together(pool, work, items[first : first + at_once])
+        with ThreadPoolExecutor(several, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+            for first in range(0, len(items), several):
+                _together(pool, work, items[first : first + several])
     finally:
         torch.set_num_threads(threads)  # the last that set it, set it for whatever threads begin later, too
 

@@ -1,9 +1,11 @@
 """One attention call, walked in blocks of query rows: what it gives is put together of them."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -20,7 +22,7 @@ from attnviz.sources.huggingface.paths.call import Call, Vectors
 from attnviz.sources.huggingface.paths.masks import seen_by_any_head
 from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall
-from attnviz.sources.huggingface.streaming.cores import Turn, on_cores
+from attnviz.sources.huggingface.streaming.cores import Turn, at_once, on_cores
 from attnviz.sources.huggingface.streaming.fused import hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
@@ -151,17 +153,20 @@ class Walk:
                     made.take(group, piece, done)
                     self.observer.update(_block(site, group[0], piece, done.weights, entropy, sight))
 
-        on_cores(walk, self._groups(heads, pieces, self.scale.on(device).cells), device)
+        on_cores(walk, self._groups(pieces, device), device)
         if whole and (others := [head for head in range(call.heads) if head not in heads]):
             by_head[others] = plain.fused(others)
         self._check_sample(site, call, plain, made, by_head)
         return output
 
-    def _groups(self, heads: Sequence[int], pieces: Sequence[Piece], cells: int) -> list[range]:
-        """Take as many heads together as fill a block."""
+    def _groups(self, pieces: Sequence[Piece], device: torch.device) -> list[range]:
+        """Take as many heads together as fill a block, and as many groups that no core is left over."""
+        heads, cores = len(self.frame.heads), at_once(device)
         most = max(len(piece.rows) * len(piece.keys) for piece in pieces)
-        size = max(1, cells // most)
-        return [range(len(heads))[first : first + size] for first in range(0, len(heads), size)]
+        groups = math.ceil(heads / max(1, self.scale.on(device).cells // most))
+        groups = min(heads, math.ceil(groups / cores) * cores)
+        bounds = [heads * place // groups for place in range(groups + 1)]
+        return [range(*each) for each in pairwise(bounds)]
 
     def _check_mass(self, site: Site, most: float) -> None:
         """Check that weights are finite and no row's mass is above 1: a softmax gives nothing negative."""
