@@ -15,7 +15,7 @@ _HEAD = """
 All measures of all 144 heads of a random GPT-2 small whose positions reach far enough, taken while it runs,
 against a plain pass of the same model (transformers' "sdpa", no cache, no language-model head). Each pass in
 a process of its own, in turn, after 64 tokens that are not counted. Medians; memory is resident memory at its
-highest, above what the process held before (libraries and parameters), except in the last column. Statistics
+highest, above what the process held before (libraries and parameters), but for the whole process. Statistics
 hold all it takes from the tokens to the table; **watched** is what of it goes by before the first weight is
 made: the model is watched on the beginning of a long text, and on all of a short one. Layers behind the last
 that is asked for do not run, so one layer alone may cost less than a plain pass; to reach is that it costs
@@ -34,6 +34,7 @@ _COLUMNS = (
     "above the pass",
     "to reach",
     "whole process",
+    "rounds",
 )
 
 
@@ -90,6 +91,7 @@ def _cells(passes: Sequence[Pass], tokens: int) -> tuple[str, ...]:
         f"**{above(passes, tokens) / 1e6:.0f} MB**",
         f"≤ {MOST_ABOVE / 1e6:.0f} MB",
         f"{_median(each.highest for each in ours) / 1e9:.2f} GB",
+        str(len(ours)),
     )
 
 

@@ -17,6 +17,10 @@ from attnviz.sources.keep import KeepRows
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID
 
 
+# Queries are scaled before the product, not the product after it: of logits up to 40, float32 keeps 2e-6.
+ROUNDING = 5e-6
+
+
 def both_ways(reading):
     """The weights of every layer: of the calls kept, and of a model run again."""
     outline = reading.outlines["self"]
@@ -34,7 +38,7 @@ KINDS = ENCODERS | DECODERS | {"jamba": HYBRID}
 @pytest.mark.parametrize("config", KINDS.values(), ids=KINDS)
 def test_calls_kept_give_the_weights_of_a_model_run_again(config, save_model, word_pieces):
     recalled, captured = both_ways(load(save_model(config, word_pieces)).read(Prompt(FOX)))
-    np.testing.assert_allclose(recalled, captured, atol=1e-6)
+    np.testing.assert_allclose(recalled, captured, atol=ROUNDING)
 
 
 def test_a_record_of_a_short_text_runs_the_model_once(tiny_bert, monkeypatch):
@@ -55,7 +59,7 @@ def test_what_takes_too_much_room_is_run_again(tiny_bert, monkeypatch, room):
     monkeypatch.setattr(kept.KeepCalls.__init__, "__defaults__", (room,))
     reading = load(tiny_bert).read(Prompt(FOX))
     assert all(site.kept is None for site in reading.watched.sites)
-    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=1e-6)
+    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=ROUNDING)
 
 
 def test_what_was_written_over_is_run_again(tiny_bert):
@@ -63,7 +67,7 @@ def test_what_was_written_over_is_run_again(tiny_bert):
     reading = load(tiny_bert).read(Prompt(FOX))
     with torch.no_grad():
         reading.watched.sites[1].kept.usual.mul_(2)
-    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=1e-6)
+    np.testing.assert_allclose(reading.record().weights, whole.weights, atol=ROUNDING)
 
 
 def test_a_model_watched_before_is_watched_alike(tiny_llama):
