@@ -16,7 +16,6 @@ from attnviz.sources.huggingface.watching.sites import watch
 from attnviz.sources.keep import KeepRows
 from tests.sources.tiny_pretrained import DECODERS, ENCODERS, FOX, HYBRID
 
-
 # Queries are scaled before the product, not the product after it: of logits up to 40, float32 keeps 2e-6.
 ROUNDING = 5e-6
 
