@@ -22,6 +22,7 @@ class RowBlock:
         first_head: the place of the first of the heads among those that are handed on.
         first_key: the position of the first key; keys before it, and behind the last, have no weight and are
             hidden from these queries.
+        mass: (head, query), the sum of the weights, where the capture had it; None elsewhere.
         entropy: (head, query), bits, where the capture had it from the logits, which is cheaper than to take
             it of the weights; None elsewhere.
         visible: says which of these keys any head let each query see: bool (query, key), an array like the
@@ -33,6 +34,7 @@ class RowBlock:
     weights: Any
     first_head: int = 0
     first_key: int = 0
+    mass: Array | None = None
     entropy: Array | None = None
     visible: Callable[[], Array | None] = _everything
 

@@ -115,8 +115,7 @@ class Adding:
     def up(self, block: RowBlock, seen: Array | None = None) -> RowSums:
         """Add up the rows of a block; see `row_sums`."""
         weights = exact(block.weights)
-        travels = self.wanted.first is not None
-        mass, travelled = self._far(weights, block) if travels else (self._ones(weights), None)
+        mass = namespace(weights).sum(weights, axis=-1) if block.mass is None else near(block.mass)
         return RowSums(
             layer=block.layer,
             start=block.start,
@@ -124,7 +123,7 @@ class Adding:
             mass=mass,
             entropy=entropy(weights) if block.entropy is None else near(block.entropy),
             squares=_squares(weights),
-            distance=travelled,
+            distance=None if self.wanted.first is None else self._distance(weights, mass, block),
             on={name: keys.mass(weights, block.first_key) for name, keys in self._sets.items()},
             beside=self._beside(weights, block),
             seen=seen_by(block, block.visible()) if seen is None else seen,
@@ -139,12 +138,8 @@ class Adding:
             for name, keys in self.wanted.keys.items()
         }
 
-    def _ones(self, weights: Array) -> Array:
-        """Add up all weights: (head, query)."""
-        return namespace(weights).sum(weights, axis=-1)
-
-    def _far(self, weights: Array, block: RowBlock) -> tuple[Array, Array]:
-        """Give mass, and weight times distance: (head, query) each.
+    def _distance(self, weights: Array, mass: Array, block: RowBlock) -> Array:
+        """Give weight times distance: (head, query).
 
         Distances are those from the first of the rows, which products with a column give, and what each row
         is further on; within the rows' own square they are taken cell by cell. Counted from there they stay
@@ -156,17 +151,19 @@ class Adding:
         start, stop = min(max(at, 0), columns), min(max(at + rows, 0), columns)
         ones, upwards, downwards = _ramp(xp, weights, max(rows, abs(at) + columns))
         further = upwards[:rows]
-        before = before_far = after = after_far = 0.0
-        if start:
-            behind = downwards[downwards.shape[0] - at :][:start]
-            before, before_far = _products(xp, weights[..., :start], (ones[:start], behind))
-        if stop < columns:
-            ahead = upwards[stop - at :][: columns - stop]
-            after, after_far = _products(xp, weights[..., stop:], (ones[: columns - stop], ahead))
         square = weights[..., start:stop]
         apart = _apart(xp, weights.device, weights.dtype, rows, (start - at, stop - at))
-        mass = before + xp.sum(square, axis=-1) + after
-        return mass, before_far + further * (before - after) + xp.vecdot(square, apart) + after_far
+        distance = xp.vecdot(square, apart)
+        after = 0.0
+        if stop < columns:
+            ahead = upwards[stop - at :][: columns - stop]
+            after, far = _products(xp, weights[..., stop:], (ones[: columns - stop], ahead))
+            distance = distance + far
+        if start:
+            [far] = _products(xp, weights[..., :start], (downwards[downwards.shape[0] - at :][:start],))
+            before = xp.clip(mass - xp.sum(square, axis=-1) - after, 0.0, None)  # rounded, it may be less
+            distance = distance + far + further * before
+        return distance - further * after
 
     def _place(self, block: RowBlock) -> int:
         """Say where among the block's columns its first query stands; it may be outside of them."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,6 +143,26 @@ def test_an_entropy_that_comes_with_the_rows_is_taken_as_it_is() -> None:
     block = RowBlock(0, 0, np.eye(3, dtype=np.float32)[None], entropy=given)
     sums = row_sums(block, Wanted({}, (), np.zeros(3, dtype=bool)))
     np.testing.assert_array_equal(sums.entropy, given)
+
+
+@given(st.integers(0, 1000), st.booleans(), st.integers(0, 6))
+def test_a_mass_that_comes_with_the_rows_gives_the_same_sums(seed: int, causal: bool, start: int) -> None:
+    record = from_arrays(random_weights(seed, 2, 11, 11, causal=causal), ["a"] * 11, causal=causal)
+    block = RowBlock(0, start, record.weights[0, :, start : start + 5])
+    wanted = wanted_of(record)
+    alone, told = (row_sums(each, wanted) for each in (block, replace(block, mass=block.weights.sum(-1))))
+    np.testing.assert_allclose(told.mass, alone.mass, rtol=1e-6)
+    np.testing.assert_allclose(told.distance, alone.distance, atol=1e-5)
+
+
+def test_a_rounded_mass_makes_no_distance_negative() -> None:
+    rows, keys = 64, 4096
+    weights = np.zeros((1, rows, keys), dtype=np.float32)
+    weights[0, np.arange(rows), keys - rows + np.arange(rows)] = 1
+    mass = np.full((1, rows), np.nextafter(np.float32(1), np.float32(0)))
+    wanted = Wanted({}, (), np.zeros(keys, dtype=bool), 0)
+    distance = row_sums(RowBlock(0, keys - rows, weights, mass=mass), wanted).distance
+    np.testing.assert_array_equal(distance, 0)
 
 
 def test_between_two_texts_there_is_no_distance_and_nothing_beside() -> None:

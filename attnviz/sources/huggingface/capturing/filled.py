@@ -114,8 +114,8 @@ class Cut:
             _picked(block.weights, some, which, device),
             block.first_head,
             columns.start,
-            None if block.entropy is None else block.entropy[:, torch.from_numpy(some).to(device)],
-            visible,
+            entropy=None if block.entropy is None else block.entropy[:, torch.from_numpy(some).to(device)],
+            visible=visible,
         )
 
 

@@ -19,16 +19,18 @@ class Scale:
             model's own pass, after which a record costs no second one, is cheaper than anything else.
         prefix: of so many tokens a long text's layers are learnt. They cost 3 % of a pass over 2,048 tokens,
             and what is learnt is not believed: each call of the whole text is held against it.
-        block_bytes: about how much one block of weights takes. Larger ones leave the processor's cache.
-        rows: the fewest and the most queries of a block. Products of fewer rows are slower for each of them;
-            those of more are not faster, and where later keys are hidden more of them is done in vain.
+        block_bytes: about how much one block of weights of several heads takes. Larger ones leave the
+            processor's cache; of one head they are no slower for it.
+        rows: the fewest and the most queries of a block. Products of fewer rows are slower for each of them,
+            those of 64 by a third; those of more are not faster, and where later keys are hidden more of
+            them is done in vain.
         step: blocks begin and end at multiples of so many keys, so that few sizes recur.
     """
 
     long: int = 1024
     prefix: int = 64
     block_bytes: int = 4 * 2**20
-    rows: tuple[int, int] = (64, 128)
+    rows: tuple[int, int] = (128, 128)
     step: int = 64
 
     def block_rows(self, queries: int, keys: int) -> int:

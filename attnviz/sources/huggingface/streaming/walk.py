@@ -27,7 +27,7 @@ from attnviz.sources.huggingface.streaming.fused import hand_on_sums, is_cheaper
 from attnviz.sources.huggingface.streaming.layout import Layout, Layouts, Piece, sample_of
 from attnviz.sources.huggingface.streaming.sampled import sampled
 from attnviz.sources.huggingface.streaming.scale import Scale
-from attnviz.sources.huggingface.streaming.softmax import Done, Room, Softmax, largest_mass
+from attnviz.sources.huggingface.streaming.softmax import Done, Room, Softmax
 from attnviz.sources.huggingface.watching.sites import Site
 
 _FLOAT32_BYTES = 4
@@ -147,11 +147,11 @@ class Walk:
             some, room = plain.some([heads[place] for place in group]).together, self._rooms[core]
             for piece in pieces:
                 done = some.done(piece, room)
-                most, entropy = largest_mass(done.weights), done.entropy()
+                most = float(done.mass.max())
                 with turn():
                     self._check_mass(site, most)
                     made.take(group, piece, done)
-                    self.observer.update(_block(site, group[0], piece, done.weights, entropy, sight))
+                    self.observer.update(_block(site, group[0], piece, done, sight))
 
         on_cores(walk, self._groups(pieces, device), device)
         if whole and (others := [head for head in range(call.heads) if head not in heads]):
@@ -297,9 +297,9 @@ def _within(pieces: Sequence[Piece], rows: range) -> list[Piece]:
     return [piece for piece in cut if piece.rows]
 
 
-def _block(
-    site: Site, first_head: int, piece: Piece, weights: Tensor, entropy: Tensor, sight: RowSight
-) -> RowBlock:
+def _block(site: Site, first_head: int, piece: Piece, done: Done, sight: RowSight) -> RowBlock:
     rows, keys = piece.rows, piece.keys
     seen: Callable[[], Tensor | None] = partial(sight.rows, rows.start, rows.stop, keys.start, keys.stop)
-    return RowBlock(site.layer, rows.start, weights, first_head, keys.start, entropy, seen)
+    return RowBlock(
+        site.layer, rows.start, done.weights, first_head, keys.start, done.mass, done.entropy, seen
+    )

@@ -73,7 +73,7 @@ def test_a_part_of_a_block_counts_among_what_is_held():
     weights = torch.rand(2, 4, 6)
     held = Cut(np.array([1, 3, 4, 9]), np.array([2, 5, 8]), 10, 10)
     seen = torch.rand(4, 6) > 0.5
-    block = RowBlock(7, 2, weights, 1, 1, weights.sum(dim=-1), lambda: seen)
+    block = RowBlock(7, 2, weights, 1, 1, entropy=weights.sum(dim=-1), visible=lambda: seen)
     part = held.part(block)
     assert (part.layer, part.start, part.first_head, part.first_key) == (7, 1, 1, 0)
     np.testing.assert_array_equal(part.weights, weights[:, [1, 2]][:, :, [1, 4]])
