@@ -1,7 +1,7 @@
 """What a capture hands on: weights in blocks of query rows, so that the whole square need never exist."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from attnviz.arrays import Array
@@ -37,6 +37,11 @@ class RowBlock:
     mass: Array | None = None
     entropy: Array | None = None
     visible: Callable[[], Array | None] = _everything
+
+    def some(self, heads: Any) -> "RowBlock":  # noqa: ANN401 - whatever picks of an array's first axis
+        """Give some of its heads, by their places in it: a slice or a list of them."""
+        mass, entropy = (None if of is None else of[heads] for of in (self.mass, self.entropy))
+        return replace(self, weights=self.weights[heads], mass=mass, entropy=entropy)
 
 
 class Observer(Protocol):

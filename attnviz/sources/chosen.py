@@ -1,6 +1,6 @@
 """Of blocks with every head of a layer, the heads that were asked for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from attnviz.frame import Frame
 from attnviz.observe import Observer, RowBlock
@@ -24,4 +24,4 @@ class Chosen:
             return
         heads = list(self.frame.heads)
         every = len(heads) == block.weights.shape[0]
-        self.observer.update(block if every else replace(block, weights=block.weights[heads]))
+        self.observer.update(block if every else block.some(heads))

@@ -158,12 +158,12 @@ class Reducing:
     def _taken(self, block: RowBlock, heads: Sequence[int]) -> RowBlock:
         """Take heads of a block, and short rows in double precision."""
         some = slice(heads[0], heads[-1] + 1) if len(heads) == heads[-1] - heads[0] + 1 else list(heads)
-        weights = block.weights[some]
-        mass, entropy = (None if of is None else of[some] for of in (block.mass, block.entropy))
-        if self._is_short:
-            weights = on_cpu(weights).astype(np.float32, copy=False).astype(np.float64)
-            mass, entropy = None, None if entropy is None else on_cpu(entropy)
-        return replace(block, weights=weights, mass=mass, entropy=entropy)
+        taken = block.some(some)
+        if not self._is_short:
+            return taken
+        weights = on_cpu(taken.weights).astype(np.float32, copy=False).astype(np.float64)
+        entropy = None if taken.entropy is None else on_cpu(taken.entropy)
+        return replace(taken, weights=weights, mass=None, entropy=entropy)
 
     def _sight(self, block: RowBlock) -> Sight:
         if block.layer not in self.sights:

@@ -155,12 +155,13 @@ class OwnBlocks:
 
 
 class KeepOwn:
-    """Keeps some rows and columns of some heads' weights, and how much mass each row has beyond them.
+    """Keeps some rows and columns of some heads' weights, and what mass each row has in all and beyond them.
 
     Attributes:
         layers: the numbers of the layers kept, ascending.
         heads: the numbers of the heads kept in each of them, ascending; blocks count places in this.
-        beyond: the mass on columns that are not kept, (layer, head, query) of what is.
+        mass: the mass on all columns, (layer, head, query) of what is kept.
+        beyond: the mass on columns that are not kept, likewise.
     """
 
     def __init__(self, layers: Sequence[int], heads: Sequence[int], cut: Cut) -> None:
@@ -174,7 +175,7 @@ class KeepOwn:
         refuse_too_large(shape)
         self._weights = np.zeros(shape, dtype=np.float32)
         self._came = np.zeros(shape[:3], dtype=bool)
-        self.beyond = np.zeros(shape[:3], dtype=np.float32)
+        self.mass, self.beyond = (np.zeros(shape[:3], dtype=np.float32) for _ in range(2))
         self._cut = cut
 
     def update(self, block: RowBlock) -> None:
@@ -190,12 +191,12 @@ class KeepOwn:
         )
         self._weights[*place, part.first_key : part.first_key + keys] = part.weights.float().cpu().numpy()
         self._came[place] = True
+        mass = _mass(block.weights) if block.mass is None else block.mass.float()
         if not self._cut.is_whole:
-            first = int(self._cut.rows[part.start]) - block.start
-            rows = torch.from_numpy(self._cut.rows[place[2]] - self._cut.rows[part.start] + first)
-            whole = block.weights.index_select(1, rows.to(block.weights.device))
-            beyond = _mass(whole) - _mass(part.weights)
-            self.beyond[place] = beyond.clamp_min(0).cpu().numpy()
+            rows = torch.from_numpy(self._cut.rows[place[2]] - block.start)
+            mass = mass.index_select(1, rows.to(mass.device))
+            self.beyond[place] = (mass - _mass(part.weights)).clamp_min(0).cpu().numpy()
+        self.mass[place] = mass.cpu().numpy()
 
     def weights(self) -> NDArray[np.float32]:
         """Give what was kept.

@@ -81,7 +81,7 @@ class Recording:
         shown = window or Window(range(len(frame.queries)), range(len(frame.keys)))
         # Only a window along the diagonal leaves queries and keys in step.
         causal = frame.causal and (window is None or window.is_square)
-        mass = weights.sum(axis=-1) + self.rows.beyond
+        mass = self.rows.mass
         aside = self._aside(mass, sites)
         return Attention(
             queries=placed(frame.queries, shown.queries),

@@ -5,7 +5,7 @@ Python and torch take to begin something, whatever its size.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -16,7 +16,7 @@ from attnviz.errors import CaptureFailed
 from attnviz.observe import Observer, RowBlock
 from attnviz.record import MASS_TOLERANCE, Block
 from attnviz.sources.huggingface.capturing.capture import BLOCK_BYTES, HandOn
-from attnviz.sources.huggingface.capturing.checks import Checks, direction, tolerance
+from attnviz.sources.huggingface.capturing.checks import Checks, apart_along, direction, tolerance
 from attnviz.sources.huggingface.capturing.sight import RowSight
 from attnviz.sources.huggingface.feed import Feed
 from attnviz.sources.huggingface.paths.call import Call
@@ -25,7 +25,7 @@ from attnviz.sources.huggingface.paths.sdpa import FusedCall
 from attnviz.sources.huggingface.paths.table import TableCall
 from attnviz.sources.huggingface.quiet import quiet
 from attnviz.sources.huggingface.streaming.layout import Piece, sample_of
-from attnviz.sources.huggingface.streaming.softmax import Heads, Room, Softmax, largest_mass
+from attnviz.sources.huggingface.streaming.softmax import Heads, Room, Softmax
 from attnviz.sources.huggingface.streaming.walk import agrees, is_whole
 from attnviz.sources.huggingface.watching.kept import KeptCall
 from attnviz.sources.huggingface.watching.sites import Site, evaluating
@@ -77,13 +77,13 @@ def recall(
     if not all(call is not None and call.is_whole for call in kept):
         return False
     by_call = HandOn(observer, Checks(), block_bytes, rows)
-    cells = block_bytes // _FLOAT32_BYTES
+    cells, room = block_bytes // _FLOAT32_BYTES, Room()
     with torch.no_grad():
         for batch in _batches(meant, cells):
             for site, call in batch.calls:
                 if on_call:
                     on_call(site, call.call)
-            if batch.hand_on(observer, rows, cells):
+            if batch.hand_on(observer, rows, cells, room):
                 continue
             with quiet(), evaluating(feed.model):
                 for site, call in batch.calls:
@@ -103,7 +103,7 @@ class _Batch:
     calls: tuple[tuple[Site, KeptCall], ...]
     plain: tuple[Softmax, ...]
 
-    def hand_on(self, observer: Observer, rows: range | None, cells: int) -> bool:
+    def hand_on(self, observer: Observer, rows: range | None, cells: int, room: Room) -> bool:
         """Hand on the rows of all layers, about so many weights at once.
 
         Returns:
@@ -114,29 +114,21 @@ class _Batch:
         """
         if not self.plain:
             return False
-        room, heads, given = Room(), self._heads(), self._given()
+        layers = [plain.some(range(len(plain.query))) for plain in self.plain]
+        values, given = torch.cat([heads.value @ self._direction for heads in layers]), self._given()
         for piece in _pieces(self.plain[0], rows, cells // len(given)):
-            weights = heads.weighed(piece, room)
-            # A product with a single column is up to ten times as slow as one with a single row.
-            along = heads.value[:, piece.keys.start : piece.keys.stop].transpose(1, 2)
-            made = (along @ weights.transpose(1, 2))[:, 0]
-            if not self._explain(weights, made, given[:, piece.rows.start : piece.rows.stop]):
+            weights = _weights(layers, piece, room)
+            mass = weights.sum(dim=-1)
+            keys, queries = (slice(side.start, side.stop) for side in (piece.keys, piece.rows))
+            apart = apart_along(weights, values[:, keys], given[:, queries], len(layers))
+            if not (bool((apart <= tolerance(given)).all()) and float(mass.max()) <= 1 + MASS_TOLERANCE):
                 if piece.rows.start == (rows or range(1)).start:
                     return False
-                layers = ", ".join(str(site.layer) for site, _ in self.calls)
-                raise CaptureFailed(f"the weights of layer {layers} do not fit its values")
-            for block in self._blocks(piece, weights):
+                names = ", ".join(str(site.layer) for site, _ in self.calls)
+                raise CaptureFailed(f"the weights of layer {names} do not fit its values")
+            for block in self._blocks(piece, weights, mass):
                 observer.update(block)
         return True
-
-    def _heads(self) -> Heads:
-        """Put the heads of all layers below each other; of their values, a direction taken by chance."""
-        query, key, value = (
-            torch.cat(side)
-            for side in zip(*((plain.query, plain.key, plain.value) for plain in self.plain), strict=True)
-        )
-        together = replace(self.plain[0], query=query, key=key, value=(value @ self._direction)[..., None])
-        return together.some(range(len(query)))
 
     def _given(self) -> Tensor:
         """Give what the calls gave in that direction: (head of all layers, query)."""
@@ -147,27 +139,22 @@ class _Batch:
         value = self.plain[0].value
         return direction(value.shape[-1], value.dtype, value.device)
 
-    def _explain(self, weights: Tensor, made: Tensor, given: Tensor) -> bool:
-        """Say whether weights are such, and make of the values what each layer's call gave.
-
-        Shape:
-            weights: (head of all layers, query, key).
-            made: (head of all layers, query).
-            given: the same.
-        """
-        layers = len(self.calls)
-        made, given = made.reshape(layers, -1), given.reshape(layers, -1)
-        apart, largest = (made - given).abs().amax(dim=1), given.abs().amax(dim=1).clamp_min(1)
-        fits = bool((apart <= tolerance(given) * largest).all())
-        return fits and largest_mass(weights) <= 1 + MASS_TOLERANCE
-
-    def _blocks(self, piece: Piece, weights: Tensor) -> Iterator[RowBlock]:
+    def _blocks(self, piece: Piece, weights: Tensor, mass: Tensor) -> Iterator[RowBlock]:
         """Give the rows of one layer after the other."""
-        rows, keys = piece.rows, piece.keys
-        for (site, call), own in zip(self.calls, weights.chunk(len(self.calls)), strict=True):
+        rows, keys, count = piece.rows, piece.keys, len(self.calls)
+        for (site, call), own, sums in zip(self.calls, weights.chunk(count), mass.chunk(count), strict=True):
             sight = RowSight(site, call.call)
             seen = partial(sight.rows, rows.start, rows.stop, keys.start, keys.stop)
-            yield RowBlock(site.layer, rows.start, own, first_key=keys.start, visible=seen)
+            yield RowBlock(site.layer, rows.start, own, first_key=keys.start, mass=sums, visible=seen)
+
+
+def _weights(layers: Sequence[Heads], piece: Piece, room: Room) -> Tensor:
+    """Make the weights of one layer below the other: (head of all layers, query, key)."""
+    heads = sum(len(each.query) for each in layers)
+    weights = room.take("weights", (heads, len(piece.rows), len(piece.keys)), layers[0].query)
+    for each, own in zip(layers, weights.chunk(len(layers)), strict=True):
+        each.logits(piece, own)
+    return torch.softmax(weights, dim=-1, out=weights)
 
 
 def _pieces(plain: Softmax, rows: range | None, cells: int) -> Iterator[Piece]:
@@ -189,7 +176,7 @@ def _batches(sites: Sequence[Site], cells: int) -> Iterator[_Batch]:
         call, plain = site.kept, reading.plain(site)
         assert call is not None  # as was asked
         squares = (len(calls) + 1) * call.call.heads * call.call.queries * call.call.keys
-        joins = plain and softmaxes and squares <= cells and _alike(softmaxes[0], plain)
+        joins = plain and softmaxes and squares <= cells and _kind(softmaxes[0]) == _kind(plain)
         if calls and not joins:
             yield _Batch(tuple(calls), tuple(softmaxes))
             calls, softmaxes = [], []
@@ -200,19 +187,11 @@ def _batches(sites: Sequence[Site], cells: int) -> Iterator[_Batch]:
         yield _Batch(tuple(calls), tuple(softmaxes))
 
 
-def _alike(one: Softmax, other: Softmax) -> bool:
-    """Say whether the heads of two calls may be done as those of one."""
-    if one.mask is None or other.mask is None:
-        masked = one.mask is other.mask
-    else:
-        masked = len(one.mask) == 1 and same(one.mask, other.mask)
-    return masked and _kind(one) == _kind(other)
-
-
 def _kind(plain: Softmax) -> tuple[object, ...]:
+    """Say what heads of several calls must have in common to be done at once."""
     vectors = plain.query, plain.key, plain.value
     shapes = tuple((each.shape, each.dtype, each.device) for each in vectors)
-    return shapes, plain.scale, plain.hides_later
+    return shapes, plain.hides_later
 
 
 @dataclass(frozen=True, eq=False)

@@ -67,7 +67,7 @@ class Softmax:
         """Give some heads."""
         exact = self.query.dtype if self.query.dtype == torch.float64 else torch.float32
         query, key, value = (self._of(own, heads).to(exact) for own in (self.query, self.key, self.value))
-        return Heads(query * self.scale, key, value, self._mask_of(heads), self.hides_later)
+        return Heads(query, key, value, self.scale, self._mask_of(heads), self.hides_later)
 
     def fused(self, heads: Sequence[int]) -> Tensor:
         """Let torch's fused function do some heads: (head, query, d_v)."""
@@ -98,9 +98,10 @@ class Heads:
     """Some heads of a call, made ready.
 
     Attributes:
-        query: (head, query, d_k), already scaled.
+        query: (head, query, d_k).
         key: (head, key, d_k).
         value: (head, key, d_v).
+        scale: as of the call.
         mask: as of the call.
         hides_later: as of the call.
     """
@@ -108,39 +109,43 @@ class Heads:
     query: Tensor
     key: Tensor
     value: Tensor
+    scale: float
     mask: Tensor | None
     hides_later: bool
 
     @property
     def together(self) -> "Heads":
-        """The same with keys and values that stand together in memory, for many products."""
-        return replace(self, key=self.key.contiguous(), value=self.value.contiguous())
+        """The same with vectors that stand together in memory, for many products."""
+        query, key, value = (side.contiguous() for side in (self.query, self.key, self.value))
+        return replace(self, query=query, key=key, value=value)
 
     def done(self, piece: Piece, room: Room) -> "Done":
         """Do one block: its weights, what queries make of the values, and what rows come to."""
-        logits = self._logits(piece, room)
+        logits = self.logits(piece, self._room(piece, room))
         weights = torch.softmax(logits, dim=-1, out=room.take("weights", tuple(logits.shape), logits))
         output = weights @ self.value[:, piece.keys.start : piece.keys.stop]
         return Done(weights, output, weights.sum(dim=-1), _entropy(logits, weights))
 
     def weighed(self, piece: Piece, room: Room) -> Tensor:
         """Give the weights of one block alone, in the room of their logits: (head, query, key)."""
-        logits = self._logits(piece, room)
+        logits = self.logits(piece, self._room(piece, room))
         return torch.softmax(logits, dim=-1, out=logits)
 
-    def _logits(self, piece: Piece, room: Room) -> Tensor:
-        """Give the logits of one block, those of hidden keys taken away: (head, query, key)."""
+    def logits(self, piece: Piece, out: Tensor) -> Tensor:
+        """Write the logits of one block, those of hidden keys taken away: (head, query, key)."""
         rows, keys = (slice(side.start, side.stop) for side in (piece.rows, piece.keys))
         query, key = self.query[:, rows], self.key[:, keys]
-        logits = room.take("logits", (len(self.query), len(piece.rows), len(piece.keys)), self.query)
-        for few, made in zip(torch.split(key, _KEYS, dim=1), torch.split(logits, _KEYS, dim=2), strict=True):
-            torch.bmm(query, few.transpose(1, 2), out=made)
-        self._hide(logits, piece)
-        return logits
+        for few, made in zip(torch.split(key, _KEYS, dim=1), torch.split(out, _KEYS, dim=2), strict=True):
+            torch.baddbmm(made, query, few.transpose(1, 2), beta=0, alpha=self.scale, out=made)
+        self._hide(out, piece)
+        return out
+
+    def _room(self, piece: Piece, room: Room) -> Tensor:
+        return room.take("logits", (len(self.query), len(piece.rows), len(piece.keys)), self.query)
 
     def at(self, rows: Tensor) -> Tensor:
         """Give the weights of some rows: (head, row, key)."""
-        logits = self.query[:, rows] @ self.key.transpose(1, 2)
+        logits = (self.query[:, rows] @ self.key.transpose(1, 2)).mul_(self.scale)
         least = torch.finfo(logits.dtype).min
         if self.mask is not None:
             mask = self.mask if self.mask.shape[1] == 1 else self.mask[:, rows]

@@ -10,8 +10,8 @@ from attnviz.selection import Selection
 from attnviz.sources.huggingface.capturing.capture import capture
 from attnviz.sources.huggingface.paths.table import TableCall
 from attnviz.sources.huggingface.quiet import quiet
+from attnviz.sources.huggingface.streaming import recall as recalling
 from attnviz.sources.huggingface.streaming.recall import recall
-from attnviz.sources.huggingface.streaming.softmax import Heads
 from attnviz.sources.huggingface.watching.kept import KeptCall, tensors_of
 from tests.sources.architectures import ARCHITECTURES
 from tests.sources.huggingface.streaming.long_texts import Keep, at_once, text_feed
@@ -32,15 +32,12 @@ OWN = ["gemma2", "gpt_oss"]
 def counted(monkeypatch):
     """How often blocks were made by the formula, and rows by the models' own functions."""
     calls = {"formula": 0, "own": 0}
-    weighed, rows = Heads.weighed, TableCall.rows
-    for owner, name, plain, kind in (
-        (Heads, "weighed", weighed, "formula"),
-        (TableCall, "rows", rows, "own"),
-    ):
+    for owner, name, kind in ((recalling, "_weights", "formula"), (TableCall, "rows", "own")):
+        plain = getattr(owner, name)
 
-        def counting(self, *given, plain=plain, kind=kind):
+        def counting(*given, plain=plain, kind=kind):
             calls[kind] += 1
-            return plain(self, *given)
+            return plain(*given)
 
         monkeypatch.setattr(owner, name, counting)
     return calls

@@ -13,17 +13,17 @@ from attnviz.sources.huggingface.streaming import softmax
 from attnviz.sources.huggingface.streaming.layout import Piece
 from attnviz.sources.huggingface.streaming.softmax import Heads, Room
 
-HEADS, TOKENS, WIDTH = 2, 13, 4
+HEADS, TOKENS, WIDTH, SCALE = 2, 13, 4, 3.0
 
 
 def heads(seed: int, *, hides_later: bool) -> Heads:
     generator = torch.Generator().manual_seed(seed)
     query, key, value = (torch.randn(HEADS, TOKENS, WIDTH, generator=generator) for _ in range(3))
-    return Heads(3 * query, key, value, None, hides_later)
+    return Heads(query, key, value, SCALE, None, hides_later)
 
 
 def by_formula(some: Heads, rows: range) -> torch.Tensor:
-    logits = some.query[:, rows.start : rows.stop].double() @ some.key.double().transpose(1, 2)
+    logits = some.query[:, rows.start : rows.stop].double() @ some.key.double().transpose(1, 2) * SCALE
     if some.hides_later:
         logits.masked_fill_(torch.arange(TOKENS) > torch.tensor(rows)[:, None], -math.inf)
     return logits.softmax(dim=-1)
