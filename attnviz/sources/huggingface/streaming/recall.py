@@ -115,7 +115,8 @@ class _Batch:
         if not self.plain:
             return False
         layers = [plain.some(range(len(plain.query))) for plain in self.plain]
-        values, given = torch.cat([heads.value @ self._direction for heads in layers]), self._given()
+        values = _along([heads.value for heads in layers])
+        given = _along([call.call.by_head(call.usual)[0] for _, call in self.calls])
         for piece in _pieces(self.plain[0], rows, cells // len(given)):
             weights = _weights(layers, piece, room)
             mass = weights.sum(dim=-1)
@@ -130,15 +131,6 @@ class _Batch:
                 observer.update(block)
         return True
 
-    def _given(self) -> Tensor:
-        """Give what the calls gave in that direction: (head of all layers, query)."""
-        return torch.cat([call.call.by_head(call.usual)[0] for _, call in self.calls]) @ self._direction
-
-    @property
-    def _direction(self) -> Tensor:
-        value = self.plain[0].value
-        return direction(value.shape[-1], value.dtype, value.device)
-
     def _blocks(self, piece: Piece, weights: Tensor, mass: Tensor) -> Iterator[RowBlock]:
         """Give the rows of one layer after the other."""
         rows, keys, count = piece.rows, piece.keys, len(self.calls)
@@ -146,6 +138,12 @@ class _Batch:
             sight = RowSight(site, call.call)
             seen = partial(sight.rows, rows.start, rows.stop, keys.start, keys.stop)
             yield RowBlock(site.layer, rows.start, own, first_key=keys.start, mass=sums, visible=seen)
+
+
+def _along(sides: Sequence[Tensor]) -> Tensor:
+    """Put all layers' vectors below each other, as what they are in one direction: (head, token)."""
+    vectors = torch.cat(list(sides))  # one product of all takes less time than one of each
+    return vectors @ direction(vectors.shape[-1], vectors.dtype, vectors.device)
 
 
 def _weights(layers: Sequence[Heads], piece: Piece, room: Room) -> Tensor:
