@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from attnviz.errors import CaptureFailed
 from attnviz.selection import Selection
@@ -16,7 +17,7 @@ from attnviz.sources.huggingface.watching.kept import KeptCall, tensors_of
 from tests.sources.architectures import ARCHITECTURES
 from tests.sources.huggingface.streaming.long_texts import Keep, at_once, text_feed
 
-# Queries are scaled before the product, not the product after it: of logits up to 40, float32 keeps 2e-6.
+# The scale goes into the product, not behind it: of logits up to 40, float32 keeps 2e-6.
 ROUNDING = 5e-6
 
 COUNT = 24
@@ -106,6 +107,20 @@ def test_the_own_function_is_asked_once_for_each_way_of_calling(counted):
     number, changed = asked()
     assert number == len(model.layers)
     np.testing.assert_allclose(recalled(changed).weights, captured(changed).weights, atol=ROUNDING)
+
+
+def test_the_own_function_is_asked_again_when_another_attends(counted, monkeypatch):
+    model = ARCHITECTURES["llama"].build()
+    recalled(at_once(text_feed(model, COUNT)))
+    usual = ALL_ATTENTION_FUNCTIONS["sdpa"]
+    monkeypatch.setitem(
+        type(ALL_ATTENTION_FUNCTIONS)._global_mapping, "sdpa", lambda *given, **more: usual(*given, **more)
+    )
+    reading = at_once(text_feed(model, COUNT))
+    reading.frame(Selection())
+    counted.update(own=0)
+    recalled(reading)
+    assert counted["own"] == len(model.layers)
 
 
 @pytest.mark.parametrize("rows", [range(1), range(3, 9), range(COUNT - 1, COUNT)])
