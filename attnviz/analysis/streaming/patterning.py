@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from attnviz.analysis.streaming.confirming import Confirming
 from attnviz.analysis.streaming.gathering import Gathering, HeadRows
 from attnviz.analysis.streaming.layout import ASKED_AGAIN
 from attnviz.analysis.streaming.reducing import Reduced, Reducing
+from attnviz.analysis.streaming.sights import Sight
 from attnviz.frame import Frame, blocks_of
 from attnviz.observe import Observer, RowBlock
 from attnviz.record import Attention
@@ -138,13 +140,14 @@ def found_of(rows: HeadRows, *, every: bool = False) -> Found:
         shapes.append(_held(rows, one, every=every))
     resting = _held(rows, Held(SELF, rows.resting), every=every)
     broad = Held(BROAD, rows.broad())
+    return Found(tuple(shapes), resting, broad, partial(_is_within, rows.sight))
 
-    def is_within(one: Held, other: Held) -> bool:
-        assert one.cells is not None
-        assert other.cells is not None
-        return rows.sight.is_within(one.cells, other.cells)
 
-    return Found(tuple(shapes), resting, broad, is_within)
+def _is_within(sight: Sight, one: Held, other: Held) -> bool:
+    """Say whether the cells of a pattern are all of another: by what is seen alone, for rows are large."""
+    assert one.cells is not None
+    assert other.cells is not None
+    return sight.is_within(one.cells, other.cells)
 
 
 def _held(rows: HeadRows, held: Held, *, every: bool) -> Held:

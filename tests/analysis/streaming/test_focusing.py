@@ -1,5 +1,6 @@
 """What heads read of a stream of blocks, held to what they read of the whole record."""
 
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -284,3 +285,18 @@ def test_sums_made_in_pieces_are_those_of_all(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(gathering, "_ALONE", 600)
     monkeypatch.setattr(sums, "_ALONE", 7)
     assert_same(told(record, in_blocks(record, 20, 2)), whole)
+
+
+def test_what_rows_come_to_is_let_go_once_their_head_is_told() -> None:
+    record = from_arrays(
+        random_weights(3, 4, 30, 30, causal=True), [f"w{i % 5}" for i in range(30)], causal=True
+    )
+    patterning = Patterning(frame_of(record))
+    told = [
+        weakref.ref(rows)
+        for block in in_blocks(record, 7, 2)
+        if (reduced := patterning.reducing.reduced(block))
+        for rows in patterning.take(reduced).values()
+    ]
+    assert len(told) == len(record.head_ids)
+    assert not any(rows() for rows in told)
