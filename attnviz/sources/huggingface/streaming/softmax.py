@@ -26,7 +26,8 @@ class Room:
         count = math.prod(shape)
         kept = self._kept.get(name)
         if kept is None or kept.numel() < count or kept.dtype != like.dtype or kept.device != like.device:
-            kept = self._kept[name] = like.new_empty(count)
+            # Blocks of a causal layer are each larger than the last: what is left behind would add up.
+            kept = self._kept[name] = like.new_empty(1 << (count - 1).bit_length())
         return kept[:count].view(shape)
 
 

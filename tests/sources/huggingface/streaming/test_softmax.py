@@ -50,3 +50,10 @@ def test_a_key_that_is_no_number_is_told_by_the_mass(number: float) -> None:
     some = heads(0, hides_later=True)
     some.key[0, 2, 1] = number
     assert not some.done(Piece(range(4), range(4)), Room()).mass[0].isfinite().all()
+
+
+def test_blocks_that_grow_take_new_memory_seldom() -> None:
+    room, like = Room(), torch.zeros(1)
+    taken = [room.take("logits", (2, size), like) for size in range(1, 1001)]
+    assert [block.shape for block in taken] == [(2, size) for size in range(1, 1001)]
+    assert len({block.untyped_storage().data_ptr() for block in taken}) <= 11
