@@ -22,7 +22,7 @@ class Scale:
         block_bytes: about how much one block of weights of several heads takes. Larger ones leave the
             processor's cache; of one head they are no slower for it.
         rows: the fewest and the most queries of a block. Products of fewer rows are slower for each of them,
-            those of 64 by a third; those of more are not faster, and where later keys are hidden more of
+            those of 64 by a quarter; those of more are not faster, and where later keys are hidden more of
             them is done in vain.
         step: blocks begin and end at multiples of so many keys, so that few sizes recur.
     """
